@@ -1,0 +1,51 @@
+# Needs only Python >= 3.11 and make. PYTHON=python3.12 chooses another interpreter.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.run-installed
+DEV_STAMP := $(VENV)/.dev-installed
+
+.PHONY: demo test check bench golden lock format clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(DEV_STAMP): requirements-dev.lock $(RUN_STAMP)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	touch $@
+
+demo: $(RUN_STAMP)
+	$(BIN)/leadrobin demo
+
+test: $(DEV_STAMP)
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+
+check: $(DEV_STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/python -m tests.support.check_migrations
+	$(BIN)/python -m tests.support.check_lock
+
+bench: $(DEV_STAMP)
+	$(BIN)/python -m tests.benchmarks
+
+golden: $(DEV_STAMP)
+	LEADROBIN_TEST_WRITE_GOLDEN=1 $(BIN)/python -m pytest -q -n auto tests/acceptance
+
+lock: | $(BIN)/python
+	$(BIN)/python -m tests.support.check_lock --write
+
+format: $(DEV_STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Commands of the leadrobin program; argument parsing and exit codes only."""

@@ -1,0 +1,1 @@
+"""A client of the Dataverse Web API; it knows the wire and decides nothing."""

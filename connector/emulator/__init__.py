@@ -1,0 +1,1 @@
+"""A Dataverse Web API to run against; it shares no code with the client."""

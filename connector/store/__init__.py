@@ -1,0 +1,1 @@
+"""State on SQL through SQLAlchemy Core; the only reader and writer of the tables."""

@@ -1,0 +1,91 @@
+"""Sellers, teams and queues that work can be given to; who is chosen among them is decided elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from engine.records import EntityReference, Row
+
+Interval = tuple[str, str]
+"""Wall-clock times `("08:00", "17:00")`, half-open; an end not after the start runs into the next day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """Working hours of a seller in one time zone.
+
+    `weekly` maps `mon` … `sun` to intervals; None means every hour is a working hour. `time_off` holds
+    inclusive day ranges in the calendar's zone. `country`/`subdivision` name the business closures to keep.
+    """
+
+    time_zone: str = "UTC"
+    weekly: Mapping[str, tuple[Interval, ...]] | None = None
+    breaks: Mapping[str, tuple[Interval, ...]] = field(default_factory=dict)
+    time_off: tuple[tuple[date, date], ...] = ()
+    closures: frozenset[date] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seller:
+    """A system user who can be given work.
+
+    `row` holds the user's columns for matching conditions. `consumed` counts open rows owned, by table.
+    `max_capacity` None falls back to the rule set's default capacity. `readable_tables` None = not known,
+    taken as all.
+    """
+
+    id: str
+    name: str
+    row: Row
+    is_disabled: bool = False
+    is_assignable: bool = True
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    max_capacity: int | None = None
+    consumed: Mapping[str, int] = field(default_factory=dict)
+    last_assigned_at: datetime | None = None
+    last_assigned_at_by_rule: Mapping[str, datetime] = field(default_factory=dict)
+    assignment_order: int = 0
+    calendar: Calendar | None = None
+    readable_tables: frozenset[str] | None = None
+    weight: int = 1
+
+    def reference(self) -> EntityReference:
+        """The seller as an owner."""
+        return EntityReference(table="systemuser", id=self.id, name=self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """A team; `team_type` 1 (access team) cannot own rows."""
+
+    id: str
+    name: str
+    row: Row
+    team_type: int = 0
+    members: tuple[str, ...] = ()
+
+    def reference(self) -> EntityReference:
+        """The team as an owner."""
+        return EntityReference(table="team", id=self.id, name=self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """A queue; a row given to it keeps its owner and gets a queue item."""
+
+    id: str
+    name: str
+    row: Row
+
+    def reference(self) -> EntityReference:
+        """The queue as a target."""
+        return EntityReference(table="queue", id=self.id, name=self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """Everybody work can go to, with their clocks and consumed capacity; a value that can be saved."""
+
+    sellers: tuple[Seller, ...] = ()
+    teams: tuple[Team, ...] = ()
+    queues: tuple[Queue, ...] = ()

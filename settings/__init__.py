@@ -1,0 +1,1 @@
+"""Environment and files turned into frozen, typed values; the only reader of the process environment."""

@@ -1,0 +1,1 @@
+"""The test suite: unit, wire, contract, cycle, property and acceptance tests."""

@@ -1,0 +1,1 @@
+"""What several tests share: builders, golden files, started servers."""
