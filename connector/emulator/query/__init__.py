@@ -1,0 +1,1 @@
+"""Reads OData query options, resource paths and FetchXML and turns them into SQL; serves no HTTP."""

@@ -1,0 +1,265 @@
+"""Rows in SQLite: one SQL table per Dataverse table, one organisation-wide version counter, tombstones.
+
+Layout (queries are compiled against exactly this):
+* SQL table = logical name, SQL column = logical name of every column whose `is_stored` is true;
+* ids and lookups: lower-case GUID text; a polymorphic lookup has `<column>__type` beside it with the
+  target's logical name;
+* text: collation DATAVERSE (Unicode case folding);
+* date and time: 'YYYY-MM-DDTHH:MM:SSZ'; date only: 'YYYY-MM-DD'; both compare as text;
+* choice, integer, bigint: INTEGER; two options: 0/1; money, decimal, double: REAL;
+* multi-select choice: '1,9' ascending;
+* `versionnumber` INTEGER on every table.
+Nothing here knows HTTP, privileges or business rules.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from connector.emulator.metadata import Catalog, ColumnDefinition, ColumnType, TableDefinition
+
+StoredValue = str | int | float | None
+StoredRow = dict[str, StoredValue]
+
+_AFFINITY = {
+    ColumnType.BIGINT: "INTEGER",
+    ColumnType.BOOLEAN: "INTEGER",
+    ColumnType.INTEGER: "INTEGER",
+    ColumnType.PICKLIST: "INTEGER",
+    ColumnType.STATE: "INTEGER",
+    ColumnType.STATUS: "INTEGER",
+    ColumnType.DECIMAL: "REAL",
+    ColumnType.DOUBLE: "REAL",
+    ColumnType.MONEY: "REAL",
+    ColumnType.STRING: "TEXT COLLATE DATAVERSE",
+    ColumnType.MEMO: "TEXT COLLATE DATAVERSE",
+}
+
+VERSION_STEP = 3
+FIRST_VERSION = 1_200_000
+
+
+@lru_cache(maxsize=65536)
+def fold(text: str) -> str:
+    """The form in which two texts are compared: case folded, accents kept."""
+    return text.casefold()
+
+
+def compare_texts(left: str, right: str) -> int:
+    """Order two texts without case; the SQL collation DATAVERSE."""
+    a, b = fold(left), fold(right)
+    return (a > b) - (a < b)
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A deleted row: its id and the version at which it went."""
+
+    id: str
+    version: int
+
+
+class Storage:
+    """The database of one emulated organisation. Not thread-safe: one thread serves all requests."""
+
+    def __init__(self, catalog: Catalog, path: Path | None = None) -> None:
+        self.catalog = catalog
+        self.connection = sqlite3.connect(
+            str(path) if path else ":memory:", isolation_level=None, check_same_thread=False
+        )
+        self.connection.row_factory = sqlite3.Row
+        self.connection.create_collation("DATAVERSE", compare_texts)
+        self._depth = 0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self.connection.execute("PRAGMA synchronous=OFF")
+        self.connection.execute("PRAGMA temp_store=MEMORY")
+        self.connection.execute(
+            "CREATE TABLE IF NOT EXISTS emulator_counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
+        )
+        self.connection.execute(
+            "CREATE TABLE IF NOT EXISTS emulator_tombstone (table_name TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL)"
+        )
+        self.connection.execute(
+            "CREATE INDEX IF NOT EXISTS emulator_tombstone_version ON emulator_tombstone (table_name, version)"
+        )
+        self.connection.execute(
+            "INSERT OR IGNORE INTO emulator_counter VALUES ('version', ?)", (FIRST_VERSION,)
+        )
+        for table in self.catalog.tables.values():
+            self.create_table(table)
+
+    def create_table(self, table: TableDefinition) -> None:
+        """Create the SQL table, or add the columns it lacks."""
+        parts = [_column_sql(column, table.primary_id) for column in table.stored_columns]
+        name = quote(table.logical_name)
+        self.connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(parts)})")
+        present = {row["name"] for row in self.query(f"PRAGMA table_info({name})")}
+        for column in table.stored_columns:
+            if column.logical_name not in present:
+                for part in _column_sql(column, table.primary_id).split(", "):
+                    self.connection.execute(f"ALTER TABLE {name} ADD COLUMN {part}")
+        self._create_indexes(table)
+
+    def _create_indexes(self, table: TableDefinition) -> None:
+        wanted = [column.logical_name for column in table.columns if column.logical_name in _INDEXED]
+        for column in wanted:
+            index = quote(f"ix_{table.logical_name}_{column}")
+            self.connection.execute(
+                f"CREATE INDEX IF NOT EXISTS {index} ON {quote(table.logical_name)} ({quote(column)})"
+            )
+
+    def query(self, sql: str, parameters: Sequence[StoredValue] = ()) -> list[sqlite3.Row]:
+        """Run a compiled query."""
+        return self.connection.execute(sql, parameters).fetchall()
+
+    def fetch_row(self, table: TableDefinition, row_id: str) -> StoredRow | None:
+        """Read one row by id, every stored column and every `__type`."""
+        found = self.connection.execute(
+            f"SELECT * FROM {quote(table.logical_name)} WHERE {quote(table.primary_id)} = ?",
+            (row_id,),
+        ).fetchone()
+        return dict(found) if found is not None else None
+
+    def fetch_rows_where(
+        self, table: TableDefinition, values: Mapping[str, StoredValue]
+    ) -> list[StoredRow]:
+        """Read the rows whose columns equal `values` (None = null)."""
+        where = " AND ".join(f"{quote(name)} IS ?" for name in values) or "1"
+        rows = self.query(
+            f"SELECT * FROM {quote(table.logical_name)} WHERE {where}", tuple(values.values())
+        )
+        return [dict(row) for row in rows]
+
+    def insert_rows(self, table: TableDefinition, rows: Iterable[Mapping[str, StoredValue]]) -> None:
+        """Insert rows as they are, versions included; a missing column is null."""
+        names = [name for column in table.stored_columns for name in sql_names(column)]
+        slots = ", ".join("?" for _ in names)
+        columns = ", ".join(quote(name) for name in names)
+        self.connection.executemany(
+            f"INSERT INTO {quote(table.logical_name)} ({columns}) VALUES ({slots})",
+            ([row.get(name) for name in names] for row in rows),
+        )
+
+    def update_row(
+        self, table: TableDefinition, row_id: str, values: Mapping[str, StoredValue]
+    ) -> None:
+        """Write columns of one row as they are, its version included."""
+        sets = ", ".join(f"{quote(name)} = ?" for name in values)
+        self.connection.execute(
+            f"UPDATE {quote(table.logical_name)} SET {sets} WHERE {quote(table.primary_id)} = ?",
+            (*values.values(), row_id),
+        )
+
+    def delete_row(self, table: TableDefinition, row_id: str) -> None:
+        """Delete one row and leave a tombstone under a new version."""
+        self.connection.execute(
+            f"DELETE FROM {quote(table.logical_name)} WHERE {quote(table.primary_id)} = ?",
+            (row_id,),
+        )
+        self.connection.execute(
+            "INSERT INTO emulator_tombstone VALUES (?, ?, ?)",
+            (table.logical_name, row_id, self.next_version()),
+        )
+
+    def next_version(self) -> int:
+        """Take the next number of the organisation-wide counter; numbers have gaps."""
+        found = self.connection.execute(
+            "UPDATE emulator_counter SET value = value + ? WHERE name = 'version' RETURNING value",
+            (VERSION_STEP,),
+        ).fetchone()
+        return int(found[0])
+
+    def last_version(self) -> int:
+        """The highest number taken."""
+        found = self.connection.execute(
+            "SELECT value FROM emulator_counter WHERE name = 'version'"
+        ).fetchone()
+        return int(found[0])
+
+    def reserve_versions(self, count: int) -> int:
+        """Take `count` numbers at once and return the first; for bulk loading."""
+        first = self.last_version() + VERSION_STEP
+        self.connection.execute(
+            "UPDATE emulator_counter SET value = value + ? WHERE name = 'version'",
+            (VERSION_STEP * count,),
+        )
+        return first
+
+    def fetch_tombstones(
+        self, table: TableDefinition, after: int, up_to: int
+    ) -> list[Tombstone]:
+        """Deletions with after < version <= up_to, in order."""
+        rows = self.query(
+            "SELECT id, MAX(version) AS version FROM emulator_tombstone "
+            "WHERE table_name = ? AND version > ? AND version <= ? GROUP BY id ORDER BY 2",
+            (table.logical_name, after, up_to),
+        )
+        return [Tombstone(row["id"], row["version"]) for row in rows]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; may be nested."""
+        self._depth += 1
+        point = f"point_{self._depth}"
+        self.connection.execute(f"SAVEPOINT {point}")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute(f"ROLLBACK TO {point}")
+            raise
+        finally:
+            self.connection.execute(f"RELEASE {point}")
+            self._depth -= 1
+
+    def snapshot(self) -> bytes:
+        """The whole database as one value."""
+        return self.connection.serialize()
+
+    def restore(self, image: bytes) -> None:
+        """Put a snapshot back."""
+        source = sqlite3.connect(":memory:")
+        try:
+            source.deserialize(image)
+            source.create_collation("DATAVERSE", compare_texts)
+            source.backup(self.connection)
+        finally:
+            source.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.connection.close()
+
+
+_INDEXED = frozenset({"versionnumber", "ownerid"})
+
+
+def quote(name: str) -> str:
+    """Quote an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def sql_names(column: ColumnDefinition) -> tuple[str, ...]:
+    """The SQL columns of a column: itself, and `<column>__type` for polymorphic lookups."""
+    if column.is_polymorphic:
+        return (column.logical_name, type_column(column.logical_name))
+    return (column.logical_name,)
+
+
+def type_column(logical_name: str) -> str:
+    """Where the target table of a polymorphic lookup is stored."""
+    return f"{logical_name}__type"
+
+
+def _column_sql(column: ColumnDefinition, primary_id: str) -> str:
+    affinity = _AFFINITY.get(column.type, "TEXT")
+    if column.logical_name == primary_id:
+        affinity += " PRIMARY KEY"
+    text = f"{quote(column.logical_name)} {affinity}"
+    if column.is_polymorphic:
+        text += f", {quote(type_column(column.logical_name))} TEXT"
+    return text
