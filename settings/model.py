@@ -1,0 +1,268 @@
+"""The settings as one frozen tree of typed groups; where the values come from is in `sources`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
+
+
+def _split_names(raw: object) -> object:
+    """Read `lead, opportunity` as two names: lists in variables are comma-separated."""
+    if not isinstance(raw, str):
+        return raw
+    return tuple(name for name in (part.strip() for part in raw.split(",")) if name)
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
+
+
+class AuthMode(StrEnum):
+    """How the service signs in."""
+
+    CLIENT_SECRET = "client_secret"  # noqa: S105  the name of a mode
+    CERTIFICATE = "certificate"
+    MANAGED_IDENTITY = "managed_identity"
+    DEVICE_CODE = "device_code"
+    STATIC_TOKEN = "static_token"  # noqa: S105  the name of a mode
+
+
+class SequenceMode(StrEnum):
+    """How a sequence is connected: by a lookup column, by msdyn_ConnectSequence, or not at all."""
+
+    COLUMN = "column"
+    ACTION = "action"
+    OFF = "off"
+
+
+class LogLevel(StrEnum):
+    """The least severe message that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """`auto` is text on a terminal and JSON lines elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
+class Group(BaseModel):
+    """A group of settings; nothing undeclared gets in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class DataverseSettings(Group):
+    """Where the environment is and how requests reach it."""
+
+    url: str | None = Field(
+        default=None, description="environment URL, such as https://contoso.crm4.dynamics.com"
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate authority to trust instead of the public ones",
+    )
+    api_version: str = Field(
+        default="v9.2", pattern=r"^v\d+\.\d+$", description="version of the Web API"
+    )
+    connect_timeout_seconds: float = Field(
+        default=10, gt=0, le=300, description="longest wait for a connection"
+    )
+    read_timeout_seconds: float = Field(
+        default=120, gt=0, le=3600, description="longest wait for an answer"
+    )
+    proxy: str | None = Field(
+        default=None,
+        repr=False,
+        description="proxy URL for every request; no proxy variable is obeyed otherwise",
+    )
+    impersonate_user_id: str | None = Field(
+        default=None, description="system user on whose behalf requests are made"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("https://", "http://")):
+            raise ValueError("must start with https://")
+        return value.rstrip("/") if value else None
+
+
+class AuthSettings(Group):
+    """Who signs in, and with what."""
+
+    mode: AuthMode = Field(
+        default=AuthMode.CLIENT_SECRET,
+        description="client_secret, certificate, managed_identity, device_code or static_token",
+    )
+    tenant_id: str | None = Field(default=None, description="Entra directory (tenant) id or domain")
+    client_id: str | None = Field(
+        default=None,
+        description="application (client) id; for managed_identity a user-assigned one",
+    )
+    client_secret: SecretStr | None = Field(default=None, description="client secret")
+    client_secret_file: Path | None = Field(
+        default=None, description="file that holds the client secret"
+    )
+    certificate_file: Path | None = Field(
+        default=None, description="PEM or PFX file with certificate and private key"
+    )
+    certificate_password: SecretStr | None = Field(
+        default=None, description="password of the certificate's private key"
+    )
+    certificate_password_file: Path | None = Field(
+        default=None, description="file that holds that password"
+    )
+    static_token: SecretStr | None = Field(
+        default=None, description="bearer token to send as it is"
+    )
+    static_token_file: Path | None = Field(
+        default=None, description="file that holds the bearer token"
+    )
+    authority: str | None = Field(
+        default=None, description="authority URL with the tenant; default is the public cloud's"
+    )
+    token_cache_file: Path | None = Field(
+        default=None, description="file that keeps device-code sign-ins between runs"
+    )
+
+
+class StoreSettings(Group):
+    """Where the state is kept."""
+
+    url: str = Field(
+        default="sqlite:///leadrobin.db",
+        repr=False,
+        description="database URL, sqlite:///… or postgresql+psycopg://…",
+    )
+    url_file: Path | None = Field(default=None, description="file that holds the database URL")
+    lease_seconds: int = Field(
+        default=120,
+        ge=5,
+        le=3600,
+        description="after how long without a sign of life the lease may be taken over",
+    )
+
+
+class RulesSettings(Group):
+    """Which rules apply."""
+
+    file: Path | None = Field(default=None, description="rules file, YAML or JSON")
+
+
+class PollSettings(Group):
+    """How often and how much is read."""
+
+    interval_seconds: int = Field(
+        default=60, ge=1, le=86_400, description="pause between two cycles of a table"
+    )
+    tables: Names = Field(
+        default=(), description="comma-separated tables to watch; default is those the rules name"
+    )
+    page_size: int = Field(default=5000, ge=1, le=5000, description="rows to a page")
+    directory_interval_seconds: int = Field(
+        default=300,
+        ge=0,
+        le=86_400,
+        description="how long the sellers, teams and queues read are good for",
+    )
+
+
+class WriteSettings(Group):
+    """How decisions are written."""
+
+    sequence_mode: SequenceMode = Field(
+        default=SequenceMode.COLUMN, description="column, action (msdyn_ConnectSequence) or off"
+    )
+    sequence_column: str = Field(
+        default="lrobin_sequenceid", description="lookup column that names the connected sequence"
+    )
+    segment_column: str = Field(
+        default="msdyn_segmentid", description="lookup column that names the segment"
+    )
+    split_owner_write: bool = Field(
+        default=False, description="write the owner in a request of its own"
+    )
+    coexist: bool = Field(
+        default=False, description="write although Microsoft's own assignment rules are active"
+    )
+    concurrency: int = Field(default=4, ge=1, le=52, description="writes in flight at once")
+
+
+class SafetySettings(Group):
+    """When a plan is refused."""
+
+    max_owner_change_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="largest share of already owned rows a cycle may give to somebody else",
+    )
+    min_rows: int = Field(
+        default=20, ge=0, description="below this many owned rows the share is not looked at"
+    )
+    max_changes: int | None = Field(
+        default=None, ge=1, description="most rows a cycle may change; default is no limit"
+    )
+
+
+class GovernorSettings(Group):
+    """The service protection limits to stay below, per user and web server."""
+
+    enabled: bool = Field(default=True, description="pace requests before the service refuses them")
+    requests: int = Field(default=6000, ge=1, description="requests in the window")
+    execution_seconds: float = Field(default=1200, gt=0, description="execution time in the window")
+    window_seconds: int = Field(default=300, ge=1, description="length of the sliding window")
+    concurrency: int = Field(default=52, ge=1, description="requests in flight at once")
+    headroom: float = Field(
+        default=0.1, ge=0, lt=1, description="share of each limit that is left to others"
+    )
+    daily_requests: int | None = Field(
+        default=None, ge=1, description="requests a day; default is no limit"
+    )
+
+
+class LogSettings(Group):
+    """What is logged and how."""
+
+    level: LogLevel = Field(default=LogLevel.INFO, description="debug, info, warning or error")
+    format: LogFormat = Field(default=LogFormat.AUTO, description="auto, json or text")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; a value, passed on in parts."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="LEADROBIN_", env_nested_delimiter="__"
+    )
+
+    dataverse: DataverseSettings = DataverseSettings()
+    auth: AuthSettings = AuthSettings()
+    store: StoreSettings = StoreSettings()
+    rules: RulesSettings = RulesSettings()
+    poll: PollSettings = PollSettings()
+    write: WriteSettings = WriteSettings()
+    safety: SafetySettings = SafetySettings()
+    governor: GovernorSettings = GovernorSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  the signature is the library's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what is given: the library's own sources drop unknown names without a word."""
+        return (init_settings,)
