@@ -1,0 +1,33 @@
+"""What every verb is given: the settings of this invocation; reading them is in `settings`."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import typer
+
+from settings.model import Settings
+from settings.sources import load_settings
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One run of the program."""
+
+    env_file: Path | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, read at first use; raises ConfigProblem."""
+        return load_settings(self.env_file)
+
+
+def invocation_of(context: typer.Context) -> Invocation:
+    """The invocation that the program put into the context of every command."""
+    invocation = context.find_object(Invocation)
+    return invocation if invocation is not None else Invocation()
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """The settings of this invocation; raises ConfigProblem."""
+    return invocation_of(context).settings
