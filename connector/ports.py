@@ -1,12 +1,25 @@
 """The seams of the connector, next to their consumer, the cycle; no implementation lives here."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from engine.records import EntityReference, Row
+from connector.state import (
+    BacklogEntry,
+    CycleRecord,
+    DecisionRecord,
+    Intent,
+    LeaseRecord,
+    LedgerRow,
+    QuarantinedRow,
+    SellerClock,
+    Watermark,
+)
+from engine.decisions import AssignmentDecision
+from engine.records import EntityReference, Record, Row
 from engine.sellers import Directory
 
 
@@ -14,9 +27,9 @@ from engine.sellers import Directory
 class TableQuery:
     """What a table is asked for.
 
-    `columns` are wire names (`_ownerid_value`); `expand` maps an N:1, 1:N or N:N navigation property to
-    the wire names wanted below it (nested paths are joined by "/"). Change tracking refuses expansion, so
-    `expand` only counts when rows are fetched by id.
+    `columns` are wire names (`_ownerid_value`); `expand` maps an N:1, 1:N or N:N navigation
+    property to the wire names wanted below it (nested paths are joined by "/"). Change tracking
+    refuses expansion, so `expand` only counts when rows are fetched by id.
     """
 
     table: str
@@ -47,7 +60,10 @@ class RowSource(Protocol):
         ...
 
     def fetch_page(self, query: TableQuery, link: str) -> RowPage:
-        """Follow a next or delta link verbatim; raises ResyncRequired when it is no longer honoured."""
+        """Follow a next or delta link verbatim.
+
+        Raises ResyncRequired when it is no longer honoured.
+        """
         ...
 
     def fetch_rows(self, query: TableQuery, ids: Sequence[str]) -> Sequence[Row]:
@@ -59,8 +75,8 @@ class RowSource(Protocol):
 class RowWrite:
     """One write to one row, guarded by its row version.
 
-    `columns` are plain values by logical name; `binds` are lookups by logical column name (the writer finds
-    the navigation name in the metadata), None clears one.
+    `columns` are plain values by logical name; `binds` are lookups by logical column name (the
+    writer finds the navigation name in the metadata), None clears one.
     """
 
     table: str
@@ -108,7 +124,10 @@ class DirectorySource(Protocol):
     """Reads the people work can go to."""
 
     def fetch_directory(self) -> Directory:
-        """Sellers, teams and queues as the tenant has them now; clocks and consumption come from the store."""
+        """Sellers, teams and queues as the tenant has them now.
+
+        Clocks and consumption come from the store.
+        """
         ...
 
 
@@ -117,4 +136,193 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The current instant."""
+        ...
+
+
+class SequenceConnector(Protocol):
+    """Connects sequences through the platform's action, for tenants without a sequence column."""
+
+    def connect_sequence(
+        self, record: EntityReference, sequence_id: str, *, segment_id: str | None = None
+    ) -> None:
+        """Connect a sequence to a row; raises a LeadrobinError. Repeating it is not harmless."""
+        ...
+
+
+class TableReader(Protocol):
+    """Reads rows of small tables in full."""
+
+    def read_rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        expand: Mapping[str, Sequence[str]] | None = None,
+        filter: str | None = None,  # noqa: A002  the query option's name
+    ) -> Iterator[Row]:
+        """Every row that the OData filter lets through, with the wire columns asked for."""
+        ...
+
+
+class RecordDecider(Protocol):
+    """Decides records one after the other, each seeing the assignments before it."""
+
+    def decide(self, record: Record, now: datetime, *, trace: bool = False) -> AssignmentDecision:
+        """Segment, rule, owner and sequence of one record at one instant."""
+        ...
+
+
+class LedgerState(Protocol):
+    """The ledger of rows."""
+
+    def load_rows(self, table: str, ids: Sequence[str]) -> Mapping[str, LedgerRow]:
+        """The remembered rows among `ids`, by id."""
+        ...
+
+    def save_rows(self, rows: Sequence[LedgerRow]) -> None:
+        """Insert or replace rows and keep the count of open rows of each owner exact."""
+        ...
+
+    def mark_rows(self, table: str, ids: Sequence[str], generation: int) -> None:
+        """Note that a full read saw these rows."""
+        ...
+
+    def delete_rows(self, table: str, ids: Sequence[str]) -> int:
+        """Forget rows and what waits for them; unknown ids are ignored; how many were known."""
+        ...
+
+    def find_unmarked(self, table: str, generation: int, limit: int) -> Sequence[str]:
+        """Ids of rows that the full read `generation` did not see."""
+        ...
+
+    def iterate_ids(self, table: str, *, undecided_only: bool, limit: int | None) -> Sequence[str]:
+        """Ids of open rows, oldest first, for a backfill."""
+        ...
+
+    def count_open(self) -> Mapping[tuple[str, str], int]:
+        """Open rows by (table, owner id)."""
+        ...
+
+    def count_rows(self, table: str, *, before_generation: int | None = None) -> int:
+        """Rows of a table, or those last seen by an earlier full read."""
+        ...
+
+    def load_watched_set(self, watched_set: str) -> tuple[str, ...] | None:
+        """The columns behind the name of a watched set."""
+        ...
+
+    def save_watched_set(self, watched_set: str, columns: Sequence[str]) -> None:
+        """Remember the columns of a watched set."""
+        ...
+
+
+class ProgressState(Protocol):
+    """Watermarks, cycles and rejected rows."""
+
+    def load_watermark(self, table: str) -> Watermark | None:
+        """How far a table is processed; None before first contact."""
+        ...
+
+    def list_watermarks(self) -> Sequence[Watermark]:
+        """All watermarks, by table."""
+        ...
+
+    def save_watermark(self, watermark: Watermark) -> None:
+        """Insert or replace a watermark."""
+        ...
+
+    def save_cycle(self, cycle: CycleRecord) -> None:
+        """Insert or replace a cycle's record."""
+        ...
+
+    def list_cycles(self, limit: int) -> Sequence[CycleRecord]:
+        """The latest cycles, newest first."""
+        ...
+
+    def save_rejected(self, rows: Sequence[QuarantinedRow]) -> None:
+        """Put rows into quarantine, or count them once more."""
+        ...
+
+    def release_rejected(self, table: str, ids: Sequence[str]) -> None:
+        """Take rows out of quarantine that can be read again."""
+        ...
+
+    def list_rejected(self, limit: int) -> Sequence[QuarantinedRow]:
+        """Rows in quarantine, latest first."""
+        ...
+
+
+class AssignmentState(Protocol):
+    """Clocks, plans, decisions and the backlog."""
+
+    def load_clocks(self) -> Mapping[str, SellerClock]:
+        """Every seller's clock, by seller id."""
+        ...
+
+    def save_clocks(self, clocks: Iterable[SellerClock]) -> None:
+        """Insert or replace clocks."""
+        ...
+
+    def save_intent(self, intent: Intent) -> None:
+        """Save an open plan."""
+        ...
+
+    def list_intents(self, table: str) -> Sequence[Intent]:
+        """The open plans of a table, oldest first."""
+        ...
+
+    def close_intent(self, intent_id: str, at: datetime) -> None:
+        """Note that every outcome of a plan is saved."""
+        ...
+
+    def add_decisions(self, decisions: Sequence[DecisionRecord]) -> None:
+        """Append decisions; none is ever changed."""
+        ...
+
+    def list_decisions(
+        self, *, row: EntityReference | None = None, cycle_id: str | None = None, limit: int = 1000
+    ) -> Sequence[DecisionRecord]:
+        """Decisions of one row or one cycle, newest first."""
+        ...
+
+    def save_backlog(self, entries: Sequence[BacklogEntry]) -> None:
+        """Insert or replace waiting rows."""
+        ...
+
+    def remove_backlog(self, table: str, ids: Sequence[str]) -> None:
+        """Take rows off the backlog; unknown ids are ignored."""
+        ...
+
+    def load_backlog(self, table: str, ids: Sequence[str]) -> Mapping[str, BacklogEntry]:
+        """The waiting rows among `ids`, by id."""
+        ...
+
+    def list_backlog(
+        self, *, table: str | None = None, due_at: datetime | None = None, limit: int = 1000
+    ) -> Sequence[BacklogEntry]:
+        """Waiting rows, longest first; with `due_at` only those to be tried by then."""
+        ...
+
+
+class LeaseState(Protocol):
+    """Who works on the store."""
+
+    def load_lease(self, name: str) -> LeaseRecord | None:
+        """The holder of a lease, expired or not."""
+        ...
+
+    def save_lease(self, lease: LeaseRecord) -> None:
+        """Insert or replace a lease."""
+        ...
+
+
+class StateSession(LedgerState, ProgressState, AssignmentState, LeaseState, Protocol):
+    """One transaction on the store: everything in it is saved, or nothing."""
+
+
+class StateStore(Protocol):
+    """The state that outlives a process."""
+
+    def begin(self) -> AbstractContextManager[StateSession]:
+        """A transaction: committed at the end of the block, rolled back when it raises."""
         ...

@@ -1,0 +1,201 @@
+"""The values that outlive a cycle.
+
+How they are kept is in `store`, who moves them is in `cycle`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from engine.planning import Plan
+from engine.records import EntityReference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """What is remembered of one row of a watched table.
+
+    Enough to tell what happened to it since.
+
+    `fingerprint` holds one hash for each column of the watched set named by `watched_set`, in the
+    set's order. `segment` is the segment decided last, `segment_id` the one the row carries.
+    `is_manual` = a person gave the row its owner. `generation` is the full read that saw the row
+    last.
+    """
+
+    table: str
+    id: str
+    etag: str | None
+    owner: EntityReference | None
+    is_open: bool
+    watched_set: str
+    fingerprint: str
+    created_on: datetime | None = None
+    segment: str | None = None
+    segment_id: str | None = None
+    sequence_id: str | None = None
+    rule: str | None = None
+    segmentation_status: int | None = None
+    routing_status: int | None = None
+    sequence_status: int | None = None
+    decided_at: datetime | None = None
+    is_manual: bool = False
+    generation: int = 0
+
+
+class ReadMode(StrEnum):
+    """What the link of a watermark leads through."""
+
+    BASELINE = "baseline"
+    CHANGES = "changes"
+    RESYNC = "resync"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watermark:
+    """How far a table is processed; `link` is the next page or delta link, opaque.
+
+    `signpost` is the start of the cycle that moved it last; `generation` counts full reads.
+    """
+
+    table: str
+    mode: ReadMode
+    link: str | None = None
+    watched_set: str = ""
+    columns_hash: str = ""
+    organization_id: str | None = None
+    generation: int = 1
+    pages: int = 0
+    rows_seen: int = 0
+    baseline_done_at: datetime | None = None
+    signpost: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SellerClock:
+    """When a seller was given work last; `order` tells equal instants apart."""
+
+    seller_id: str
+    last_assigned_at: datetime | None = None
+    order: int = 0
+    by_rule: Mapping[str, datetime] = field(default_factory=dict)
+
+
+class PlanOrigin(StrEnum):
+    """Who asked for a plan."""
+
+    CYCLE = "cycle"
+    BACKLOG = "backlog"
+    BACKFILL = "backfill"
+    APPLY = "apply"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A plan about to be written; open until its outcomes are saved.
+
+    `clocks` are the seller clocks it assumed, `decisions` those behind its rows, not yet carried
+    out.
+    """
+
+    id: str
+    table: str
+    cycle_id: str
+    origin: PlanOrigin
+    created_at: datetime
+    plan: Plan
+    clocks: Sequence[SellerClock] = ()
+    decisions: "Sequence[DecisionRecord]" = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """One decision as it was taken and how it ended; never changed once saved.
+
+    `outcome` is a write outcome, "unchanged" when there was nothing to write, or "manual".
+    `before` and `after` hold owner, segment and sequence as plain data, `trace` everything that
+    was tried.
+    """
+
+    table: str
+    row_id: str
+    cycle_id: str
+    decided_at: datetime
+    outcome: str
+    plan_checksum: str
+    rule_set_checksum: str
+    segment: str | None = None
+    rule: str | None = None
+    segmentation_status: int | None = None
+    routing_status: int | None = None
+    sequence_status: int | None = None
+    before: Mapping[str, object] = field(default_factory=dict)
+    after: Mapping[str, object] = field(default_factory=dict)
+    trace: Mapping[str, object] | None = None
+    request_id: str | None = None
+    message: str | None = None
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacklogEntry:
+    """A row that waits: why, since when, and when it is tried next (None = not by itself)."""
+
+    table: str
+    row_id: str
+    reason: str
+    code: str
+    since: datetime
+    next_try_at: datetime | None
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantinedRow:
+    """A row that could not be normalised, with every reason."""
+
+    table: str
+    row_id: str
+    reasons: tuple[str, ...]
+    first_seen_at: datetime
+    last_seen_at: datetime
+    times: int = 1
+
+
+class CycleOutcome(StrEnum):
+    """How a cycle ended."""
+
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleRecord:
+    """One pass over one table: its counts by name, such as rows_read, decided, written.
+
+    Conflicts.
+    """
+
+    id: str
+    table: str
+    origin: PlanOrigin
+    started_at: datetime
+    outcome: CycleOutcome = CycleOutcome.RUNNING
+    finished_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRecord:
+    """Who works on the store; the generation grows with each new holder."""
+
+    name: str
+    holder: str
+    generation: int
+    expires_at: datetime
