@@ -106,7 +106,9 @@ class Storage:
         self._create_indexes(table)
 
     def _create_indexes(self, table: TableDefinition) -> None:
-        wanted = [column.logical_name for column in table.columns if column.logical_name in _INDEXED]
+        wanted = [
+            column.logical_name for column in table.columns if column.logical_name in _INDEXED
+        ]
         for column in wanted:
             index = quote(f"ix_{table.logical_name}_{column}")
             self.connection.execute(
@@ -135,7 +137,9 @@ class Storage:
         )
         return [dict(row) for row in rows]
 
-    def insert_rows(self, table: TableDefinition, rows: Iterable[Mapping[str, StoredValue]]) -> None:
+    def insert_rows(
+        self, table: TableDefinition, rows: Iterable[Mapping[str, StoredValue]]
+    ) -> None:
         """Insert rows as they are, versions included; a missing column is null."""
         names = [name for column in table.stored_columns for name in sql_names(column)]
         slots = ", ".join("?" for _ in names)
@@ -190,9 +194,7 @@ class Storage:
         )
         return first
 
-    def fetch_tombstones(
-        self, table: TableDefinition, after: int, up_to: int
-    ) -> list[Tombstone]:
+    def fetch_tombstones(self, table: TableDefinition, after: int, up_to: int) -> list[Tombstone]:
         """Deletions with after < version <= up_to, in order."""
         rows = self.query(
             "SELECT id, MAX(version) AS version FROM emulator_tombstone "
