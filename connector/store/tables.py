@@ -97,7 +97,7 @@ ledger_rows = Table(
     Index(None, "table_name", "is_open", "created_on", "id"),
 )
 
-# Kept beside the ledger in the same transactions, so that a seller's consumed capacity needs no scan.
+# Kept beside the ledger in the same transactions: consumed capacity needs no scan.
 open_rows = Table(
     "open_rows",
     metadata,
@@ -154,7 +154,7 @@ decisions = Table(
     Column("sequence_status", Integer),
     Column("before", JSON, nullable=False),
     Column("after", JSON, nullable=False),
-    Column("trace", JSON),
+    Column("trace", JSON(none_as_null=True)),
     Column("request_id", String(64)),
     Column("message", Text),
     Column("etag", String(64)),

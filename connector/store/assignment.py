@@ -1,0 +1,199 @@
+"""Clocks, plans, decisions, the backlog and leases in SQL."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+
+from connector.state import (
+    BacklogEntry,
+    DecisionRecord,
+    Intent,
+    LeaseRecord,
+    SellerClock,
+)
+from connector.store.intents import build_intent_document, parse_intent
+from connector.store.statements import chunk_ids, upsert_rows
+from connector.store.tables import backlog, decisions, leases, plans, seller_clocks
+from engine.records import EntityReference
+
+
+class AssignmentSession:
+    """Assignments within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def load_clocks(self) -> Mapping[str, SellerClock]:
+        """Every seller's clock, by seller id."""
+        rows = self._connection.execute(select(seller_clocks)).mappings()
+        return {row["seller_id"]: _read_clock(row) for row in rows}
+
+    def save_clocks(self, clocks: Iterable[SellerClock]) -> None:
+        """Insert or replace clocks."""
+        values = [
+            {
+                "seller_id": clock.seller_id,
+                "last_assigned_at": clock.last_assigned_at,
+                "assignment_order": clock.order,
+                "by_rule": {rule: at.isoformat() for rule, at in clock.by_rule.items()},
+            }
+            for clock in clocks
+        ]
+        upsert_rows(self._connection, seller_clocks, values)
+
+    def save_intent(self, intent: Intent) -> None:
+        """Save an open plan."""
+        self._connection.execute(
+            insert(plans).values(
+                id=intent.id,
+                table_name=intent.table,
+                cycle_id=intent.cycle_id,
+                origin=intent.origin.value,
+                checksum=intent.plan.checksum,
+                created_at=intent.created_at,
+                document=build_intent_document(intent),
+            )
+        )
+
+    def list_intents(self, table: str) -> Sequence[Intent]:
+        """The open plans of a table, oldest first."""
+        query = (
+            select(plans)
+            .where(plans.c.table_name == table, plans.c.closed_at.is_(None))
+            .order_by(plans.c.created_at, plans.c.id)
+        )
+        return [parse_intent(row) for row in self._connection.execute(query).mappings()]
+
+    def close_intent(self, intent_id: str, at: datetime) -> None:
+        """Note that every outcome of a plan is saved."""
+        self._connection.execute(update(plans).where(plans.c.id == intent_id).values(closed_at=at))
+
+    def add_decisions(self, decisions_taken: Sequence[DecisionRecord]) -> None:
+        """Append decisions; none is ever changed."""
+        if decisions_taken:
+            values = [_decision_values(decision) for decision in decisions_taken]
+            self._connection.execute(insert(decisions), values)
+
+    def list_decisions(
+        self, *, row: EntityReference | None = None, cycle_id: str | None = None, limit: int = 1000
+    ) -> Sequence[DecisionRecord]:
+        """Decisions of one row or one cycle, newest first."""
+        query = select(decisions).order_by(decisions.c.number.desc()).limit(limit)
+        if row is not None:
+            query = query.where(decisions.c.table_name == row.table, decisions.c.row_id == row.id)
+        if cycle_id is not None:
+            query = query.where(decisions.c.cycle_id == cycle_id)
+        return [read_decision(found) for found in self._connection.execute(query).mappings()]
+
+    def save_backlog(self, entries: Sequence[BacklogEntry]) -> None:
+        """Insert or replace waiting rows."""
+        values = [
+            {
+                "table_name": entry.table,
+                "row_id": entry.row_id,
+                "reason": entry.reason,
+                "code": entry.code,
+                "since": entry.since,
+                "next_try_at": entry.next_try_at,
+                "attempts": entry.attempts,
+            }
+            for entry in entries
+        ]
+        upsert_rows(self._connection, backlog, values)
+
+    def remove_backlog(self, table: str, ids: Sequence[str]) -> None:
+        """Take rows off the backlog; unknown ids are ignored."""
+        for chunk in chunk_ids(ids):
+            self._connection.execute(
+                delete(backlog).where(backlog.c.table_name == table, backlog.c.row_id.in_(chunk))
+            )
+
+    def load_backlog(self, table: str, ids: Sequence[str]) -> Mapping[str, BacklogEntry]:
+        """The waiting rows among `ids`, by id."""
+        found: dict[str, BacklogEntry] = {}
+        for chunk in chunk_ids(ids):
+            query = select(backlog).where(
+                backlog.c.table_name == table, backlog.c.row_id.in_(chunk)
+            )
+            for row in self._connection.execute(query).mappings():
+                found[row["row_id"]] = _read_entry(row)
+        return found
+
+    def list_backlog(
+        self, *, table: str | None = None, due_at: datetime | None = None, limit: int = 1000
+    ) -> Sequence[BacklogEntry]:
+        """Waiting rows, longest first; with `due_at` only those to be tried by then."""
+        query = select(backlog).order_by(backlog.c.since, backlog.c.table_name, backlog.c.row_id)
+        if table is not None:
+            query = query.where(backlog.c.table_name == table)
+        if due_at is not None:
+            query = query.where(backlog.c.next_try_at <= due_at)
+        rows = self._connection.execute(query.limit(limit)).mappings()
+        return [_read_entry(row) for row in rows]
+
+    def load_lease(self, name: str) -> LeaseRecord | None:
+        """The holder of a lease, expired or not."""
+        query = select(leases).where(leases.c.name == name)
+        row = self._connection.execute(query).mappings().one_or_none()
+        return None if row is None else LeaseRecord(**row)
+
+    def save_lease(self, lease: LeaseRecord) -> None:
+        """Insert or replace a lease."""
+        values = {
+            "name": lease.name,
+            "holder": lease.holder,
+            "generation": lease.generation,
+            "expires_at": lease.expires_at,
+        }
+        upsert_rows(self._connection, leases, [values])
+
+
+def read_decision(row: RowMapping) -> DecisionRecord:
+    """A row of `decisions` as the value it was saved from."""
+    fields = {name: value for name, value in row.items() if name not in {"number", "table_name"}}
+    return DecisionRecord(table=row["table_name"], **fields)
+
+
+def _decision_values(decision: DecisionRecord) -> dict[str, object]:
+    return {
+        "table_name": decision.table,
+        "row_id": decision.row_id,
+        "cycle_id": decision.cycle_id,
+        "decided_at": decision.decided_at,
+        "outcome": decision.outcome,
+        "plan_checksum": decision.plan_checksum,
+        "rule_set_checksum": decision.rule_set_checksum,
+        "segment": decision.segment,
+        "rule": decision.rule,
+        "segmentation_status": decision.segmentation_status,
+        "routing_status": decision.routing_status,
+        "sequence_status": decision.sequence_status,
+        "before": dict(decision.before),
+        "after": dict(decision.after),
+        "trace": None if decision.trace is None else dict(decision.trace),
+        "request_id": decision.request_id,
+        "message": decision.message,
+        "etag": decision.etag,
+    }
+
+
+def _read_clock(row: RowMapping) -> SellerClock:
+    return SellerClock(
+        seller_id=row["seller_id"],
+        last_assigned_at=row["last_assigned_at"],
+        order=row["assignment_order"],
+        by_rule={rule: datetime.fromisoformat(at) for rule, at in row["by_rule"].items()},
+    )
+
+
+def _read_entry(row: RowMapping) -> BacklogEntry:
+    return BacklogEntry(
+        table=row["table_name"],
+        row_id=row["row_id"],
+        reason=row["reason"],
+        code=row["code"],
+        since=row["since"],
+        next_try_at=row["next_try_at"],
+        attempts=row["attempts"],
+    )

@@ -1,0 +1,64 @@
+"""Open plans as documents of the store; what a plan document looks like is in `plan_document`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from connector.plan_document import build_plan_document, parse_plan_document
+from connector.state import DecisionRecord, Intent, PlanOrigin, SellerClock
+
+
+def build_intent_document(intent: Intent) -> dict[str, object]:
+    """Plan, assumed clocks and the decisions behind the rows as plain data."""
+    return {
+        "plan": build_plan_document(intent.plan),
+        "clocks": [_clock_data(clock) for clock in intent.clocks],
+        "decisions": [_decision_data(decision) for decision in intent.decisions],
+    }
+
+
+def parse_intent(row: RowMapping) -> Intent:
+    """A row of `plans` as the intent it was saved from."""
+    document: Mapping[str, Any] = row["document"]
+    return Intent(
+        id=row["id"],
+        table=row["table_name"],
+        cycle_id=row["cycle_id"],
+        origin=PlanOrigin(row["origin"]),
+        created_at=row["created_at"],
+        plan=parse_plan_document(document["plan"]),
+        clocks=tuple(_parse_clock(clock) for clock in document["clocks"]),
+        decisions=tuple(_parse_decision(decision) for decision in document["decisions"]),
+    )
+
+
+def _clock_data(clock: SellerClock) -> dict[str, object]:
+    last = clock.last_assigned_at
+    return {
+        "seller_id": clock.seller_id,
+        "last_assigned_at": last.isoformat() if last else None,
+        "order": clock.order,
+        "by_rule": {rule: at.isoformat() for rule, at in clock.by_rule.items()},
+    }
+
+
+def _parse_clock(data: Mapping[str, Any]) -> SellerClock:
+    last: str | None = data["last_assigned_at"]
+    by_rule: Mapping[str, str] = data["by_rule"]
+    return SellerClock(
+        seller_id=data["seller_id"],
+        last_assigned_at=datetime.fromisoformat(last) if last else None,
+        order=data["order"],
+        by_rule={rule: datetime.fromisoformat(at) for rule, at in by_rule.items()},
+    )
+
+
+def _decision_data(decision: DecisionRecord) -> dict[str, object]:
+    return {**asdict(decision), "decided_at": decision.decided_at.isoformat()}
+
+
+def _parse_decision(data: Mapping[str, Any]) -> DecisionRecord:
+    return DecisionRecord(**{**data, "decided_at": datetime.fromisoformat(data["decided_at"])})

@@ -1,0 +1,212 @@
+"""The ledger of rows in SQL, with the open rows of each owner counted beside it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+
+from connector.state import LedgerRow
+from connector.store.statements import chunk_ids, upsert_rows
+from connector.store.tables import backlog, ledger_rows, open_rows, quarantine, watched_sets
+from engine.records import EntityReference
+
+OwnerKey = tuple[str, str]
+
+
+class LedgerSession:
+    """The ledger within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def load_rows(self, table: str, ids: Sequence[str]) -> Mapping[str, LedgerRow]:
+        """The remembered rows among `ids`, by id."""
+        found: dict[str, LedgerRow] = {}
+        for chunk in chunk_ids(ids):
+            query = select(ledger_rows).where(
+                ledger_rows.c.table_name == table, ledger_rows.c.id.in_(chunk)
+            )
+            for row in self._connection.execute(query).mappings():
+                found[row["id"]] = _read_row(row)
+        return found
+
+    def save_rows(self, rows: Sequence[LedgerRow]) -> None:
+        """Insert or replace rows and keep the count of open rows of each owner exact."""
+        latest = {(row.table, row.id): row for row in rows}
+        change: Counter[OwnerKey] = Counter()
+        for table in sorted({row.table for row in latest.values()}):
+            ids = [row.id for row in latest.values() if row.table == table]
+            change.subtract(self._open_keys(table, ids))
+        for row in latest.values():
+            if row.is_open and row.owner is not None:
+                change[row.table, row.owner.id] += 1
+        upsert_rows(
+            self._connection, ledger_rows, [_row_values(latest[key]) for key in sorted(latest)]
+        )
+        self._add_open(change)
+
+    def mark_rows(self, table: str, ids: Sequence[str], generation: int) -> None:
+        """Note that a full read saw these rows."""
+        for chunk in chunk_ids(ids):
+            self._connection.execute(
+                update(ledger_rows)
+                .where(ledger_rows.c.table_name == table, ledger_rows.c.id.in_(chunk))
+                .values(generation=generation)
+            )
+
+    def delete_rows(self, table: str, ids: Sequence[str]) -> int:
+        """Forget rows and what waits for them; unknown ids are ignored; how many were known."""
+        change: Counter[OwnerKey] = Counter()
+        change.subtract(self._open_keys(table, ids))
+        known = 0
+        for chunk in chunk_ids(ids):
+            for kept, key in ((backlog, backlog.c.row_id), (quarantine, quarantine.c.row_id)):
+                self._connection.execute(
+                    delete(kept).where(kept.c.table_name == table, key.in_(chunk))
+                )
+            known += self._connection.execute(
+                delete(ledger_rows).where(
+                    ledger_rows.c.table_name == table, ledger_rows.c.id.in_(chunk)
+                )
+            ).rowcount
+        self._add_open(change)
+        return known
+
+    def find_unmarked(self, table: str, generation: int, limit: int) -> Sequence[str]:
+        """Ids of rows that the full read `generation` did not see."""
+        query = (
+            select(ledger_rows.c.id)
+            .where(ledger_rows.c.table_name == table, ledger_rows.c.generation < generation)
+            .limit(limit)
+        )
+        return list(self._connection.execute(query).scalars())
+
+    def iterate_ids(self, table: str, *, undecided_only: bool, limit: int | None) -> Sequence[str]:
+        """Ids of open rows, oldest first, for a backfill."""
+        query = (
+            select(ledger_rows.c.id)
+            .where(ledger_rows.c.table_name == table, ledger_rows.c.is_open)
+            .order_by(ledger_rows.c.created_on, ledger_rows.c.id)
+        )
+        if undecided_only:
+            query = query.where(ledger_rows.c.decided_at.is_(None))
+        if limit is not None:
+            query = query.limit(limit)
+        return list(self._connection.execute(query).scalars())
+
+    def count_open(self) -> Mapping[OwnerKey, int]:
+        """Open rows by (table, owner id)."""
+        query = select(open_rows).where(open_rows.c.rows != 0)
+        rows = self._connection.execute(query).mappings()
+        return {(row["table_name"], row["owner_id"]): row["rows"] for row in rows}
+
+    def recount_open(self) -> Mapping[OwnerKey, int]:
+        """The same figures, counted from the ledger: what a check compares with."""
+        query = (
+            select(ledger_rows.c.table_name, ledger_rows.c.owner_id, func.count())
+            .where(ledger_rows.c.is_open, ledger_rows.c.owner_id.is_not(None))
+            .group_by(ledger_rows.c.table_name, ledger_rows.c.owner_id)
+        )
+        return {(table, owner): count for table, owner, count in self._connection.execute(query)}
+
+    def count_rows(self, table: str, *, before_generation: int | None = None) -> int:
+        """Rows of a table, or those last seen by an earlier full read."""
+        query = (
+            select(func.count()).select_from(ledger_rows).where(ledger_rows.c.table_name == table)
+        )
+        if before_generation is not None:
+            query = query.where(ledger_rows.c.generation < before_generation)
+        return self._connection.execute(query).scalar_one()
+
+    def load_watched_set(self, watched_set: str) -> tuple[str, ...] | None:
+        """The columns behind the name of a watched set."""
+        query = select(watched_sets.c.columns).where(watched_sets.c.name == watched_set)
+        columns = self._connection.execute(query).scalar_one_or_none()
+        return None if columns is None else tuple(cast("list[str]", columns))
+
+    def save_watched_set(self, watched_set: str, columns: Sequence[str]) -> None:
+        """Remember the columns of a watched set."""
+        upsert_rows(
+            self._connection, watched_sets, [{"name": watched_set, "columns": list(columns)}]
+        )
+
+    def _open_keys(self, table: str, ids: Sequence[str]) -> Counter[OwnerKey]:
+        counts: Counter[OwnerKey] = Counter()
+        for chunk in chunk_ids(ids):
+            query = select(ledger_rows.c.owner_id).where(
+                ledger_rows.c.table_name == table,
+                ledger_rows.c.id.in_(chunk),
+                ledger_rows.c.is_open,
+                ledger_rows.c.owner_id.is_not(None),
+            )
+            counts.update((table, owner) for owner in self._connection.execute(query).scalars())
+        return counts
+
+    def _add_open(self, change: Mapping[OwnerKey, int]) -> None:
+        for (table, owner), difference in sorted(change.items()):
+            if not difference:
+                continue
+            changed = self._connection.execute(
+                update(open_rows)
+                .where(open_rows.c.table_name == table, open_rows.c.owner_id == owner)
+                .values(rows=open_rows.c.rows + difference)
+            )
+            if changed.rowcount == 0:
+                self._connection.execute(
+                    insert(open_rows).values(table_name=table, owner_id=owner, rows=difference)
+                )
+
+
+def _row_values(row: LedgerRow) -> dict[str, object]:
+    owner = row.owner
+    return {
+        "table_name": row.table,
+        "id": row.id,
+        "etag": row.etag,
+        "owner_table": owner.table if owner else None,
+        "owner_id": owner.id if owner else None,
+        "owner_name": owner.name if owner else None,
+        "is_open": row.is_open,
+        "watched_set": row.watched_set,
+        "fingerprint": row.fingerprint,
+        "created_on": row.created_on,
+        "segment": row.segment,
+        "segment_id": row.segment_id,
+        "sequence_id": row.sequence_id,
+        "rule": row.rule,
+        "segmentation_status": row.segmentation_status,
+        "routing_status": row.routing_status,
+        "sequence_status": row.sequence_status,
+        "decided_at": row.decided_at,
+        "is_manual": row.is_manual,
+        "generation": row.generation,
+    }
+
+
+def _read_row(row: RowMapping) -> LedgerRow:
+    owner = None
+    if row["owner_id"] is not None:
+        owner = EntityReference(
+            table=row["owner_table"], id=row["owner_id"], name=row["owner_name"]
+        )
+    return LedgerRow(
+        table=row["table_name"],
+        id=row["id"],
+        etag=row["etag"],
+        owner=owner,
+        is_open=row["is_open"],
+        watched_set=row["watched_set"],
+        fingerprint=row["fingerprint"],
+        created_on=row["created_on"],
+        segment=row["segment"],
+        segment_id=row["segment_id"],
+        sequence_id=row["sequence_id"],
+        rule=row["rule"],
+        segmentation_status=row["segmentation_status"],
+        routing_status=row["routing_status"],
+        sequence_status=row["sequence_status"],
+        decided_at=row["decided_at"],
+        is_manual=row["is_manual"],
+        generation=row["generation"],
+    )

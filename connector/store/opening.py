@@ -1,0 +1,172 @@
+"""Opening a store: connection, version check, migrations; what it holds is in the sessions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from connector.store.assignment import AssignmentSession
+from connector.store.documents import DocumentSession
+from connector.store.ledger import LedgerSession
+from connector.store.progress import ProgressSession
+from engine.errors import ConfigProblem
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class SqlSession(LedgerSession, ProgressSession, AssignmentSession, DocumentSession):
+    """Everything the store keeps, within one transaction."""
+
+
+class SqlStore:
+    """A store on SQLite or PostgreSQL; close it when done."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, for checks and backups."""
+        return self._engine
+
+    @contextmanager
+    def begin(self) -> Iterator[SqlSession]:
+        """A transaction: committed at the end of the block, rolled back when it raises."""
+        with self._engine.begin() as connection:
+            yield SqlSession(connection)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+
+def open_store(url: str) -> SqlStore:
+    """Open the store, bringing a SQLite one up to date.
+
+    Raises ConfigProblem when it can't be reached, was written by a newer version, or (PostgreSQL) wants
+    `leadrobin store upgrade` first.
+    """
+    engine = _connect(url)
+    try:
+        with engine.begin() as connection:
+            is_current = _is_current(connection)
+            if not is_current and engine.dialect.name == "sqlite":
+                _upgrade(connection)
+                is_current = True
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise _unreachable(url, error) from error
+    except ConfigProblem:
+        engine.dispose()
+        raise
+    if not is_current:
+        engine.dispose()
+        raise ConfigProblem("the store is of an older version; run `leadrobin store upgrade`")
+    return SqlStore(engine)
+
+
+def upgrade_store(url: str) -> tuple[str | None, str]:
+    """Bring a store up to date; the revisions before and after. Raises ConfigProblem."""
+    engine = _connect(url)
+    try:
+        with engine.begin() as connection:
+            before = read_revision(connection)
+            if not _is_current(connection):
+                _upgrade(connection)
+            return before, head_revision()
+    except SQLAlchemyError as error:
+        raise _unreachable(url, error) from error
+    finally:
+        engine.dispose()
+
+
+def read_revision(connection: Connection) -> str | None:
+    """The version a store was written by; None for an empty database."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def head_revision() -> str:
+    """The version this program writes."""
+    return ScriptDirectory(str(MIGRATIONS)).get_heads()[0]
+
+
+def build_alembic_config(connection: Connection) -> Config:
+    """Alembic's configuration for the packaged migrations on an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _is_current(connection: Connection) -> bool:
+    revision = read_revision(connection)
+    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise ConfigProblem(
+            f"the store was written by a newer version of Leadrobin (revision {revision}); "
+            "install that version or use another store"
+        )
+    return revision == head_revision()
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(build_alembic_config(connection), "head")
+
+
+def _connect(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+            raise ConfigProblem(
+                f'"{parsed.get_backend_name()}" is not a database Leadrobin keeps its store in; '
+                "LEADROBIN_STORE__URL is sqlite:///FILE or postgresql+psycopg://…"
+            )
+        engine = create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise ConfigProblem(
+            "LEADROBIN_STORE__URL is not a database URL; write sqlite:///FILE or postgresql+psycopg://…"
+        ) from error
+    if parsed.get_backend_name() == "sqlite":
+        _check_folder(parsed)
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_immediately)
+    return engine
+
+
+def _check_folder(url: URL) -> None:
+    folder = Path(url.database or ".").parent
+    if not folder.is_dir():
+        raise ConfigProblem(
+            f"the store's folder {folder} does not exist; create it or change LEADROBIN_STORE__URL"
+        )
+
+
+def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """Write-ahead log, full durability; the driver must not open transactions by itself."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.close()
+
+
+def _begin_immediately(connection: Connection) -> None:
+    # A transaction that reads first and writes later could not be upgraded once another one wrote.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _unreachable(url: str, error: Exception) -> ConfigProblem:
+    shown = make_url(url).render_as_string(hide_password=True)
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    return ConfigProblem(f"the store {shown} cannot be used: {reason}")
