@@ -1,4 +1,4 @@
-"""Sellers, teams and queues that work can be given to; who is chosen among them is decided elsewhere."""
+"""Sellers, teams and queues that work can be given to; who is chosen is decided elsewhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,31 +7,38 @@ from datetime import date, datetime
 from engine.records import EntityReference, Row
 
 Interval = tuple[str, str]
-"""Wall-clock times `("08:00", "17:00")`, half-open; an end not after the start runs into the next day."""
+"""Wall-clock times `("08:00", "17:00")`, half-open; an end not after the start is next day's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """Working hours of a seller in one time zone.
 
-    `weekly` maps `mon` … `sun` to intervals; None means every hour is a working hour. `time_off` holds
-    inclusive day ranges in the calendar's zone. `country`/`subdivision` name the business closures to keep.
+    `weekly` maps `mon` … `sun` to intervals; None means every hour is a working hour. `time_off`
+    holds inclusive day ranges in the calendar's zone. Business closures are the days in `closures`
+    and, with `country` (ISO 3166 code) and `subdivision`, its public holidays.
     """
 
     time_zone: str = "UTC"
     weekly: Mapping[str, tuple[Interval, ...]] | None = None
-    breaks: Mapping[str, tuple[Interval, ...]] = field(default_factory=dict)
+    breaks: Mapping[str, tuple[Interval, ...]] = field(
+        default_factory=dict[str, tuple[Interval, ...]]
+    )
     time_off: tuple[tuple[date, date], ...] = ()
     closures: frozenset[date] = frozenset()
+    country: str | None = None
+    subdivision: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seller:
     """A system user who can be given work.
 
-    `row` holds the user's columns for matching conditions. `consumed` counts open rows owned, by table.
-    `max_capacity` None falls back to the rule set's default capacity. `readable_tables` None = not known,
-    taken as all.
+    `row` holds the user's columns for matching conditions. `consumed` counts open rows owned, by
+    table. `max_capacity` None falls back to the rule set's default capacity. `readable_tables` None
+    = not known, taken as all. `turns_taken` counts the records of a turn that is not over yet (only
+    with weights). `joined_at` and `head_start` are kept by the calibration of newcomers and
+    returners (`fairness`).
     """
 
     id: str
@@ -39,15 +46,18 @@ class Seller:
     row: Row
     is_disabled: bool = False
     is_assignable: bool = True
-    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     max_capacity: int | None = None
-    consumed: Mapping[str, int] = field(default_factory=dict)
+    consumed: Mapping[str, int] = field(default_factory=dict[str, int])
     last_assigned_at: datetime | None = None
-    last_assigned_at_by_rule: Mapping[str, datetime] = field(default_factory=dict)
+    last_assigned_at_by_rule: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     assignment_order: int = 0
     calendar: Calendar | None = None
     readable_tables: frozenset[str] | None = None
     weight: int = 1
+    turns_taken: int = 0
+    joined_at: datetime | None = None
+    head_start: int = 0
 
     def reference(self) -> EntityReference:
         """The seller as an owner."""
@@ -56,13 +66,26 @@ class Seller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """A team; `team_type` 1 (access team) cannot own rows."""
+    """A team; `team_type` 1 (access team) cannot own rows.
+
+    Clock, capacity and weight are the team's own and count only where rules spread work over teams.
+    `max_capacity` None is the sum over its listed members. A team is free as soon as one member is.
+    """
 
     id: str
     name: str
     row: Row
     team_type: int = 0
     members: tuple[str, ...] = ()
+    max_capacity: int | None = None
+    consumed: Mapping[str, int] = field(default_factory=dict[str, int])
+    last_assigned_at: datetime | None = None
+    last_assigned_at_by_rule: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    assignment_order: int = 0
+    weight: int = 1
+    turns_taken: int = 0
+    joined_at: datetime | None = None
+    head_start: int = 0
 
     def reference(self) -> EntityReference:
         """The team as an owner."""
@@ -84,7 +107,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
-    """Everybody work can go to, with their clocks and consumed capacity; a value that can be saved."""
+    """Everybody work can go to, with clocks and consumed capacity; a value that can be saved."""
 
     sellers: tuple[Seller, ...] = ()
     teams: tuple[Team, ...] = ()
