@@ -151,6 +151,11 @@ def create_only(column: ColumnDefinition) -> ColumnDefinition:
     return replace(column, valid_for_update=False)
 
 
+def update_only(column: ColumnDefinition) -> ColumnDefinition:
+    """The same column, settable only after the row was created."""
+    return replace(column, valid_for_create=False)
+
+
 def custom(column: ColumnDefinition) -> ColumnDefinition:
     """The same column, added by a customizer: its navigation property follows the schema name."""
     return replace(column, is_custom=True)

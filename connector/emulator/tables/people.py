@@ -1,4 +1,4 @@
-"""Tables of the organisation: users, teams, queues, business units, roles, territories, currencies."""
+"""Tables of the organisation: users, teams, queues, units, roles, territories, currencies."""
 
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.tables.columns import (

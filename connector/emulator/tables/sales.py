@@ -8,7 +8,6 @@ from connector.emulator.tables.columns import (
     address_columns,
     audit_columns,
     choice,
-    create_only,
     custom,
     customer,
     day,
@@ -26,6 +25,7 @@ from connector.emulator.tables.columns import (
     state,
     status,
     text,
+    update_only,
     whole,
 )
 
@@ -141,7 +141,7 @@ LEAD = TableDefinition(
         moment("LastOnHoldTime"),
         moment("ScheduleFollowUp_Prospect", format="DateOnly"),
         moment("ScheduleFollowUp_Qualify", format="DateOnly"),
-        create_only(moment("LastUsedInCampaign", format="DateOnly")),
+        update_only(moment("LastUsedInCampaign", format="DateOnly")),
         guid("ProcessId"),
         guid("StageId"),
         text("TraversedPath", 1250),

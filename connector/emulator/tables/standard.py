@@ -1,4 +1,4 @@
-"""The catalog of standard tables, with the relationships that have names or cascades of their own."""
+"""The catalog of standard tables, with the relationships that have names of their own."""
 
 from dataclasses import replace
 
