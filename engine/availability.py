@@ -1,44 +1,101 @@
-"""Working hours, time off and closures: when somebody is free; who is chosen by it is in
-`distribution`.
+"""Working hours, time off and closures: when somebody is free; how they are read is in `calendars`.
 
 "Manage seller availability" and "Understand lead and opportunity distribution" in the Dynamics 365
 Sales documentation.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from engine.calendars import WEEKDAYS, clock_time, parse_calendar
 from engine.closures import public_holidays
 from engine.sellers import Calendar, Interval
+
+__all__ = [
+    "LONGEST_WINDOW",
+    "Outlook",
+    "Timeline",
+    "bucket_of",
+    "free_spans",
+    "is_day_off",
+    "parse_calendar",
+    "wait_until_free",
+]
 
 LONGEST_WINDOW = timedelta(hours=120)
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_CHUNK = timedelta(days=14)
+_LOOK_BACK = timedelta(days=7)
+_EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 
 Span = tuple[datetime, datetime]
 """A half-open stretch of time."""
 
 
 def wait_until_free(calendar: Calendar | None, now: datetime) -> timedelta | None:
-    """How long until a working moment: zero when `now` is one, None when there is none within 120
-    hours.
+    """How long until a working moment: zero if `now` is one, None if there is none in 120 hours.
 
     No calendar = always available. `now` is aware.
     """
     if calendar is None:
         return timedelta(0)
-    for start, end in free_spans(calendar, now, now + LONGEST_WINDOW + _SECOND):
-        if end > now:
-            wait = max(start - now, timedelta(0))
-            return wait if wait <= LONGEST_WINDOW else None
+    begin = min(max(now.astimezone(UTC), _EARLIEST), _LATEST)
+    for start, _ in free_spans(calendar, begin, begin + LONGEST_WINDOW + _SECOND):
+        wait = start - begin
+        return wait if wait <= LONGEST_WINDOW else None
     return None
 
 
 def bucket_of(wait: timedelta) -> int:
     """The 24-hour bucket, 0D to 5D, of a wait; exactly 24 hours is still 1D."""
     return -(-wait // _DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What holds at a moment: free or not, unchanged in [since, until), and when free next.
+
+    `next_free` None while not free: not before `until`. `since` and `until` may be narrower than
+    the truth, never wider.
+    """
+
+    is_free: bool
+    since: datetime
+    until: datetime
+    next_free: datetime | None = None
+
+
+class Timeline:
+    """The working stretches of one calendar, worked out a fortnight at a time and kept."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self._chunks: dict[int, tuple[Span, list[Span], list[datetime]]] = {}
+
+    def outlook(self, now: datetime) -> Outlook:
+        """What holds at `now` (aware, in UTC)."""
+        now = min(max(now, _EARLIEST), _LATEST)
+        (begin, end), spans, starts = self._chunk((now - _EARLIEST) // _CHUNK)
+        at = bisect_right(starts, now) - 1
+        if at >= 0 and spans[at][1] > now:
+            return Outlook(True, *spans[at])
+        since = spans[at][1] if at >= 0 else begin
+        following = starts[at + 1] if at + 1 < len(starts) else None
+        return Outlook(False, since, following or end, following)
+
+    def _chunk(self, number: int) -> tuple[Span, list[Span], list[datetime]]:
+        """A fortnight's stretches, with a week before and a fortnight behind it."""
+        if number not in self._chunks:
+            begin = _EARLIEST + number * _CHUNK
+            bounds = (begin - _LOOK_BACK, begin + 2 * _CHUNK)
+            spans = free_spans(self._calendar, *bounds)
+            self._chunks[number] = (bounds, spans, [start for start, _ in spans])
+        return self._chunks[number]
 
 
 def free_spans(calendar: Calendar, begin: datetime, end: datetime) -> list[Span]:
@@ -104,7 +161,8 @@ def _wall_spans(calendar: Calendar, begin: datetime, end: datetime) -> list[Span
     days = _days(begin.date() - _DAY, end.date())
     working: list[Span] = []
     for start, stop in sorted(_hours(calendar.weekly, days)):
-        _append_joined(working, (max(start, begin), min(stop, end)))
+        if start < end and stop > begin:
+            _append_joined(working, (max(start, begin), min(stop, end)))
     blocked: list[Span] = []
     off = [(_midnight(day), _midnight(day) + _DAY) for day in days if is_day_off(calendar, day)]
     for span in sorted([*off, *(_hours(calendar.breaks, days) if calendar.breaks else ())]):
@@ -136,19 +194,9 @@ def _hours(weekly: Mapping[str, tuple[Interval, ...]] | None, days: list[date]) 
         if weekly is None:
             yield midnight, midnight + _DAY
             continue
-        for start, end in weekly.get(_WEEKDAYS[day.weekday()], ()):
+        for start, end in weekly.get(WEEKDAYS[day.weekday()], ()):
             opens, closes = clock_time(start), clock_time(end)
             yield midnight + opens, midnight + (closes if closes > opens else closes + _DAY)
-
-
-def clock_time(text: str) -> timedelta:
-    """Time since midnight of "08:00", "08:00:30", "24:00". Raises ValueError otherwise."""
-    if text == "24:00":
-        return _DAY
-    parsed = time.fromisoformat(text)
-    if parsed.tzinfo is not None or len(text) < len("00:00"):
-        raise ValueError(text)
-    return timedelta(hours=parsed.hour, minutes=parsed.minute, seconds=parsed.second)
 
 
 def _without(stretch: Span, blocked: list[Span]) -> Iterator[Span]:
