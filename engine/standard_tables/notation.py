@@ -4,7 +4,7 @@ A table starts with `table NAME SET PRIMARY_ID PRIMARY_NAME [complete]`. The lin
 
 * `TYPE name name …` for plain columns,
 * `TYPE name: 1 Label; 2 Label` for choices,
-* `TYPE name > table table` for lookups: with one target the navigation property has the column's name,
+* `TYPE name > table table` for lookups: with one target the navigation property has its name,
   with several there is one `column_table` for each,
 * `KIND navigation > table [column]` for other relationships,
 * `include GROUP` for columns that many tables share.
