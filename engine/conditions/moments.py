@@ -39,7 +39,7 @@ def parse_moment(text: str) -> Moment | None:
         if found[4] is None:
             return date(year, month, day)
         fraction = int((found[7] or "0")[:6].ljust(6, "0"))
-        return datetime(  # noqa: DTZ001  the zone is the reader's where the text has none
+        return datetime(
             year,
             month,
             day,
@@ -71,9 +71,13 @@ def to_utc(moment: datetime, zone: ZoneInfo) -> datetime | None:
         return None
 
 
-def midnight(day: date, zone: ZoneInfo) -> datetime | None:
+def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The instant a day begins in `zone`, in UTC; where a clock change skips midnight, the change."""
-    return to_utc(datetime(day.year, day.month, day.day), zone)  # noqa: DTZ001  zone is applied
+    begin = datetime(day.year, day.month, day.day, tzinfo=zone)
+    try:
+        return begin.astimezone(UTC)
+    except OverflowError:
+        return begin.replace(tzinfo=UTC)
 
 
 def local_day(instant: datetime, zone: ZoneInfo) -> date:
