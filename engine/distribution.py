@@ -75,6 +75,11 @@ class SellerPool:
         if position is not None:
             self._ledger.move_clock(position, at)
 
+    def clock_of(self, target_id: str) -> datetime | None:
+        """When a seller or team was last given something; None = never, or not in the pool."""
+        position = self.position_of(target_id)
+        return None if position is None else self._ledger.clock[position]
+
     def consume(self, target_id: str, table: str, rule: str | None = None) -> None:
         """Count a row that somebody got without `assign`."""
         position = self.position_of(target_id)
