@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from typing_extensions import override
+
 Unit = Literal["minute", "hour", "day", "week"]
 
 _PATTERN = re.compile(r"(\d{1,4})\s+(working\s+)?(minute|hour|day|week)s?", re.IGNORECASE)
@@ -18,6 +20,7 @@ class Duration:
     unit: Unit
     working: bool = False
 
+    @override
     def __str__(self) -> str:
         kind = "working " if self.working else ""
         plural = "" if self.count == 1 else "s"

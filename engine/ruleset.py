@@ -70,11 +70,14 @@ def _check_duration(text: str) -> str:
     return text
 
 
+_CONDITION_MARK: dict[str, Any] = {"description": "a condition"}
+"""Stands for a reference to the condition's definition until the schema is complete."""
+
 ConditionField = Annotated[
     Condition,
     BeforeValidator(_read_condition),
     PlainSerializer(print_condition),
-    WithJsonSchema({"$ref": "#/$defs/Condition"}),
+    WithJsonSchema(_CONDITION_MARK),
 ]
 Text = Annotated[str, Field(strict=True, min_length=1)]
 TimeZone = Annotated[str, Field(strict=True), AfterValidator(_check_time_zone)]
@@ -182,13 +185,15 @@ class Segment(_Model):
 class Selection(_Model):
     """Sellers, teams or queues: exactly one of a list (ids or names) and a condition."""
 
-    named: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    named: tuple[Text, ...] | None = None
     matching: ConditionField | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.named is None) == (self.matching is None):
             raise ValueError("exactly one of named and matching is needed")
+        if self.named == ():
+            raise ValueError("`named` is empty: name at least one")
         return self
 
 
@@ -308,9 +313,7 @@ class RuleSet(_Model):
         "sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"
     ] = "sunday"
     fiscal_year_start: MonthDay = "01-01"
-    fiscal_period: Literal["annually", "semiannually", "quarterly", "monthly", "four_weeks"] = (
-        "quarterly"
-    )
+    fiscal_period: Literal["year", "half_year", "quarter", "month", "four_weeks"] = "quarter"
     default_capacity: Annotated[StrictInt, Field(ge=0)] | None = None
     round_robin_scope: Literal["organization", "rule"] = "organization"
     on_rule_failure: Literal["next_rule", "stop"] = "next_rule"
@@ -318,6 +321,7 @@ class RuleSet(_Model):
     keep_with_creator: StrictBool = False
     load_balance_every_bucket: StrictBool = False
     capacity_units: dict[Text, Positive] = Field(default_factory=dict[str, int])
+    use_weights: StrictBool = False
     weights: dict[Text, Positive] = Field(default_factory=dict[str, int])
     fallback: Fallback | None = None
     fairness: Fairness = Fairness()
@@ -379,7 +383,7 @@ class RuleSet(_Model):
     @override
     def model_json_schema(
         cls,
-        by_alias: bool = True,
+        by_alias: bool | None = True,
         ref_template: str = DEFAULT_REF_TEMPLATE,
         schema_generator: type[GenerateJsonSchema] = GenerateJsonSchema,
         mode: JsonSchemaMode = "validation",
@@ -387,8 +391,20 @@ class RuleSet(_Model):
     ) -> dict[str, Any]:
         """The JSON Schema of a rules file; conditions are described in full, recursively."""
         schema = super().model_json_schema(by_alias, ref_template, schema_generator, mode, **more)
-        schema["$defs"]["Condition"] = CONDITION_SCHEMA
-        return schema
+        linked = cast("dict[str, Any]", _link_conditions(schema))
+        linked["$defs"]["Condition"] = CONDITION_SCHEMA
+        return linked
+
+
+def _link_conditions(node: object) -> object:
+    if node == _CONDITION_MARK:
+        return {"$ref": "#/$defs/Condition"}
+    if isinstance(node, dict):
+        items = cast("dict[str, object]", node).items()
+        return {key: _link_conditions(value) for key, value in items}
+    if isinstance(node, list):
+        return [_link_conditions(item) for item in cast("list[object]", node)]
+    return node
 
 
 def build_rule_set(data: object) -> RuleSet:

@@ -1,0 +1,197 @@
+"""The assign-to parts of rules: sellers, teams, queues; which rule runs is in `routing`."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from engine.candidates import CandidateFinder
+from engine.decisions import CandidateTrace, Stage
+from engine.distribution import DistributionRequest, Method, SellerPool
+from engine.records import Record, Row
+from engine.routing import Attempt
+from engine.ruleset import Rule
+from engine.statuses import RoutingStatus
+
+_NO_PERMISSION = Attempt(RoutingStatus.SELLER_LACKS_PERMISSIONS)
+_ACCOUNTS = (
+    "parentaccountid",
+    "customerid_account",
+    "parentcustomerid_account",
+    "msdyn_relatedrecord",
+)
+"""The navigation properties that lead from a row to its account."""
+
+
+def owner_id_of(record: Record) -> str | None:
+    """Who owns the row now."""
+    return None if record.owner is None else record.owner.id
+
+
+def give(pool: SellerPool, record: Record, now: datetime, *, rule: str, position: int) -> None:
+    """Book a row on one seller or team of the pool without asking for capacity or availability."""
+    request = DistributionRequest(
+        rule=rule,
+        candidates=frozenset((position,)),
+        table=record.table,
+        method="round_robin",
+        now=now,
+        owner_id=owner_id_of(record),
+    )
+    pool.assign(request, pool.choose(request))
+
+
+class PoolAssigner:
+    """Sellers, or teams that work is spread over: the pool chooses."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        finder: CandidateFinder,
+        pool: SellerPool,
+        *,
+        method: Method,
+        nobody: RoutingStatus,
+    ) -> None:
+        self._rule = rule
+        self._finder = finder
+        self._pool = pool
+        self._method: Method = method
+        self._nobody = Attempt(nobody)
+
+    def assign(self, record: Record, now: datetime) -> Attempt:
+        """The pool's choice among the candidates; clocks and capacity move."""
+        found = self._finder.find(record, now)
+        if not found.positions:
+            return _NO_PERMISSION if found.lacks_permission else self._nobody
+        request = self._build_request(record, now, found.positions)
+        outcome = self._pool.choose(request)
+        target = outcome.reference()
+        if target is not None:
+            self._pool.assign(request, outcome)
+        return Attempt(outcome.status, target)
+
+    def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
+        """Those the pool compares, best first, then those that never came so far."""
+        positions = self._finder.find(record, now).positions
+        compared: tuple[CandidateTrace, ...] = ()
+        if positions:
+            compared = self._pool.explain(self._build_request(record, now, positions))
+        return (*compared, *self._finder.trace_dropped(record, now))
+
+    def _build_request(
+        self, record: Record, now: datetime, positions: frozenset[int]
+    ) -> DistributionRequest:
+        request = DistributionRequest(
+            self._rule.name,
+            positions,
+            record.table,
+            self._method,
+            now,
+            self._rule.available_within_hours,
+            self._rule.respect_capacity,
+            owner_id_of(record),
+        )
+        return self._prefer_account_owner(request, record) if self._rule.sticky_owner else request
+
+    def _prefer_account_owner(
+        self, request: DistributionRequest, record: Record
+    ) -> DistributionRequest:
+        """The account's owner alone, when a candidate who can take the row; else everybody."""
+        owner_id = _account_owner_of(record.row)
+        position = None if owner_id is None else self._pool.position_of(owner_id)
+        if position is None or position not in request.candidates:
+            return request
+        alone = request._replace(candidates=frozenset((position,)))
+        return alone if self._pool.choose(alone).position == position else request
+
+
+def _account_owner_of(row: Row) -> str | None:
+    accounts = (row.get(navigation) for navigation in _ACCOUNTS)
+    account = next((found for found in accounts if isinstance(found, Mapping)), None)
+    owner_id = None if account is None else account.get("_ownerid_value")
+    return owner_id if isinstance(owner_id, str) else None
+
+
+class DrawStatuses(NamedTuple):
+    """What a draw reports when nobody, and when several match."""
+
+    nobody: RoutingStatus
+    several: RoutingStatus
+
+
+TEAM_DRAW = DrawStatuses(RoutingStatus.NO_TEAM, RoutingStatus.MULTIPLE_TEAMS)
+QUEUE_DRAW = DrawStatuses(RoutingStatus.NO_QUEUE, RoutingStatus.MULTIPLE_QUEUES)
+
+
+class DrawAssigner:
+    """Teams or queues: the only one that matches, or one of several at random, or none of several.
+
+    The draw depends on the row's id alone: a repeat chooses the same one, and another group added
+    moves as few rows as possible. `pool` is None for queues, which leave the owner as he is.
+    """
+
+    def __init__(
+        self,
+        rule: Rule,
+        finder: CandidateFinder,
+        statuses: DrawStatuses,
+        *,
+        pool: SellerPool | None,
+    ) -> None:
+        self._rule = rule
+        self._finder = finder
+        self._statuses = statuses
+        self._pool = pool
+
+    def assign(self, record: Record, now: datetime) -> Attempt:
+        """Choose, and book the row on a chosen team."""
+        positions = self._finder.find(record, now).positions
+        if not positions:
+            return Attempt(self._statuses.nobody)
+        position = self._choose(record, positions)
+        if position is None:
+            return Attempt(self._statuses.several)
+        if self._pool is not None:
+            give(self._pool, record, now, rule=self._rule.name, position=position)
+        target = self._finder.by_position[position].reference
+        return Attempt(RoutingStatus.OWNER_ASSIGNED, target)
+
+    def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
+        """The chosen one, the others that matched, then those that did not."""
+        positions = self._finder.find(record, now).positions
+        chosen = self._choose(record, positions) if positions else None
+        matched = tuple(
+            CandidateTrace(
+                target=self._finder.by_position[position].reference,
+                stage=Stage.CHOSEN if position == chosen else Stage.ORDER,
+                detail=_describe_draw(position == chosen, chosen is not None, len(positions)),
+            )
+            for position in sorted(positions, key=lambda position: (position != chosen, position))
+        )
+        return (*matched, *self._finder.trace_dropped(record, now))
+
+    def _choose(self, record: Record, positions: frozenset[int]) -> int | None:
+        if len(positions) > 1 and self._rule.when_several != "random":
+            return None
+        by_position = self._finder.by_position
+        return draw(record.id, {by_position[at].reference.id: at for at in positions})
+
+
+def _describe_draw(is_chosen: bool, is_drawn: bool, count: int) -> str:
+    if count == 1:
+        return "the only one that matches"
+    if not is_drawn:
+        return f"one of {count} that match, and the rule assigns to none of several"
+    return f"drawn by the row's id among {count}" if is_chosen else "not drawn"
+
+
+def draw(record_id: str, among: Mapping[str, int]) -> int:
+    """Draw one by its id, evenly, and the same again for the same row: the highest hash wins."""
+    if len(among) == 1:
+        return next(iter(among.values()))
+    return among[max(among, key=lambda candidate_id: _hash(record_id, candidate_id))]
+
+
+def _hash(record_id: str, candidate_id: str) -> bytes:
+    return hashlib.sha256(f"{record_id} {candidate_id.lower()}".encode()).digest()

@@ -1,0 +1,118 @@
+"""The conditions of a rule set, bound to its dates, the schema and the hierarchies.
+
+What they mean is in `conditions`.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import datetime
+
+from engine.conditions.cells import read_cell, related_row
+from engine.conditions.columns import record_columns_of, walk
+from engine.conditions.compiler import CompileOptions, compile_first_match, compile_predicate
+from engine.conditions.context import Context, DateSettings
+from engine.conditions.interpreter import first_failure
+from engine.conditions.model import ColumnPath, Compare, Condition
+from engine.decisions import FailedCondition
+from engine.records import Row
+from engine.ruleset import RuleSet
+from engine.schema import Schema
+
+Hierarchies = Mapping[str, Mapping[str, str | None]]
+Attributes = Mapping[str, tuple[str, ...]]
+RowTest = Callable[[Row, datetime], bool]
+TargetTest = Callable[[Row, Attributes | None, Row, datetime], bool]
+"""The target's row, its seller attributes, the record being assigned, the instant."""
+
+_RELATIVE = ("today", "yesterday", "tomorrow", "last-", "next-", "this-", "olderthan-")
+
+
+def read_date_settings(rule_set: RuleSet) -> DateSettings:
+    """How the rule set reads dates."""
+    return DateSettings(
+        time_zone=rule_set.time_zone,
+        week_starts_on=rule_set.week_starts_on,
+        fiscal_year_start=rule_set.fiscal_year_start,
+        fiscal_period=rule_set.fiscal_period,
+    )
+
+
+class Evaluator:
+    """Compiles conditions, and explains why one does not hold."""
+
+    def __init__(self, rule_set: RuleSet, schema: Schema, hierarchies: Hierarchies) -> None:
+        self._dates = read_date_settings(rule_set)
+        self._schema = schema
+        self._hierarchies = hierarchies
+
+    def compile_first_match(
+        self, conditions: Sequence[Condition | None], table: str
+    ) -> Callable[[Row, datetime], int]:
+        """The position of the first condition that holds, -1 when none does; None always holds."""
+        return compile_first_match(conditions, self._options(table)).first_match
+
+    def compile_row_test(self, condition: Condition | None, table: str) -> RowTest | None:
+        """Whether a row satisfies the condition; None when there is nothing to test."""
+        return None if condition is None else compile_predicate(condition, self._options(table))
+
+    def compile_target_test(self, condition: Condition, table: str) -> TargetTest:
+        """Whether a seller, team or queue satisfies the condition for a record."""
+        predicate = compile_predicate(condition, self._options(table))
+
+        def test(row: Row, attributes: Attributes | None, record: Row, now: datetime) -> bool:
+            return predicate(row, now, record=record, attributes=attributes)
+
+        return test
+
+    def context(
+        self,
+        now: datetime,
+        table: str,
+        *,
+        record: Row | None = None,
+        attributes: Attributes | None = None,
+    ) -> Context:
+        """What a condition is evaluated against besides the row."""
+        return Context(
+            now=now,
+            dates=self._dates,
+            record=record,
+            attributes=attributes,
+            hierarchies=self._hierarchies,
+            table=table,
+            schema=self._schema,
+        )
+
+    def find_failure(
+        self, condition: Condition | None, row: Row, context: Context
+    ) -> FailedCondition | None:
+        """The first part that does not hold, with the value it saw; None when all holds."""
+        return None if condition is None else first_failure(condition, row, context)
+
+    def _options(self, table: str) -> CompileOptions:
+        return CompileOptions(
+            dates=self._dates, table=table, schema=self._schema, hierarchies=self._hierarchies
+        )
+
+
+def depends_on_now(condition: Condition) -> bool:
+    """Whether the answer can change with the time alone."""
+    return any(
+        isinstance(node, Compare) and node.operator.value.startswith(_RELATIVE)
+        for node in walk(condition)
+    )
+
+
+def build_record_key(condition: Condition) -> Callable[[Row], Hashable] | None:
+    """What of a record the condition's answer depends on, as a key; None = on nothing."""
+    paths = sorted(record_columns_of(condition))
+    if not paths:
+        return None
+    if len(paths) == 1:
+        return lambda record: _read_key(record, paths[0])
+    return lambda record: tuple(_read_key(record, path) for path in paths)
+
+
+def _read_key(record: Row, path: ColumnPath) -> Hashable:
+    """A column's value; its type counts, since 1, 1.0 and true are equal keys but may differ."""
+    value = read_cell(related_row(record, path[:-1]), path[-1])
+    return type(value), value

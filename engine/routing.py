@@ -1,0 +1,146 @@
+"""The rules of a segment, top-down; whom one rule assigns to is in `assigning`."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from engine.decisions import CandidateTrace, FailedCondition, RuleTrace
+from engine.predicates import Evaluator, RowTest
+from engine.records import EntityReference, Record
+from engine.ruleset import Rule
+from engine.statuses import RoutingStatus
+
+
+class Attempt(NamedTuple):
+    """What one rule came to for one row."""
+
+    status: RoutingStatus
+    target: EntityReference | None = None
+    secondary: tuple[EntityReference, ...] = ()
+
+
+class RoutingOutcome(NamedTuple):
+    """What the rules of a segment came to; `rule` assigned, or is the one whose failure counts."""
+
+    rule: str | None
+    attempt: Attempt
+    traces: tuple[RuleTrace, ...] = ()
+
+
+class Assigner(Protocol):
+    """The assign-to part of a rule."""
+
+    def assign(self, record: Record, now: datetime) -> Attempt:
+        """Choose somebody and move their clock, or say why there is nobody."""
+        ...
+
+    def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
+        """Every candidate with the stage it reached; asked before `assign`."""
+        ...
+
+
+_RANKS = {
+    RoutingStatus.NO_AVAILABILITY: 0,
+    RoutingStatus.NO_CAPACITY: 0,
+    RoutingStatus.SELLER_LACKS_PERMISSIONS: 0,
+    RoutingStatus.MULTIPLE_TEAMS: 0,
+    RoutingStatus.MULTIPLE_QUEUES: 0,
+    RoutingStatus.NO_SELLERS_MEET_CONDITIONS: 1,
+    RoutingStatus.NO_TEAM: 1,
+    RoutingStatus.NO_QUEUE: 1,
+    RoutingStatus.RECORD_MEETS_NO_CONDITIONS: 2,
+    RoutingStatus.RECORD_TOO_OLD: 3,
+}
+"""Which failure is shown when several rules fail ("Manage unassigned records")."""
+
+_NO_RULE = RoutingOutcome(None, Attempt(RoutingStatus.NO_ASSIGNMENT_RULE))
+
+
+class RuleRunner:
+    """One rule, compiled: conditions, then the row's age, then whom it is assigned to."""
+
+    def __init__(self, rule: Rule, test: RowTest | None, assigner: Assigner) -> None:
+        self.rule = rule
+        self.name = rule.name
+        self._test = test
+        self._assigner = assigner
+        hours = rule.created_within_hours
+        self._oldest = None if hours is None else timedelta(hours=hours)
+
+    def holds(self, record: Record, now: datetime) -> bool:
+        """Whether the row meets the rule's conditions."""
+        return self._test is None or self._test(record.row, now)
+
+    def is_too_old(self, record: Record, now: datetime) -> bool:
+        """Whether the row was created before the rule's window; exactly N hours ago is within."""
+        if self._oldest is None:
+            return False
+        return record.created_on is None or now - record.created_on > self._oldest
+
+    def run(self, record: Record, now: datetime) -> Attempt:
+        """Assign a row that meets the conditions, unless it is too old."""
+        return _TOO_OLD if self.is_too_old(record, now) else self._assigner.assign(record, now)
+
+    def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
+        """The candidates as they stand before the rule runs; none for a row that is too old."""
+        return () if self.is_too_old(record, now) else self._assigner.trace(record, now)
+
+
+_TOO_OLD = Attempt(RoutingStatus.RECORD_TOO_OLD)
+_NOT_MET = Attempt(RoutingStatus.RECORD_MEETS_NO_CONDITIONS)
+
+
+class SegmentRouter:
+    """The active rules of one segment in their order.
+
+    A rule that finds nobody passes the row on to the next one, unless failures stop the search:
+    then the first rule whose conditions hold has the last word.
+    """
+
+    def __init__(
+        self, runners: Sequence[RuleRunner], evaluator: Evaluator, *, stops_on_failure: bool
+    ) -> None:
+        self._runners = tuple(runners)
+        self._evaluator = evaluator
+        self._stops = stops_on_failure
+
+    def route(self, record: Record, now: datetime, *, trace: bool = False) -> RoutingOutcome:
+        """Run the rules for a row until one assigns it."""
+        failed: RoutingOutcome = _NO_RULE
+        traces: list[RuleTrace] = []
+        for runner in self._runners:
+            holds = runner.holds(record, now)
+            candidates = runner.trace(record, now) if trace and holds else ()
+            attempt = runner.run(record, now) if holds else _NOT_MET
+            if trace:
+                traces.append(self._trace(runner, attempt, candidates, record, now))
+            if attempt.target is not None:
+                return RoutingOutcome(runner.name, attempt, tuple(traces))
+            failed = _worse(failed, RoutingOutcome(runner.name, attempt))
+            if holds and self._stops:
+                break
+        return failed._replace(traces=tuple(traces)) if trace else failed
+
+    def _trace(
+        self,
+        runner: RuleRunner,
+        attempt: Attempt,
+        candidates: tuple[CandidateTrace, ...],
+        record: Record,
+        now: datetime,
+    ) -> RuleTrace:
+        failed: FailedCondition | None = None
+        if attempt.status is RoutingStatus.RECORD_MEETS_NO_CONDITIONS:
+            context = self._evaluator.context(now, record.table)
+            failed = self._evaluator.find_failure(runner.rule.when, record.row, context)
+        return RuleTrace(
+            rule=runner.name, status=attempt.status, failed=failed, candidates=candidates
+        )
+
+
+def _worse(first: RoutingOutcome, second: RoutingOutcome) -> RoutingOutcome:
+    """The failure to report: the higher ranked, at equal rank the earlier."""
+    if first.rule is None:
+        return second
+    is_worse = _RANKS[second.attempt.status] < _RANKS[first.attempt.status]
+    return second if is_worse else first
