@@ -171,6 +171,10 @@ class RecordDecider(Protocol):
         """Segment, rule, owner and sequence of one record at one instant."""
         ...
 
+    def snapshot(self) -> Directory:
+        """The directory with everything that the decisions so far moved."""
+        ...
+
 
 class LedgerState(Protocol):
     """The ledger of rows."""
@@ -199,8 +203,8 @@ class LedgerState(Protocol):
         """Ids of open rows, oldest first, for a backfill."""
         ...
 
-    def count_open(self) -> Mapping[tuple[str, str], int]:
-        """Open rows by (table, owner id)."""
+    def count_open(self) -> Mapping[tuple[str, str, str], int]:
+        """Open rows by table, owner id and the rule that assigned them ("" = none)."""
         ...
 
     def count_rows(self, table: str, *, before_generation: int | None = None) -> int:
@@ -254,6 +258,10 @@ class ProgressState(Protocol):
 
 class AssignmentState(Protocol):
     """Clocks, plans, decisions and the backlog."""
+
+    def lock_clocks(self) -> None:
+        """Keep every other session from deciding until this one ends."""
+        ...
 
     def load_clocks(self) -> Mapping[str, SellerClock]:
         """Every seller's clock, by seller id."""

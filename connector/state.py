@@ -74,12 +74,18 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SellerClock:
-    """When a seller was given work last; `order` tells equal instants apart."""
+    """When a seller (or team) was given work last; `order` tells equal instants apart.
+
+    `turns`, `joined_at` and `head_start` are the engine's, for weights and for newcomers.
+    """
 
     seller_id: str
     last_assigned_at: datetime | None = None
     order: int = 0
-    by_rule: Mapping[str, datetime] = field(default_factory=dict)
+    by_rule: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    turns: int = 0
+    joined_at: datetime | None = None
+    head_start: int = 0
 
 
 class PlanOrigin(StrEnum):
@@ -107,6 +113,7 @@ class Intent:
     created_at: datetime
     plan: Plan
     clocks: Sequence[SellerClock] = ()
+    clocks_after: Sequence[SellerClock] = ()
     decisions: "Sequence[DecisionRecord]" = ()
 
 

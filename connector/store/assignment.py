@@ -17,12 +17,23 @@ from connector.store.statements import chunk_ids, upsert_rows
 from connector.store.tables import backlog, decisions, leases, plans, seller_clocks
 from engine.records import EntityReference
 
+CLOCK_LOCK = 7_305_115
+"""The key of the advisory lock that decisions are taken under; any number no one else uses."""
+
 
 class AssignmentSession:
     """Assignments within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def lock_clocks(self) -> None:
+        """Keep every other session from deciding until this one ends.
+
+        SQLite transactions exclude each other already.
+        """
+        if self._connection.dialect.name == "postgresql":
+            self._connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
 
     def load_clocks(self) -> Mapping[str, SellerClock]:
         """Every seller's clock, by seller id."""
@@ -37,6 +48,9 @@ class AssignmentSession:
                 "last_assigned_at": clock.last_assigned_at,
                 "assignment_order": clock.order,
                 "by_rule": {rule: at.isoformat() for rule, at in clock.by_rule.items()},
+                "turns": clock.turns,
+                "joined_at": clock.joined_at,
+                "head_start": clock.head_start,
             }
             for clock in clocks
         ]
@@ -184,6 +198,9 @@ def _read_clock(row: RowMapping) -> SellerClock:
         last_assigned_at=row["last_assigned_at"],
         order=row["assignment_order"],
         by_rule={rule: datetime.fromisoformat(at) for rule, at in row["by_rule"].items()},
+        turns=row["turns"],
+        joined_at=row["joined_at"],
+        head_start=row["head_start"],
     )
 
 

@@ -16,6 +16,7 @@ def build_intent_document(intent: Intent) -> dict[str, object]:
     return {
         "plan": build_plan_document(intent.plan),
         "clocks": [_clock_data(clock) for clock in intent.clocks],
+        "clocks_after": [_clock_data(clock) for clock in intent.clocks_after],
         "decisions": [_decision_data(decision) for decision in intent.decisions],
     }
 
@@ -31,29 +32,42 @@ def parse_intent(row: RowMapping) -> Intent:
         created_at=row["created_at"],
         plan=parse_plan_document(document["plan"]),
         clocks=tuple(_parse_clock(clock) for clock in document["clocks"]),
+        clocks_after=tuple(_parse_clock(clock) for clock in document["clocks_after"]),
         decisions=tuple(_parse_decision(decision) for decision in document["decisions"]),
     )
 
 
 def _clock_data(clock: SellerClock) -> dict[str, object]:
-    last = clock.last_assigned_at
     return {
         "seller_id": clock.seller_id,
-        "last_assigned_at": last.isoformat() if last else None,
+        "last_assigned_at": _instant_data(clock.last_assigned_at),
         "order": clock.order,
         "by_rule": {rule: at.isoformat() for rule, at in clock.by_rule.items()},
+        "turns": clock.turns,
+        "joined_at": _instant_data(clock.joined_at),
+        "head_start": clock.head_start,
     }
 
 
 def _parse_clock(data: Mapping[str, Any]) -> SellerClock:
-    last: str | None = data["last_assigned_at"]
     by_rule: Mapping[str, str] = data["by_rule"]
     return SellerClock(
         seller_id=data["seller_id"],
-        last_assigned_at=datetime.fromisoformat(last) if last else None,
+        last_assigned_at=_parse_instant(data["last_assigned_at"]),
         order=data["order"],
         by_rule={rule: datetime.fromisoformat(at) for rule, at in by_rule.items()},
+        turns=data["turns"],
+        joined_at=_parse_instant(data["joined_at"]),
+        head_start=data["head_start"],
     )
+
+
+def _instant_data(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _parse_instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _decision_data(decision: DecisionRecord) -> dict[str, object]:

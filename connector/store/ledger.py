@@ -11,7 +11,8 @@ from connector.store.statements import chunk_ids, upsert_rows
 from connector.store.tables import backlog, ledger_rows, open_rows, quarantine, watched_sets
 from engine.records import EntityReference
 
-OwnerKey = tuple[str, str]
+OwnerKey = tuple[str, str, str]
+"""Table, owner id, and the rule that gave the row to its owner ("" = none)."""
 
 
 class LedgerSession:
@@ -40,7 +41,7 @@ class LedgerSession:
             change.subtract(self._open_keys(table, ids))
         for row in latest.values():
             if row.is_open and row.owner is not None:
-                change[row.table, row.owner.id] += 1
+                change[row.table, row.owner.id, row.rule or ""] += 1
         upsert_rows(
             self._connection, ledger_rows, [_row_values(latest[key]) for key in sorted(latest)]
         )
@@ -96,19 +97,21 @@ class LedgerSession:
         return list(self._connection.execute(query).scalars())
 
     def count_open(self) -> Mapping[OwnerKey, int]:
-        """Open rows by (table, owner id)."""
+        """Open rows by table, owner id and the rule that assigned them ("" = none)."""
         query = select(open_rows).where(open_rows.c.rows != 0)
         rows = self._connection.execute(query).mappings()
-        return {(row["table_name"], row["owner_id"]): row["rows"] for row in rows}
+        return {(row["table_name"], row["owner_id"], row["rule"]): row["rows"] for row in rows}
 
     def recount_open(self) -> Mapping[OwnerKey, int]:
         """The same figures, counted from the ledger: what a check compares with."""
+        rule = func.coalesce(ledger_rows.c.rule, "")
         query = (
-            select(ledger_rows.c.table_name, ledger_rows.c.owner_id, func.count())
+            select(ledger_rows.c.table_name, ledger_rows.c.owner_id, rule, func.count())
             .where(ledger_rows.c.is_open, ledger_rows.c.owner_id.is_not(None))
-            .group_by(ledger_rows.c.table_name, ledger_rows.c.owner_id)
+            .group_by(ledger_rows.c.table_name, ledger_rows.c.owner_id, rule)
         )
-        return {(table, owner): count for table, owner, count in self._connection.execute(query)}
+        found = self._connection.execute(query)
+        return {(table, owner, rule): count for table, owner, rule, count in found}
 
     def count_rows(self, table: str, *, before_generation: int | None = None) -> int:
         """Rows of a table, or those last seen by an earlier full read."""
@@ -134,27 +137,34 @@ class LedgerSession:
     def _open_keys(self, table: str, ids: Sequence[str]) -> Counter[OwnerKey]:
         counts: Counter[OwnerKey] = Counter()
         for chunk in chunk_ids(ids):
-            query = select(ledger_rows.c.owner_id).where(
+            query = select(ledger_rows.c.owner_id, ledger_rows.c.rule).where(
                 ledger_rows.c.table_name == table,
                 ledger_rows.c.id.in_(chunk),
                 ledger_rows.c.is_open,
                 ledger_rows.c.owner_id.is_not(None),
             )
-            counts.update((table, owner) for owner in self._connection.execute(query).scalars())
+            found = self._connection.execute(query)
+            counts.update((table, owner, rule or "") for owner, rule in found)
         return counts
 
     def _add_open(self, change: Mapping[OwnerKey, int]) -> None:
-        for (table, owner), difference in sorted(change.items()):
+        for (table, owner, rule), difference in sorted(change.items()):
             if not difference:
                 continue
             changed = self._connection.execute(
                 update(open_rows)
-                .where(open_rows.c.table_name == table, open_rows.c.owner_id == owner)
+                .where(
+                    open_rows.c.table_name == table,
+                    open_rows.c.owner_id == owner,
+                    open_rows.c.rule == rule,
+                )
                 .values(rows=open_rows.c.rows + difference)
             )
             if changed.rowcount == 0:
                 self._connection.execute(
-                    insert(open_rows).values(table_name=table, owner_id=owner, rows=difference)
+                    insert(open_rows).values(
+                        table_name=table, owner_id=owner, rule=rule, rows=difference
+                    )
                 )
 
 

@@ -103,6 +103,7 @@ open_rows = Table(
     metadata,
     Column("table_name", String(128), primary_key=True),
     Column("owner_id", String(36), primary_key=True),
+    Column("rule", String(200), primary_key=True),
     Column("rows", BigInteger, nullable=False),
 )
 
@@ -120,6 +121,9 @@ seller_clocks = Table(
     Column("last_assigned_at", Instant),
     Column("assignment_order", BigInteger, nullable=False),
     Column("by_rule", JSON, nullable=False),
+    Column("turns", Integer, nullable=False),
+    Column("joined_at", Instant),
+    Column("head_start", Integer, nullable=False),
 )
 
 plans = Table(

@@ -55,7 +55,7 @@ def upgrade() -> None:
     sa.Column('sequence_status', sa.Integer(), nullable=True),
     sa.Column('before', sa.JSON(), nullable=False),
     sa.Column('after', sa.JSON(), nullable=False),
-    sa.Column('trace', sa.JSON(), nullable=True),
+    sa.Column('trace', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('request_id', sa.String(length=64), nullable=True),
     sa.Column('message', sa.Text(), nullable=True),
     sa.Column('etag', sa.String(length=64), nullable=True),
@@ -110,8 +110,9 @@ def upgrade() -> None:
     op.create_table('open_rows',
     sa.Column('table_name', sa.String(length=128), nullable=False),
     sa.Column('owner_id', sa.String(length=36), nullable=False),
+    sa.Column('rule', sa.String(length=200), nullable=False),
     sa.Column('rows', sa.BigInteger(), nullable=False),
-    sa.PrimaryKeyConstraint('table_name', 'owner_id', name=op.f('pk_open_rows'))
+    sa.PrimaryKeyConstraint('table_name', 'owner_id', 'rule', name=op.f('pk_open_rows'))
     )
     op.create_table('plans',
     sa.Column('id', sa.String(length=36), nullable=False),
@@ -141,6 +142,9 @@ def upgrade() -> None:
     sa.Column('last_assigned_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('assignment_order', sa.BigInteger(), nullable=False),
     sa.Column('by_rule', sa.JSON(), nullable=False),
+    sa.Column('turns', sa.Integer(), nullable=False),
+    sa.Column('joined_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('head_start', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('seller_id', name=op.f('pk_seller_clocks'))
     )
     op.create_table('watched_sets',

@@ -1,0 +1,125 @@
+"""Seller clocks and consumed capacity.
+
+Laid over a directory, taken from one, put back when a write failed.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from connector.state import SellerClock
+from engine.capacity import CapacityUnits
+from engine.ruleset import RuleSet
+from engine.sellers import Directory, Seller, Team
+
+Target = TypeVar("Target", Seller, Team)
+
+OpenRows = Mapping[tuple[str, str, str], int]
+"""Open rows by table, owner id and the rule that assigned them."""
+
+
+def apply_state(
+    directory: Directory, clocks: Mapping[str, SellerClock], open_rows: OpenRows, rule_set: RuleSet
+) -> Directory:
+    """The directory with the store's clocks and the units that open rows consume."""
+    consumed = _consumed_units(open_rows, rule_set)
+    return replace(
+        directory,
+        sellers=tuple(_with_state(seller, clocks, consumed) for seller in directory.sellers),
+        teams=tuple(_with_state(team, clocks, consumed) for team in directory.teams),
+    )
+
+
+def read_clocks(directory: Directory) -> dict[str, SellerClock]:
+    """The clocks of everybody in a directory who was ever given work, by id."""
+    targets: tuple[Seller | Team, ...] = (*directory.sellers, *directory.teams)
+    clocks = [_clock_of(target) for target in targets]
+    return {
+        clock.seller_id: clock
+        for clock in clocks
+        if clock != SellerClock(seller_id=clock.seller_id)
+    }
+
+
+def find_moved(
+    before: Mapping[str, SellerClock], after: Mapping[str, SellerClock]
+) -> dict[str, SellerClock]:
+    """The clocks of `after` that differ from `before`."""
+    return {seller: clock for seller, clock in after.items() if before.get(seller) != clock}
+
+
+def touch_clock(clocks: Mapping[str, SellerClock], seller_id: str, at: datetime) -> SellerClock:
+    """The clock of somebody who was given work by hand at `at`: behind all with an equal clock."""
+    order = max((clock.order for clock in clocks.values()), default=0) + 1
+    clock = clocks.get(seller_id, SellerClock(seller_id=seller_id))
+    return replace(clock, last_assigned_at=at, order=order)
+
+
+def restore_clocks(
+    current: Mapping[str, SellerClock],
+    *,
+    before: Sequence[SellerClock],
+    after: Sequence[SellerClock],
+    assigned: Iterable[tuple[str, bool]],
+) -> list[SellerClock]:
+    """The clocks to put back after some writes of a plan failed.
+
+    `assigned` names the seller of each decision in the order they were taken and whether the row
+    got there. A seller whose rows all failed gets the old clock back, unless it moved again
+    since.
+    """
+    kept: set[str] = set()
+    failed: set[str] = set()
+    for seller, arrived in assigned:
+        (kept if arrived else failed).add(seller)
+    old = {clock.seller_id: clock for clock in before}
+    new = {clock.seller_id: clock for clock in after}
+    return [
+        old.get(seller, SellerClock(seller_id=seller))
+        for seller in sorted(failed - kept)
+        if seller in new and current.get(seller) == new[seller]
+    ]
+
+
+def clocks_of(clocks: Mapping[str, SellerClock], sellers: Collection[str]) -> list[SellerClock]:
+    """The clocks of some sellers; one that never moved is a fresh clock."""
+    return [clocks.get(seller, SellerClock(seller_id=seller)) for seller in sorted(sellers)]
+
+
+def _consumed_units(open_rows: OpenRows, rule_set: RuleSet) -> dict[str, dict[str, int]]:
+    by_rule = {r.name: r.capacity_units for r in rule_set.rules if r.capacity_units is not None}
+    units = CapacityUnits(by_table=rule_set.capacity_units, by_rule=by_rule)
+    consumed: dict[str, dict[str, int]] = {}
+    for (table, owner, rule), count in open_rows.items():
+        own = consumed.setdefault(owner, {})
+        own[table] = own.get(table, 0) + count * units.cost(table, rule or None)
+    return consumed
+
+
+def _with_state(
+    target: Target, clocks: Mapping[str, SellerClock], consumed: Mapping[str, Mapping[str, int]]
+) -> Target:
+    clock = clocks.get(target.id, SellerClock(seller_id=target.id))
+    return replace(
+        target,
+        consumed=dict(consumed.get(target.id, {})),
+        last_assigned_at=clock.last_assigned_at,
+        last_assigned_at_by_rule=dict(clock.by_rule),
+        assignment_order=clock.order,
+        turns_taken=clock.turns,
+        joined_at=clock.joined_at,
+        head_start=clock.head_start,
+    )
+
+
+def _clock_of(target: Seller | Team) -> SellerClock:
+    return SellerClock(
+        seller_id=target.id,
+        last_assigned_at=target.last_assigned_at,
+        order=target.assignment_order,
+        by_rule=dict(target.last_assigned_at_by_rule),
+        turns=target.turns_taken,
+        joined_at=target.joined_at,
+        head_start=target.head_start,
+    )

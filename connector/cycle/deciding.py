@@ -1,0 +1,221 @@
+"""Takes decisions and turns them into an intent; writing it is in `writing`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+from connector.clocks import apply_state, clocks_of, find_moved, read_clocks
+from connector.cycle.parts import Candidate, CycleParts, CycleRun
+from connector.plan_document import build_reference_data
+from connector.ports import RecordDecider, StateSession
+from connector.state import DecisionRecord, Intent, LedgerRow, SellerClock
+from connector.watching import WatchedTable
+from engine.decisions import AssignmentDecision
+from engine.planning import (
+    Placement,
+    Plan,
+    PlannedRow,
+    Skip,
+    build_plan,
+    choose_placement,
+    plan_row,
+    raise_if_unsafe,
+)
+from engine.records import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidedRow:
+    """A decided row with its plan; `decision` is what will be recorded once the outcome is known."""
+
+    record: Record
+    before: LedgerRow | None
+    planned: PlannedRow | Skip
+    decision: DecisionRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows decided together, in the order they were decided, with the clocks before and after."""
+
+    plan: Plan
+    rows: Sequence[DecidedRow] = ()
+    clocks: Sequence[SellerClock] = ()
+    clocks_after: Sequence[SellerClock] = ()
+
+
+def decide_rows(
+    parts: CycleParts, run: CycleRun, session: StateSession, candidates: Sequence[Candidate]
+) -> Batch:
+    """Decide rows in order from the store's clocks and counts; raises UnsafePlan.
+
+    The session must hold the clocks' lock until the intent is saved.
+    """
+    if not candidates:
+        return Batch(plan=build_plan(parts.rule_set.checksum, ()))
+    clocks = session.load_clocks()
+    people = apply_state(parts.directory(), clocks, session.count_open(), parts.rule_set)
+    decider = parts.make_decider(people)
+    now = parts.clock.now()
+    rows = [_decide_one(parts, run, decider, candidate, now) for candidate in candidates]
+    plan = build_plan(parts.rule_set.checksum, (row.planned for row in rows))
+    _raise_if_unsafe(parts, run, session, plan)
+    moved = find_moved(clocks, read_clocks(decider.snapshot()))
+    return Batch(
+        plan=plan,
+        rows=[_with_checksum(row, plan) for row in rows],
+        clocks=clocks_of(clocks, moved.keys()),
+        clocks_after=[moved[seller] for seller in sorted(moved)],
+    )
+
+
+def build_intent(parts: CycleParts, run: CycleRun, batch: Batch) -> Intent:
+    """The batch as an open plan."""
+    planned = {(row.table, row.id) for row in batch.plan.rows}
+    return Intent(
+        id=parts.new_id(),
+        table=run.table.name,
+        cycle_id=run.id,
+        origin=run.origin,
+        created_at=parts.clock.now(),
+        plan=batch.plan,
+        clocks=batch.clocks,
+        clocks_after=batch.clocks_after,
+        decisions=[
+            row.decision for row in batch.rows if (row.record.table, row.record.id) in planned
+        ],
+    )
+
+
+def placement_of(table: WatchedTable, record: Record, before: LedgerRow | None) -> Placement:
+    """Where a row stands now; without a sequence column the ledger knows its sequence."""
+    sequence = table.lookup_of(record.row, table.writes.sequence)
+    if table.writes.sequence is None and before is not None:
+        sequence = before.sequence_id
+    return Placement(
+        owner=record.owner,
+        segment_id=table.lookup_of(record.row, table.writes.segment),
+        sequence_id=sequence,
+    )
+
+
+def _decide_one(
+    parts: CycleParts, run: CycleRun, decider: RecordDecider, candidate: Candidate, now: datetime
+) -> DecidedRow:
+    record = _as_seen_by_rules(run.table, candidate)
+    decision = decider.decide(record, now, trace=parts.options.keeps_traces)
+    current = placement_of(run.table, candidate.record, candidate.before)
+    wanted = _choose_placement(run.table, decision, current, candidate)
+    planned = plan_row(
+        candidate.record,
+        decision,
+        current=current,
+        wanted=wanted,
+        is_known=candidate.is_reassignment,
+    )
+    return DecidedRow(
+        record=candidate.record,
+        before=candidate.before,
+        planned=planned,
+        decision=_build_decision(parts, run, decision, current, wanted),
+    )
+
+
+def _as_seen_by_rules(table: WatchedTable, candidate: Candidate) -> Record:
+    """The record with the segment the engine has to take as the previous one.
+
+    A fresh row has none; another one has the row's own, or the one the ledger remembers where the
+    tenant has no column or no row for it. Who created a row counts once, when it is new.
+    """
+    record, before = candidate.record, candidate.before
+    if candidate.is_fresh:
+        created_now = before is None
+        return replace(
+            record, segment_id=None, creator_id=record.creator_id if created_now else None
+        )
+    previous = table.lookup_of(record.row, table.writes.segment)
+    name = before.segment if before else None
+    if previous is None and name is not None and not table.has_segment_row(name):
+        previous = table.engine_segment_ids.get(name)
+    return replace(record, segment_id=previous, creator_id=None)
+
+
+def _choose_placement(
+    table: WatchedTable, decision: AssignmentDecision, current: Placement, candidate: Candidate
+) -> Placement:
+    left = candidate.before.segment if candidate.before else None
+    writes = table.writes
+    sequence_id = table.sequence_ids.get(decision.sequence or "")
+    return choose_placement(
+        decision,
+        current,
+        segment_id=table.segment_ids.get(decision.segment or "") if writes.segment else None,
+        sequence_id=sequence_id if table.connects_sequences else None,
+        clears_segment=left in table.clears,
+    )
+
+
+def _build_decision(
+    parts: CycleParts,
+    run: CycleRun,
+    decision: AssignmentDecision,
+    current: Placement,
+    wanted: Placement,
+) -> DecisionRecord:
+    trace = None if decision.trace is None else asdict(decision.trace)
+    return DecisionRecord(
+        table=decision.table,
+        row_id=decision.id,
+        cycle_id=run.id,
+        decided_at=decision.now,
+        outcome="intended",
+        plan_checksum="",
+        rule_set_checksum=parts.rule_set.checksum,
+        segment=decision.segment,
+        rule=decision.rule,
+        segmentation_status=int(decision.segmentation_status),
+        routing_status=None if decision.routing_status is None else int(decision.routing_status),
+        sequence_status=None if decision.sequence_status is None else int(decision.sequence_status),
+        before=placement_data(current),
+        after={
+            **placement_data(wanted),
+            "assigned_to": build_reference_data(decision.assigned_to),
+            "secondary": [build_reference_data(other) for other in decision.secondary],
+            "sequence": decision.sequence,
+        },
+        trace=trace,
+    )
+
+
+def placement_data(placement: Placement) -> dict[str, object]:
+    """A placement as plain data."""
+    return {
+        "owner": build_reference_data(placement.owner),
+        "segment_id": placement.segment_id,
+        "sequence_id": placement.sequence_id,
+    }
+
+
+def _with_checksum(row: DecidedRow, plan: Plan) -> DecidedRow:
+    return replace(row, decision=replace(row.decision, plan_checksum=plan.checksum))
+
+
+def _raise_if_unsafe(parts: CycleParts, run: CycleRun, session: StateSession, plan: Plan) -> None:
+    if not parts.options.is_forced:
+        owned = count_owned(session, run.table.name)
+        raise_if_unsafe(plan, parts.options.limits, owned_rows=owned, already=run.reassigned)
+    run.reassigned += plan.reassignments
+
+
+def count_owned(session: StateSession, table: str) -> int:
+    """Open rows of a table that somebody owns."""
+    return sum(count for (name, _, _), count in session.count_open().items() if name == table)
+
+
+def sellers_of(rows: Iterable[DecidedRow]) -> list[str]:
+    """The ids that rows were given to, in the order they were decided."""
+    return [
+        change.after.id
+        for row in rows
+        if isinstance(row.planned, PlannedRow) and (change := row.planned.owner_change)
+    ]

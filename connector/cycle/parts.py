@@ -1,0 +1,96 @@
+"""What a cycle works with, and what it keeps in hand while it runs."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from connector.ports import (
+    Clock,
+    RecordDecider,
+    RowSource,
+    RowWriter,
+    SequenceConnector,
+    StateStore,
+)
+from connector.state import CycleRecord, LedgerRow, PlanOrigin
+from connector.watching import WatchedTable
+from engine.planning import SafetyLimits
+from engine.records import Record
+from engine.ruleset import RuleSet
+from engine.sellers import Directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleOptions:
+    """How cycles behave; see the settings of the same names."""
+
+    limits: SafetyLimits = SafetyLimits()
+    is_forced: bool = False
+    routes_manual_rows: bool = False
+    keeps_traces: bool = True
+    write_chunk: int = 64
+    retry_rows: int = 500
+    max_vanished_share: float = 0.2
+    min_vanished_rows: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleParts:
+    """The seams and values every cycle shares.
+
+    `directory` gives the people without clocks, `make_decider` builds the engine over the people with
+    them. `page_lock` keeps the cycles of several tables from deciding at the same time: they share the
+    sellers. `is_stopping` is asked between requests. `report` hears of progress: what, and how many.
+    """
+
+    source: RowSource
+    writer: RowWriter
+    store: StateStore
+    clock: Clock
+    new_id: Callable[[], str]
+    rule_set: RuleSet
+    directory: Callable[[], Directory]
+    make_decider: Callable[[Directory], RecordDecider]
+    page_lock: AbstractContextManager[object]
+    organization_id: str | None = None
+    connector: SequenceConnector | None = None
+    options: CycleOptions = CycleOptions()
+    is_stopping: Callable[[], bool] = lambda: False
+    report: Callable[[str, int], None] = lambda _what, _count: None
+
+
+@dataclass(kw_only=True)
+class CycleRun:
+    """One cycle under way: its counts grow."""
+
+    id: str
+    table: WatchedTable
+    origin: PlanOrigin
+    started_at: datetime
+    counts: Counter[str] = field(default_factory=Counter[str])
+    reassigned: int = 0
+
+    def build_record(self) -> CycleRecord:
+        """The cycle as it is saved."""
+        return CycleRecord(
+            id=self.id,
+            table=self.table.name,
+            origin=self.origin,
+            started_at=self.started_at,
+            counts=dict(self.counts),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A row to decide: as it is now, and as the ledger remembers it.
+
+    With `is_fresh` the row is decided as if it had no segment yet: new rows, retries and backfills.
+    """
+
+    record: Record
+    before: LedgerRow | None
+    is_fresh: bool
+    is_reassignment: bool

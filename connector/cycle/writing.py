@@ -1,0 +1,261 @@
+"""Writes an intent and records how it ended; what is written was decided before."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from connector.clocks import restore_clocks
+from connector.cycle.deciding import DecidedRow
+from connector.cycle.parts import CycleParts, CycleRun
+from connector.cycle.triage import describe_row
+from connector.cycle.waiting import wait_for_routing, wait_for_write
+from connector.ports import RowWrite, StateSession, WriteOutcome, WriteResult
+from connector.state import BacklogEntry, DecisionRecord, Intent, LedgerRow, PlanOrigin
+from connector.watching import WatchedTable
+from engine.errors import LeadrobinError
+from engine.planning import (
+    OwnerChange,
+    PlannedRow,
+    QueueChange,
+    SegmentChange,
+    SequenceChange,
+    Skip,
+)
+from engine.records import EntityReference
+from engine.statuses import RoutingStatus, SegmentationStatus
+
+ARRIVED = frozenset({WriteOutcome.APPLIED, WriteOutcome.ALREADY_SO})
+
+Results = Mapping[str, WriteResult]
+
+
+def write_rows(
+    parts: CycleParts, run: CycleRun, rows: Iterable[PlannedRow]
+) -> dict[str, WriteResult]:
+    """Write rows chunk by chunk until done or stopping; results by row id, absent = not tried."""
+    results: dict[str, WriteResult] = {}
+    planned = {row.id: row for row in rows}
+    for chunk in _chunks([*planned.values()], parts.options.write_chunk):
+        if parts.is_stopping():
+            break
+        writes = [build_write(run.table, row) for row in chunk]
+        sent = [write for write in writes if write.binds or write.queue]
+        for result in parts.writer.write_rows(sent):
+            results[result.id] = _connect(parts, run.table, planned[result.id], result)
+            parts.report("written", 1)
+        for write in writes:
+            if write.id not in results and write not in sent:
+                results[write.id] = _connect_only(parts, run.table, planned[write.id])
+    return results
+
+
+def build_write(table: WatchedTable, row: PlannedRow) -> RowWrite:
+    """The one write that carries all changes of a row."""
+    binds: dict[str, EntityReference | None] = {}
+    queue: EntityReference | None = None
+    for change in row.changes:
+        match change:
+            case OwnerChange(after=owner):
+                binds["ownerid"] = owner
+            case QueueChange(after=target):
+                queue = target
+            case SegmentChange(after=segment):
+                if table.writes.segment is not None:
+                    binds[table.writes.segment] = _reference("msdyn_segment", segment)
+            case SequenceChange(after=sequence):
+                if table.writes.sequence is not None:
+                    binds[table.writes.sequence] = _reference("msdyn_sequence", sequence)
+    return RowWrite(table=row.table, id=row.id, etag=row.etag, binds=binds, queue=queue)
+
+
+def record_rows(
+    parts: CycleParts,
+    run: CycleRun,
+    session: StateSession,
+    rows: Sequence[DecidedRow],
+    results: Results,
+) -> None:
+    """Save decisions, ledger and backlog of rows that were written or needed no write."""
+    table, now = run.table.name, parts.clock.now()
+    ids = [row.record.id for row in rows]
+    waiting = session.load_backlog(table, ids)
+    mark = session.load_watermark(table)
+    generation = mark.generation if mark else 1
+    kept: list[LedgerRow] = []
+    entries: list[BacklogEntry] = []
+    decisions: list[DecisionRecord] = []
+    gone: list[str] = []
+    for row in rows:
+        result = results.get(row.record.id)
+        decision = _finish(row.decision, result)
+        if result is not None and result.outcome is WriteOutcome.ROW_GONE:
+            gone.append(row.record.id)
+        else:
+            kept.append(_ledger_row(run.table, row, decision, result, generation))
+        entry = _wait(decision, result, waiting.get(row.record.id), now)
+        if entry is not None:
+            entries.append(entry)
+        if _is_news(run, row, decision, result):
+            decisions.append(decision)
+        _count(run, row, decision, result)
+    session.save_rows(kept)
+    session.remove_backlog(table, ids)
+    session.save_backlog(entries)
+    session.delete_rows(table, gone)
+    session.add_decisions(decisions)
+
+
+def settle_clocks(
+    session: StateSession, intent: Intent, rows: Sequence[DecidedRow], results: Results
+) -> None:
+    """Put back the clocks of sellers whose rows did not get there."""
+    assigned = [
+        (change.after.id, result.outcome in ARRIVED)
+        for row in rows
+        if isinstance(row.planned, PlannedRow)
+        and (change := row.planned.owner_change) is not None
+        and (result := results.get(row.record.id)) is not None
+    ]
+    session.save_clocks(
+        restore_clocks(
+            session.load_clocks(),
+            before=intent.clocks,
+            after=intent.clocks_after,
+            assigned=assigned,
+        )
+    )
+
+
+def _chunks(rows: Sequence[PlannedRow], size: int) -> Iterator[Sequence[PlannedRow]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _reference(table: str, row_id: str | None) -> EntityReference | None:
+    return None if row_id is None else EntityReference(table=table, id=row_id)
+
+
+def _connect_only(parts: CycleParts, table: WatchedTable, row: PlannedRow) -> WriteResult:
+    unwritten = WriteResult(
+        table=row.table, id=row.id, outcome=WriteOutcome.ALREADY_SO, etag=row.etag
+    )
+    return _connect(parts, table, row, unwritten)
+
+
+def _connect(
+    parts: CycleParts, table: WatchedTable, row: PlannedRow, result: WriteResult
+) -> WriteResult:
+    """Connect the sequence by action once the row is as planned; a failure is the row's outcome."""
+    sequence = next((c.after for c in row.changes if isinstance(c, SequenceChange)), None)
+    if not table.writes.by_action or sequence is None or parts.connector is None:
+        return result
+    if result.outcome not in ARRIVED:
+        return result
+    try:
+        parts.connector.connect_sequence(
+            EntityReference(table=row.table, id=row.id),
+            sequence,
+            segment_id=table.segment_ids.get(row.segment or ""),
+        )
+    except LeadrobinError as error:
+        return replace(result, outcome=WriteOutcome.FAILED, message=f"the sequence: {error}")
+    return result
+
+
+def _finish(decision: DecisionRecord, result: WriteResult | None) -> DecisionRecord:
+    if result is None:
+        return replace(decision, outcome="unchanged")
+    return replace(
+        decision,
+        outcome=result.outcome.value,
+        request_id=result.request_id,
+        message=result.message,
+        etag=result.etag,
+    )
+
+
+def _ledger_row(
+    table: WatchedTable,
+    row: DecidedRow,
+    decision: DecisionRecord,
+    result: WriteResult | None,
+    generation: int,
+) -> LedgerRow:
+    """What the ledger remembers after the outcome; after a conflict: what it knew before."""
+    if result is not None and result.outcome is WriteOutcome.CONFLICT and row.before is not None:
+        return row.before
+    seen = describe_row(row.record, row.before, table, generation=generation)
+    if result is not None and result.outcome not in ARRIVED:
+        return seen
+    seen = _with_decision(seen, decision)
+    if isinstance(row.planned, Skip):
+        return seen
+    seen = replace(seen, etag=result.etag if result and result.etag else seen.etag)
+    return _with_changes(seen, row.planned)
+
+
+def _with_decision(seen: LedgerRow, decision: DecisionRecord) -> LedgerRow:
+    is_assigned = decision.routing_status == RoutingStatus.OWNER_ASSIGNED
+    segment = seen.segment
+    if decision.segment is not None:
+        segment = decision.segment
+    elif decision.segmentation_status == SegmentationStatus.NO_MATCHING_SEGMENTS:
+        segment = None
+    return replace(
+        seen,
+        segment=segment,
+        rule=decision.rule if is_assigned else seen.rule,
+        is_manual=seen.is_manual and not is_assigned,
+        segmentation_status=decision.segmentation_status,
+        routing_status=decision.routing_status,
+        sequence_status=decision.sequence_status,
+        decided_at=decision.decided_at,
+    )
+
+
+def _with_changes(seen: LedgerRow, planned: PlannedRow) -> LedgerRow:
+    for change in planned.changes:
+        match change:
+            case OwnerChange(after=owner):
+                seen = replace(seen, owner=owner)
+            case SegmentChange(after=segment):
+                seen = replace(seen, segment_id=segment)
+            case SequenceChange(after=sequence):
+                seen = replace(seen, sequence_id=sequence)
+            case QueueChange():
+                pass
+    return seen
+
+
+def _wait(
+    decision: DecisionRecord,
+    result: WriteResult | None,
+    before: BacklogEntry | None,
+    now: datetime,
+) -> BacklogEntry | None:
+    if result is None or result.outcome in ARRIVED:
+        return wait_for_routing(decision, before, now)
+    if result.outcome is WriteOutcome.ROW_GONE:
+        return None
+    return wait_for_write(decision, result.outcome, before, now, message=result.message)
+
+
+def _is_news(
+    run: CycleRun, row: DecidedRow, decision: DecisionRecord, result: WriteResult | None
+) -> bool:
+    """A retry that ends as it did before adds nothing to the history."""
+    if run.origin is not PlanOrigin.BACKLOG or result is not None or row.before is None:
+        return True
+    return decision.routing_status != row.before.routing_status
+
+
+def _count(
+    run: CycleRun, row: DecidedRow, decision: DecisionRecord, result: WriteResult | None
+) -> None:
+    run.counts["decided"] += 1
+    if decision.routing_status == RoutingStatus.OWNER_ASSIGNED:
+        run.counts["assigned"] += 1
+    if result is not None:
+        run.counts[result.outcome.value] += 1
+    elif isinstance(row.planned, Skip):
+        run.counts["skipped"] += 1
