@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import typer
 
+from connector.ports import Clock
 from settings.model import Settings
 from settings.sources import load_settings
 
@@ -20,6 +23,11 @@ class Invocation:
     def settings(self) -> Settings:
         """The settings, read at first use; raises ConfigProblem."""
         return load_settings(self.env_file)
+
+
+def find_clock() -> Clock:
+    """The system's clock, from the composition root; loaded late, as that knows every library."""
+    return cast("Clock", import_module("connector.bootstrap").SystemClock())
 
 
 def invocation_of(context: typer.Context) -> Invocation:

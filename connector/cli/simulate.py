@@ -1,0 +1,91 @@
+"""The verb `simulate`: the whole engine over files; reading and deciding are in `simulation`."""
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.cli.invocation import find_clock
+from connector.cli.output import encode_line, talk
+from connector.simulation.directory_file import parse_time, write_directory
+from connector.simulation.records import BadLine, SourceRow, read_json_lines
+from connector.simulation.replay import Simulation
+from connector.simulation.tabular import TABULAR_SUFFIXES, read_tabular
+from engine.errors import ConfigProblem
+from engine.standard_tables import STANDARD_TABLES
+
+EXIT_WITH_BAD_LINES = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the program."""
+    app.command("simulate")(simulate)
+
+
+def simulate(  # noqa: PLR0913  the options of the verb
+    *,
+    rules: Annotated[
+        Path, typer.Option(envvar="LEADROBIN_RULES__FILE", help="Rules file, YAML or JSON.")
+    ],
+    records: Annotated[
+        Path, typer.Option(help="Rows to decide: JSON lines, Parquet or CSV; - is stdin.")
+    ],
+    directory: Annotated[Path, typer.Option(help="Sellers, teams and queues, JSON.")],
+    now: Annotated[
+        str | None, typer.Option(help="The time to decide at, RFC 3339; default is the clock's.")
+    ] = None,
+    at_record_time: Annotated[
+        bool, typer.Option("--at-record-time", help="Decide each row at its createdon.")
+    ] = False,
+    table: Annotated[
+        str | None, typer.Option(help="The table of the rows in a Parquet or CSV file.")
+    ] = None,
+    directory_out: Annotated[
+        Path | None, typer.Option(help="Write the directory as it is after the run.")
+    ] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Say for each row what was tried.")
+    ] = False,
+    engine: Annotated[
+        str, typer.Option(help="The evaluator; python is the only one yet.")
+    ] = "python",
+) -> None:
+    """Decide rows from a file as a cycle would, and print one JSON object a line."""
+    _raise_if_unknown_engine(engine)
+    simulation = Simulation(rules, directory, now=_choose_now(now, at_record_time=at_record_time))
+    for line in simulation.decide_rows(_open_rows(records, table), trace=trace):
+        sys.stdout.write(encode_line(line))
+    if directory_out is not None:
+        write_directory(simulation.directory_file, simulation.snapshot(), directory_out)
+    if simulation.bad_lines:
+        talk(f"{simulation.bad_lines} of the lines could not be read; each says why.")
+        raise typer.Exit(EXIT_WITH_BAD_LINES)
+
+
+def _raise_if_unknown_engine(engine: str) -> None:
+    if engine != "python":
+        raise ConfigProblem(f'--engine {engine} is not available; "python" is.')
+
+
+def _choose_now(text: str | None, *, at_record_time: bool) -> datetime | None:
+    """The instant for every row; None stands for each row's createdon."""
+    if at_record_time:
+        if text is not None:
+            raise ConfigProblem("--now and --at-record-time exclude each other; keep one of them.")
+        return None
+    if text is None:
+        return find_clock().now()
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        message = f'--now "{text}" is not an instant such as 2026-11-23T09:00:00Z.'
+        raise ConfigProblem(message) from error
+
+
+def _open_rows(file: Path, table: str | None) -> Iterator[SourceRow | BadLine]:
+    if file.suffix.lower() in TABULAR_SUFFIXES:
+        return read_tabular(file, table, STANDARD_TABLES)
+    return read_json_lines(file, table)

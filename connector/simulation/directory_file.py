@@ -1,0 +1,333 @@
+"""Reads and writes the directory file of a simulation: sellers, teams, queues and their clocks."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path as FilePath
+from typing import Any, TypeVar, cast
+
+from engine.calendars import parse_calendar
+from engine.errors import ConfigProblem, InvalidDocument, Path, Problem
+from engine.sellers import Calendar, Directory, Queue, Seller, Team
+from settings.documents import read_document
+
+Entry = dict[str, Any]
+Value = TypeVar("Value")
+
+CLOCK_KEYS = frozenset(
+    {
+        "last_assigned_at",
+        "last_assigned_at_by_rule",
+        "assignment_order",
+        "turns_taken",
+        "joined_at",
+        "head_start",
+    }
+)
+OWN_KEYS = CLOCK_KEYS | {
+    "attributes",
+    "assignable",
+    "capacity",
+    "calendar",
+    "members",
+    "readable_tables",
+    "weight",
+}
+"""Keys that are not columns of the row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryFile:
+    """A directory as read, with the plain data it is written back into."""
+
+    file: FilePath
+    data: Mapping[str, Any]
+    directory: Directory
+    hierarchies: Mapping[str, Mapping[str, str | None]]
+
+
+def read_directory(file: FilePath, *, time_zone: str = "UTC") -> DirectoryFile:
+    """Read a directory file; `time_zone` holds for calendars that name none.
+
+    Raises ConfigProblem with one `file:line:column: message` for each problem.
+    """
+    data = _read_json(file)
+    reader = _Reader(time_zone)
+    directory = reader.read(data)
+    hierarchies = reader.read_hierarchies(data)
+    if reader.problems:
+        raise ConfigProblem(read_document(file).describe_all(reader.problems))
+    return DirectoryFile(file=file, data=data, directory=directory, hierarchies=hierarchies)
+
+
+def write_directory(source: DirectoryFile, after: Directory, target: FilePath) -> None:
+    """Write the directory in the shape it was read in, with the clocks and counts of `after`."""
+    data = dict(source.data)
+    for kind, key, people in (
+        ("sellers", "systemuserid", after.sellers),
+        ("teams", "teamid", after.teams),
+    ):
+        if kind in data:
+            entries = cast("list[Entry]", data[kind])
+            by_id = {person.id.lower(): person for person in people}
+            data[kind] = [_update(entry, by_id[_fold_id(entry[key])]) for entry in entries]
+    text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigProblem(f"{target} cannot be written: {error.strerror}.") from error
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in UTC; fractions only where there are some."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Read an RFC 3339 instant; raises ValueError, also when the zone is missing."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or "T" not in text.upper():
+        raise ValueError("an instant with its zone, such as 2026-11-23T09:00:00Z, is needed")
+    return moment.astimezone(UTC)
+
+
+def _read_json(file: FilePath) -> dict[str, Any]:
+    try:
+        data: object = json.loads(file.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigProblem(f"{file} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError):
+        data = read_document(file).data  # says what is wrong and where
+    if not isinstance(data, dict):
+        message = 'a directory is an object with "sellers", "teams" and "queues".'
+        raise ConfigProblem(f"{file}:1:1: {message}")
+    return cast("dict[str, Any]", data)
+
+
+def _fold_id(raw: object) -> str:
+    return str(raw).strip("{}").lower()
+
+
+def _update(entry: Entry, person: Seller | Team) -> Entry:
+    """The entry with the person's clocks and counts; an absent one that is still empty stays so."""
+    updated = dict(entry)
+    by_rule = {rule: format_time(at) for rule, at in person.last_assigned_at_by_rule.items()}
+    at = person.last_assigned_at
+    state: Entry = {
+        "last_assigned_at": None if at is None else format_time(at),
+        "last_assigned_at_by_rule": by_rule,
+        "assignment_order": person.assignment_order,
+        "turns_taken": person.turns_taken,
+        "joined_at": None if person.joined_at is None else format_time(person.joined_at),
+        "head_start": person.head_start,
+    }
+    updated |= {key: value for key, value in state.items() if value or key in entry}
+    if person.consumed or "capacity" in entry:
+        capacity = cast("Entry", entry.get("capacity") or {})
+        consumed = dict(person.consumed)
+        if consumed or "consumed" in capacity:
+            updated["capacity"] = {**capacity, "consumed": consumed}
+    return updated
+
+
+class _Reader:
+    """Collects the problems of a directory; what cannot be read reads as its default."""
+
+    def __init__(self, time_zone: str) -> None:
+        self.problems: list[Problem] = []
+        self._time_zone = time_zone
+
+    def read(self, data: Mapping[str, Any]) -> Directory:
+        return Directory(
+            sellers=self._each(data, "sellers", "systemuserid", self._read_seller),
+            teams=self._each(data, "teams", "teamid", self._read_team),
+            queues=self._each(data, "queues", "queueid", self._read_queue),
+        )
+
+    def read_hierarchies(self, data: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
+        """Who stands above whom: users by their manager, other tables as the file lists them."""
+        found: dict[str, dict[str, str | None]] = {"systemuser": {}}
+        listed = self._mapping(data.get("hierarchies"), ("hierarchies",))
+        for table, parents in listed.items():
+            below = self._mapping(parents, ("hierarchies", table))
+            found[table] = {
+                _fold_id(child): _fold_parent(parent) for child, parent in below.items()
+            }
+        for entry in self._entries(data, "sellers"):
+            parent = entry.get("_parentsystemuserid_value", entry.get("parentsystemuserid"))
+            if isinstance(parent, str):
+                found["systemuser"][_fold_id(entry.get("systemuserid"))] = _fold_parent(parent)
+        return found
+
+    def _entries(self, data: Mapping[str, Any], kind: str) -> list[Entry]:
+        listed = data.get(kind)
+        return [item for item in cast("list[Any]", listed or []) if isinstance(item, dict)]
+
+    def _each(
+        self,
+        data: Mapping[str, Any],
+        kind: str,
+        key: str,
+        read: Callable[[Entry, Path], Value],
+    ) -> tuple[Value, ...]:
+        listed = data.get(kind)
+        if listed is None:
+            return ()
+        if not isinstance(listed, list):
+            self._refuse((kind,), f'"{kind}" is a list')
+            return ()
+        seen: set[str] = set()
+        found: list[Value] = []
+        for index, entry in enumerate(cast("list[object]", listed)):
+            if self._is_usable(entry, (kind, index), key, seen):
+                found.append(read(cast("Entry", entry), (kind, index)))
+        return tuple(found)
+
+    def _is_usable(self, entry: object, at: Path, key: str, seen: set[str]) -> bool:
+        if not isinstance(entry, dict):
+            self._refuse(at, "an object is needed here")
+            return False
+        raw = cast("Entry", entry).get(key)
+        if not isinstance(raw, str) or not raw:
+            self._refuse((*at, key), f'"{key}" is missing; it is the id, a text')
+            return False
+        if _fold_id(raw) in seen:
+            self._refuse((*at, key), f"the id {raw} stands here a second time")
+            return False
+        seen.add(_fold_id(raw))
+        return True
+
+    def _read_seller(self, entry: Entry, at: Path) -> Seller:
+        capacity = self._mapping(entry.get("capacity"), (*at, "capacity"))
+        readable = entry.get("readable_tables")
+        return Seller(
+            id=_fold_id(entry["systemuserid"]),
+            name=str(entry.get("fullname") or entry["systemuserid"]),
+            row=_columns_of(entry),
+            is_disabled=self._boolean(entry, "isdisabled", at, default=False),
+            is_assignable=self._boolean(entry, "assignable", at, default=True),
+            attributes=self._attributes(entry.get("attributes"), (*at, "attributes")),
+            max_capacity=self._whole(capacity, "max", (*at, "capacity")),
+            consumed=self._consumed(capacity, (*at, "capacity")),
+            calendar=self._calendar(entry.get("calendar"), (*at, "calendar")),
+            readable_tables=None if readable is None else frozenset(map(str, readable)),
+            weight=self._whole(entry, "weight", at, least=1) or 1,
+            **self._clocks(entry, at),
+        )
+
+    def _read_team(self, entry: Entry, at: Path) -> Team:
+        capacity = self._mapping(entry.get("capacity"), (*at, "capacity"))
+        members = entry.get("members") or []
+        if not isinstance(members, list):
+            self._refuse((*at, "members"), '"members" is a list of systemuserids')
+            members = []
+        return Team(
+            id=_fold_id(entry["teamid"]),
+            name=str(entry.get("name") or entry["teamid"]),
+            row=_columns_of(entry),
+            team_type=self._whole(entry, "teamtype", at) or 0,
+            members=tuple(_fold_id(member) for member in cast("list[object]", members)),
+            max_capacity=self._whole(capacity, "max", (*at, "capacity")),
+            consumed=self._consumed(capacity, (*at, "capacity")),
+            weight=self._whole(entry, "weight", at, least=1) or 1,
+            **self._clocks(entry, at),
+        )
+
+    def _read_queue(self, entry: Entry, at: Path) -> Queue:  # noqa: ARG002  one shape for all
+        return Queue(
+            id=_fold_id(entry["queueid"]),
+            name=str(entry.get("name") or entry["queueid"]),
+            row=_columns_of(entry),
+        )
+
+    def _clocks(self, entry: Entry, at: Path) -> dict[str, Any]:
+        by_rule = self._mapping(
+            entry.get("last_assigned_at_by_rule"), (*at, "last_assigned_at_by_rule")
+        )
+        times = {
+            rule: self._time(by_rule, rule, (*at, "last_assigned_at_by_rule")) for rule in by_rule
+        }
+        return {
+            "last_assigned_at": self._time(entry, "last_assigned_at", at),
+            "last_assigned_at_by_rule": {rule: at for rule, at in times.items() if at is not None},
+            "assignment_order": self._whole(entry, "assignment_order", at) or 0,
+            "turns_taken": self._whole(entry, "turns_taken", at) or 0,
+            "joined_at": self._time(entry, "joined_at", at),
+            "head_start": self._whole(entry, "head_start", at, least=None) or 0,
+        }
+
+    def _refuse(self, path: Path, message: str) -> None:
+        self.problems.append(Problem(path, message + "."))
+
+    def _mapping(self, data: object, path: Path) -> Mapping[str, Any]:
+        if data is None:
+            return {}
+        if isinstance(data, dict):
+            return cast("Mapping[str, Any]", data)
+        self._refuse(path, f'"{path[-1]}" is an object')
+        return {}
+
+    def _boolean(self, entry: Mapping[str, Any], key: str, at: Path, *, default: bool) -> bool:
+        value = entry.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self._refuse((*at, key), f'"{key}" is true or false')
+            return default
+        return value
+
+    def _whole(
+        self, entry: Mapping[str, Any], key: str, at: Path, *, least: int | None = 0
+    ) -> int | None:
+        value = entry.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            self._refuse((*at, key), f'"{key}" is a whole number')
+            return None
+        if least is not None and value < least:
+            self._refuse((*at, key), f'"{key}" is at least {least}')
+            return None
+        return value
+
+    def _time(self, entry: Mapping[str, Any], key: str, at: Path) -> datetime | None:
+        value = entry.get(key)
+        if value is None:
+            return None
+        try:
+            return parse_time(value)
+        except (TypeError, ValueError):
+            self._refuse((*at, key), f'"{key}" is an instant such as 2026-11-23T09:00:00Z')
+            return None
+
+    def _attributes(self, data: object, at: Path) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for name, values in self._mapping(data, at).items():
+            listed = cast("Sequence[object]", values if isinstance(values, list) else [values])
+            if not all(isinstance(value, str) for value in listed):
+                self._refuse((*at, name), f'the values of "{name}" are a list of texts')
+            found[name] = tuple(str(value) for value in listed)
+        return found
+
+    def _consumed(self, capacity: Mapping[str, Any], at: Path) -> dict[str, int]:
+        consumed = self._mapping(capacity.get("consumed"), (*at, "consumed"))
+        where = (*at, "consumed")
+        return {table: self._whole(consumed, table, where) or 0 for table in consumed}
+
+    def _calendar(self, data: object, at: Path) -> Calendar | None:
+        if data is None:
+            return None
+        try:
+            return parse_calendar(data, at, time_zone=self._time_zone)
+        except InvalidDocument as error:
+            self.problems += error.problems
+            return None
+
+
+def _fold_parent(parent: object) -> str | None:
+    return None if parent is None else _fold_id(parent)
+
+
+def _columns_of(entry: Entry) -> Entry:
+    return {key: value for key, value in entry.items() if key not in OWN_KEYS}
