@@ -1,0 +1,156 @@
+"""Sends many writes in one request: `$batch` of conditional PATCHes, or UpdateMultiple; the choice is in `writing`."""
+
+from collections.abc import Callable, Sequence
+
+from connector.dataverse import odata
+from connector.dataverse.batch import PartReply, decode_batch, encode_batch
+from connector.dataverse.channel import Channel
+from connector.dataverse.encoding import WriteEncoder
+from connector.dataverse.errors import Fault, Reaction, RowFault, build_error, match_reaction
+from connector.dataverse.metadata import MetadataReader
+from connector.dataverse.payloads import encode_json
+from connector.dataverse.settling import Settler, confirm, fail
+from connector.dataverse.transport import Reply, Request, parse_retry_after, read_error_body
+from connector.ports import Clock, RowWrite, WriteResult
+from engine.errors import LeadrobinError, RetriableError
+
+_ROUNDS = 4
+_AGAIN = frozenset(
+    {Reaction.THROTTLED, Reaction.TRANSIENT, Reaction.BOUNDED, Reaction.SERVER_ERROR}
+)
+
+
+class BulkSender:
+    """Writes of one table in one request; each row still gets its own result."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        encoder: WriteEncoder,
+        *,
+        settler: Settler,
+        metadata: MetadataReader,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._channel = channel
+        self._encoder = encoder
+        self._settler = settler
+        self._metadata = metadata
+        self._clock = clock
+        self._new_id = new_id
+
+    def send_batch(self, writes: Sequence[RowWrite]) -> list[WriteResult]:
+        """Independent PATCHes in one `$batch`; parts that were throttled or got no answer go again."""
+        results: list[WriteResult] = []
+        pending = list(writes)
+        for attempt in range(1, _ROUNDS + 1):
+            try:
+                replies = self._post(pending)
+            except LeadrobinError as error:
+                return [*results, *(fail(write, error, attempts=attempt) for write in pending)]
+            done, pending = self._read_replies(pending, replies, attempt)
+            results.extend(done)
+            if not pending:
+                return results
+        exhausted = RetriableError("The batch was answered in part again and again.")
+        return [*results, *(fail(write, exhausted, attempts=_ROUNDS) for write in pending)]
+
+    def send_multiple(self, writes: Sequence[RowWrite]) -> list[WriteResult]:
+        """UpdateMultiple, all or nothing; when it is refused the rows go one by one in a batch.
+
+        https://learn.microsoft.com/power-apps/developer/data-platform/bulk-operations
+        """
+        address = self._metadata.locate(writes[0].table)
+        url = f"{self._channel.root}{odata.API_PATH}{address.entity_set}/Microsoft.Dynamics.CRM.UpdateMultiple"
+        body = encode_json({"Targets": [self._encoder.build_target(write) for write in writes]})
+        request = Request(
+            method="POST",
+            url=url,
+            operation="update_multiple",
+            body=body,
+            operations=len(writes),
+        )
+        try:
+            reply = self._channel.call(request)
+        except RowFault:
+            return self.send_batch(writes)
+        except LeadrobinError as error:
+            return [fail(write, error) for write in writes]
+        return [confirm(write, b"", header=None, request_id=reply.request_id) for write in writes]
+
+    def _post(self, writes: Sequence[RowWrite]) -> list[PartReply]:
+        boundary = f"batch_{self._new_id()}"
+        request = Request(
+            method="POST",
+            url=f"{self._channel.root}{odata.API_PATH}$batch",
+            operation="batch",
+            headers={
+                "Content-Type": f'multipart/mixed; boundary="{boundary}"',
+                "Prefer": "odata.continue-on-error",
+            },
+            body=encode_batch([self._encoder.build_part(write) for write in writes], boundary),
+            operations=len(writes),
+        )
+        return self._decode(self._channel.call(request))
+
+    def _decode(self, reply: Reply) -> list[PartReply]:
+        try:
+            return decode_batch(reply.body, reply.headers.get("Content-Type", ""))
+        except ValueError as error:
+            raise RetriableError(
+                f"The answer {reply.request_id} to a batch cannot be read: {error}."
+            ) from error
+
+    def _read_replies(
+        self, writes: Sequence[RowWrite], replies: Sequence[PartReply], attempt: int
+    ) -> tuple[list[WriteResult], list[RowWrite]]:
+        """Match answers to writes by position; writes beyond the last answer are pending."""
+        done: list[WriteResult] = []
+        pending: list[RowWrite] = []
+        for write, reply in zip(writes, replies, strict=False):
+            result = self._read_part(write, reply, attempt)
+            if result is None:
+                pending.append(write)
+            else:
+                done.append(result)
+        return done, [*pending, *writes[len(replies) :]]
+
+    def _read_part(self, write: RowWrite, reply: PartReply, attempt: int) -> WriteResult | None:
+        request_id = reply.headers.get("req_id")
+        if reply.status < 400:
+            return confirm(
+                write,
+                reply.body,
+                header=reply.headers.get("etag"),
+                request_id=request_id,
+                attempts=attempt,
+            )
+        fault = self._read_fault(reply, request_id)
+        if fault.reaction is Reaction.THROTTLED:
+            self._channel.governor.pause(fault)
+        if fault.reaction in _AGAIN:
+            return None if attempt < _ROUNDS else _give_up(write, fault, attempt)
+        return self._settle(write, fault, attempt)
+
+    def _settle(self, write: RowWrite, fault: Fault, attempt: int) -> WriteResult:
+        try:
+            return self._settler.settle_fault(write, fault, attempts=attempt)
+        except LeadrobinError as error:
+            return fail(write, error, attempts=attempt)
+
+    def _read_fault(self, reply: PartReply, request_id: str | None) -> Fault:
+        code, message = read_error_body(reply.body)
+        return Fault(
+            status=reply.status,
+            code=code,
+            message=message,
+            reaction=match_reaction(reply.status, code, message),
+            request_id=request_id,
+            retry_after=parse_retry_after(reply.headers.get("retry-after"), self._clock.now()),
+        )
+
+
+def _give_up(write: RowWrite, fault: Fault, attempt: int) -> WriteResult:
+    error = build_error(f"PATCH {write.table}({write.id})", fault)
+    return fail(write, error, attempts=attempt)

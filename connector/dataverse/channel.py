@@ -1,0 +1,97 @@
+"""Sends requests of one credential: paced, signed in, repeated under the policy, faults raised."""
+
+from dataclasses import dataclass
+
+from connector.dataverse.auth import TokenCache
+from connector.dataverse.errors import Reaction, build_error
+from connector.dataverse.governor import Governor, is_throttle
+from connector.dataverse.observing import WireMetrics
+from connector.dataverse.retrying import Retrier, TimeBudget
+from connector.dataverse.transport import Reply, Request, Transport, read_fault
+from connector.ports import Clock
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Counts how often a request was sent."""
+
+    count: int = 0
+
+
+class Channel:
+    """What the readers and writers of this package call; safe for many threads."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        tokens: TokenCache,
+        *,
+        governor: Governor,
+        retrier: Retrier,
+        budget: TimeBudget,
+        clock: Clock,
+        metrics: WireMetrics,
+    ) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self.governor = governor
+        self._retrier = retrier
+        self.budget = budget
+        self._clock = clock
+        self._metrics = metrics
+
+    @property
+    def root(self) -> str:
+        """Scheme and host of the environment."""
+        return self._transport.root
+
+    def call(self, request: Request, attempts: Attempts | None = None) -> Reply:
+        """The successful answer.
+
+        Raises RetriableError when repeating did not help or would take too long, RowFault for what concerns one row,
+        FatalError, ConfigProblem or ResyncRequired for the rest.
+        """
+        counter = attempts if attempts is not None else Attempts()
+
+        def attempt() -> Reply:
+            counter.count += 1
+            return self._send_paced(request)
+
+        return self._retrier.run(request, attempt)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    def _send_paced(self, request: Request) -> Reply:
+        ticket = self.governor.admit(request.operation, operations=request.operations)
+        try:
+            token = self._tokens.read_token()
+            reply = self._transport.send(request, token=token)
+        except BaseException:
+            self.governor.abandon(ticket)
+            raise
+        self._metrics.request_finished(request.operation, reply.status, reply.seconds)
+        if reply.is_success:
+            self.governor.finish(ticket, reply.seconds, hint=_read_hint(reply))
+            return reply
+        fault = read_fault(reply, self._clock.now())
+        if is_throttle(fault):
+            self.governor.throttle(ticket, fault)
+        else:
+            self.governor.finish(ticket, reply.seconds, hint=_read_hint(reply))
+        if _holds_parts(reply) and not is_throttle(fault):
+            return reply
+        if fault.reaction is Reaction.SIGN_IN_AGAIN:
+            self._tokens.drop_token(token)
+        raise build_error(request.describe(), fault)
+
+
+def _holds_parts(reply: Reply) -> bool:
+    """A batch that stopped early carries the failing status outside and the answers so far inside."""
+    return reply.headers.get("Content-Type", "").lower().startswith("multipart/mixed")
+
+
+def _read_hint(reply: Reply) -> int | None:
+    text = reply.headers.get("x-ms-dop-hint", "")
+    return int(text) if text.isdigit() else None

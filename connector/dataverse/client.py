@@ -1,0 +1,153 @@
+"""The client of one environment, as the cycle sees it; how it is put together is in `wiring`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from connector.dataverse import odata
+from connector.dataverse.actions import DataverseActions
+from connector.dataverse.changes import ChangeFeed
+from connector.dataverse.channel import Channel
+from connector.dataverse.definitions import TableDefinition
+from connector.dataverse.errors import DataverseError, NotSent, RowFault, UnusableRequest
+from connector.dataverse.metadata import MetadataReader
+from connector.dataverse.payloads import WHO_AM_I
+from connector.dataverse.reading import RowReader
+from connector.dataverse.transport import Request
+from connector.dataverse.writing import RowSender, WriteOptions
+from connector.ports import RowPage, RowWrite, TableQuery, WriteResult
+from engine.records import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhoAmI:
+    """Who we are in the environment: the application user's id serves to recognise our own changes."""
+
+    user_id: str
+    organization_id: str
+    business_unit_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a client is made of."""
+
+    channel: Channel
+    metadata: MetadataReader
+    reader: RowReader
+    feed: ChangeFeed
+    sender: RowSender
+    actions: DataverseActions
+    write_options: WriteOptions
+
+
+class DataverseClient:
+    """Reads rows and changes, writes rows, and knows the tables of one environment.
+
+    Implements the RowSource and RowWriter ports. Safe for many threads.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @property
+    def url(self) -> str:
+        """Scheme and host of the environment."""
+        return self._parts.channel.root
+
+    def start_cycle(self) -> None:
+        """Begin a new time budget for waits and repeats."""
+        self._parts.channel.budget.start()
+
+    def who_am_i(self) -> WhoAmI:
+        """The connection check: signs in and asks who we are; raises ConfigProblem for a wrong URL or sign-in."""
+        url = f"{self.url}{odata.API_PATH}WhoAmI"
+        try:
+            reply = self._parts.channel.call(Request(method="GET", url=url, operation="who_am_i"))
+            found = WHO_AM_I.decode(reply.body)
+        except NotSent as error:
+            raise UnusableRequest(
+                f"The environment {self.url} cannot be reached: check LEADROBIN_DATAVERSE__URL and the network. ({error})"
+            ) from error
+        except (RowFault, ValueError) as error:
+            raise UnusableRequest(
+                f"{self.url} does not answer like a Dataverse Web API: check LEADROBIN_DATAVERSE__URL. ({error})"
+            ) from error
+        return WhoAmI(
+            user_id=found.user_id,
+            organization_id=found.organization_id,
+            business_unit_id=found.business_unit_id,
+        )
+
+    def describe_table(self, logical_name: str) -> TableDefinition:
+        """The definition of a table, remembered; raises ConfigProblem when there is none."""
+        return self._parts.metadata.describe(logical_name)
+
+    def fetch_first_page(self, query: TableQuery) -> RowPage:
+        """Start the tracked read of a whole table."""
+        return self._parts.feed.fetch_first_page(query)
+
+    def fetch_page(self, query: TableQuery, link: str) -> RowPage:
+        """Follow a next or delta link; raises ResyncRequired when it is no longer honoured."""
+        return self._parts.feed.fetch_page(query, link)
+
+    def fetch_rows(self, query: TableQuery, ids: Sequence[str]) -> Sequence[Row]:
+        """Rows by id with related rows; an id that is gone is absent."""
+        return self._parts.reader.fetch_rows(query, ids)
+
+    def read_rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        expand: Mapping[str, Sequence[str]] | None = None,
+        filter: str | None = None,  # noqa: A002  the OData word
+    ) -> Iterator[Row]:
+        """Every row of a table that satisfies an OData filter, page by page."""
+        return self._parts.reader.read_rows(table, columns, expand=expand, filter=filter)
+
+    def write_rows(self, writes: Sequence[RowWrite]) -> Iterator[WriteResult]:
+        """One result for each write, as they finish; never raises for a single row."""
+        return self._parts.sender.write_rows(writes, self._parts.write_options)
+
+    def add_to_queue(self, table: str, row_id: str, queue_id: str) -> WriteResult:
+        """Put a row into a queue, unless it is there."""
+        return self._parts.actions.add_to_queue(table, row_id, queue_id)
+
+    def connect_sequence(
+        self, table: str, row_id: str, sequence_id: str, *, segment_id: str | None = None
+    ) -> WriteResult:
+        """Connect a sequence to a row through the tenant's own action, unless it is connected."""
+        return self._parts.actions.connect_sequence(
+            table, row_id, sequence_id, segment_id=segment_id
+        )
+
+    def fetch_token_life_days(self) -> int | None:
+        """How many days a delta link lives (`expirechangetrackingindays`); None when it cannot be read."""
+        try:
+            rows = list(self.read_rows("organization", ("expirechangetrackingindays",)))
+        except DataverseError:
+            return None
+        days = rows[0].get("expirechangetrackingindays") if rows else None
+        return days if isinstance(days, int) else None
+
+    def save_governor(self) -> dict[str, object]:
+        """The learned limits and counters, as plain data to keep over a restart."""
+        return self._parts.channel.governor.to_plain()
+
+    def restore_governor(self, data: Mapping[str, object]) -> None:
+        """Take over what `save_governor` gave an earlier process."""
+        self._parts.channel.governor.restore(data)
+
+    def describe_governor(self) -> Mapping[str, float]:
+        """Rates, slots and counters of this moment."""
+        return self._parts.channel.governor.describe()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._parts.channel.close()
+
+    def __enter__(self) -> "DataverseClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,128 @@
+"""Turns a write into the body and headers of a PATCH, and compares it with a row; sending is elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from connector.dataverse import odata
+from connector.dataverse.batch import BatchPart
+from connector.dataverse.metadata import MetadataReader
+from connector.dataverse.payloads import encode_json
+from connector.dataverse.transport import Request
+from connector.ports import RowWrite
+from engine.records import EntityReference, Row
+
+REPRESENTATION = "return=representation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteMarks:
+    """What every write carries: the tag that plug-ins and webhooks see, and optional bypass headers.
+
+    https://learn.microsoft.com/power-apps/developer/data-platform/optional-parameters
+    """
+
+    tag: str | None = "leadrobin"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def build_bypass_headers(
+    *, bypass: Sequence[str] = (), step_ids: Sequence[str] = (), suppress_flows: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """The headers that keep custom logic (`CustomSync`, `CustomAsync`), single steps or flows from running."""
+    headers: list[tuple[str, str]] = []
+    if bypass:
+        headers.append(("MSCRM.BypassBusinessLogicExecution", ",".join(bypass)))
+    if step_ids:
+        headers.append(("MSCRM.BypassBusinessLogicExecutionStepIds", ",".join(step_ids)))
+    if suppress_flows:
+        headers.append(("MSCRM.SuppressCallbackRegistrationExpanderJob", "true"))
+    return tuple(headers)
+
+
+class WriteEncoder:
+    """Writes in wire form, with navigation names and entity sets from the metadata."""
+
+    def __init__(self, root: str, metadata: MetadataReader, marks: WriteMarks) -> None:
+        self._root = root
+        self._metadata = metadata
+        self._marks = marks
+
+    def build_request(self, write: RowWrite, *, any_version: bool = False) -> Request:
+        """The conditional PATCH; without a row version, or with `any_version`, the row only has to exist."""
+        return Request(
+            method="PATCH",
+            url=self._build_url(write),
+            operation="patch",
+            headers=self._build_headers(write, any_version=any_version),
+            body=encode_json(self.build_body(write)),
+        )
+
+    def build_part(self, write: RowWrite) -> BatchPart:
+        """The same PATCH as a part of a batch."""
+        return BatchPart(
+            method="PATCH",
+            url=odata.path_of(self._build_url(write)),
+            headers=self._build_headers(write, any_version=False),
+            body=encode_json(self.build_body(write)),
+        )
+
+    def build_target(self, write: RowWrite) -> dict[str, object]:
+        """The write as one target of UpdateMultiple."""
+        primary_id = self._metadata.locate(write.table).primary_id
+        return {
+            "@odata.type": f"Microsoft.Dynamics.CRM.{write.table}",
+            primary_id: write.id,
+            **self.build_body(write),
+        }
+
+    def build_body(self, write: RowWrite) -> dict[str, object]:
+        """Columns as they are, lookups as binds; a cleared lookup is a null under its navigation name."""
+        body: dict[str, object] = dict(write.columns)
+        for column, reference in write.binds.items():
+            name, value = self._build_bind(write.table, column, reference)
+            body[name] = value
+        return body
+
+    def _build_bind(
+        self, table: str, column: str, reference: EntityReference | None
+    ) -> tuple[str, str | None]:
+        if reference is None:
+            return self._metadata.find_clearing_navigation(table, column), None
+        navigation = self._metadata.find_navigation(table, column, reference.table)
+        entity_set = self._metadata.locate(reference.table).entity_set
+        return f"{navigation}@odata.bind", f"/{entity_set}({reference.id})"
+
+    def _build_url(self, write: RowWrite) -> str:
+        address = self._metadata.locate(write.table)
+        url = odata.build_row_url(
+            self._root, address.entity_set, write.id, select=(address.primary_id,)
+        )
+        return f"{url}&tag={odata.quote_value(self._marks.tag)}" if self._marks.tag else url
+
+    def _build_headers(self, write: RowWrite, *, any_version: bool) -> Mapping[str, str]:
+        version = "*" if any_version or write.etag is None else write.etag
+        return {"If-Match": version, "Prefer": REPRESENTATION, **dict(self._marks.headers)}
+
+
+def list_wire_columns(write: RowWrite) -> tuple[str, ...]:
+    """The columns to read back to see whether a write is in force."""
+    return (*write.columns, *(f"_{column}_value" for column in write.binds))
+
+
+def is_in_force(write: RowWrite, row: Row) -> bool:
+    """Whether a row already is what the write wants."""
+    plain = all(_same(row.get(column), value) for column, value in write.columns.items())
+    return plain and all(
+        _same_id(row.get(f"_{column}_value"), reference)
+        for column, reference in write.binds.items()
+    )
+
+
+def _same(found: object, wanted: object) -> bool:
+    return (None if found == "" else found) == (None if wanted == "" else wanted)
+
+
+def _same_id(found: object, wanted: EntityReference | None) -> bool:
+    if wanted is None:
+        return found is None
+    return found is not None and str(found).lower() == wanted.id.lower()

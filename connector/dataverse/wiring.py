@@ -1,0 +1,214 @@
+"""Puts a client together from plain fields; where the fields come from is the composition root's business."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import requests
+import requests.utils
+
+from connector.dataverse import odata
+from connector.dataverse.actions import DataverseActions
+from connector.dataverse.auth import (
+    ConfidentialSignIn,
+    DeviceCodeSignIn,
+    ManagedIdentitySignIn,
+    StaticToken,
+    TokenCache,
+    TokenSource,
+    build_sign_in_session,
+)
+from connector.dataverse.bulk import BulkSender
+from connector.dataverse.certificates import load_certificate
+from connector.dataverse.changes import ChangeFeed
+from connector.dataverse.channel import Channel
+from connector.dataverse.client import DataverseClient, Parts
+from connector.dataverse.clouds import choose_authority_host, is_dynamics_host
+from connector.dataverse.discovery import discover_authority
+from connector.dataverse.encoding import WriteEncoder, WriteMarks
+from connector.dataverse.errors import SignInProblem
+from connector.dataverse.governor import Governor, GovernorOptions
+from connector.dataverse.metadata import MetadataReader
+from connector.dataverse.observing import NoMetrics, WireMetrics
+from connector.dataverse.reading import DEFAULT_ANNOTATIONS, RowReader
+from connector.dataverse.retrying import Retrier, RetryPolicy, TimeBudget
+from connector.dataverse.settling import Settler
+from connector.dataverse.transport import Transport, TransportOptions, build_session
+from connector.dataverse.writing import RowSender, WriteOptions
+from connector.ports import Clock
+
+SignInMode = Literal[
+    "client_secret", "certificate", "managed_identity", "device_code", "static_token"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInOptions:
+    """How to sign in; which fields count depends on `mode`."""
+
+    mode: SignInMode
+    tenant_id: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    authority: str | None = None
+    certificate_path: Path | None = None
+    certificate_key_path: Path | None = None
+    certificate_password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """Everything a client is built from, without secrets in its text."""
+
+    url: str
+    sign_in: SignInOptions
+    transport: TransportOptions = field(default_factory=TransportOptions)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    governor: GovernorOptions = field(default_factory=GovernorOptions)
+    writes: WriteOptions = field(default_factory=WriteOptions)
+    marks: WriteMarks = field(default_factory=WriteMarks)
+    annotations: Sequence[str] = DEFAULT_ANNOTATIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a client may not make itself: time, waits, randomness, ids, and a way to talk to a person.
+
+    `sleep` takes seconds and may raise to cancel; `random` gives [0, 1).
+    """
+
+    clock: Clock
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+    new_id: Callable[[], str]
+    metrics: WireMetrics = field(default_factory=NoMetrics)
+    show_message: Callable[[str], None] | None = None
+
+
+def build_client(options: ClientOptions, surroundings: Surroundings) -> DataverseClient:
+    """A client for one environment and one credential; talks to nobody yet, raises ConfigProblem."""
+    root = odata.parse_environment_url(options.url)
+    channel = _build_channel(root, options, surroundings)
+    metadata = MetadataReader(channel)
+    reader = RowReader(channel, metadata, annotations=options.annotations)
+    actions = DataverseActions(channel, metadata, reader, tag=options.marks.tag)
+    encoder = WriteEncoder(root, metadata, options.marks)
+    bulk = BulkSender(
+        channel,
+        encoder,
+        settler=Settler(reader),
+        metadata=metadata,
+        clock=surroundings.clock,
+        new_id=surroundings.new_id,
+    )
+    sender = RowSender(
+        channel, encoder, bulk=bulk, actions=actions, reader=reader, metadata=metadata
+    )
+    return DataverseClient(
+        Parts(
+            channel=channel,
+            metadata=metadata,
+            reader=reader,
+            feed=ChangeFeed(channel, metadata, reader, annotations=options.annotations),
+            sender=sender,
+            actions=actions,
+            write_options=options.writes,
+        )
+    )
+
+
+def _build_channel(root: str, options: ClientOptions, surroundings: Surroundings) -> Channel:
+    clock, metrics = surroundings.clock, surroundings.metrics
+    wire = _choose_proxy(root, options.transport)
+    budget = TimeBudget(options.retry.budget, clock)
+    governor = Governor(
+        options.governor, budget, clock=clock, sleep=surroundings.sleep, metrics=metrics
+    )
+    retrier = Retrier(
+        options.retry,
+        budget,
+        sleep=surroundings.sleep,
+        random=surroundings.random,
+        metrics=metrics,
+    )
+    transport = Transport(
+        root, build_session(wire), options=wire, clock=clock, new_id=surroundings.new_id
+    )
+    tokens = TokenCache(build_token_source(root, options, surroundings), clock)
+    return Channel(
+        transport,
+        tokens,
+        governor=governor,
+        retrier=retrier,
+        budget=budget,
+        clock=clock,
+        metrics=metrics,
+    )
+
+
+def build_token_source(
+    root: str, options: ClientOptions, surroundings: Surroundings
+) -> TokenSource:
+    """The way of signing in that the settings name; raises SignInProblem for what is missing."""
+    sign_in, clock = options.sign_in, surroundings.clock
+    if sign_in.mode == "static_token":
+        return StaticToken(_require(sign_in.token, "TOKEN"), clock)
+    session = build_sign_in_session(build_session(_choose_proxy(root, options.transport)))
+    if sign_in.mode == "managed_identity":
+        return ManagedIdentitySignIn(sign_in.client_id, resource=root, session=session, clock=clock)
+    authority = _build_authority(root, sign_in, session)
+    client_id = _require(sign_in.client_id, "CLIENT_ID")
+    if sign_in.mode == "device_code":
+        if surroundings.show_message is None:
+            raise SignInProblem("Signing in by device code needs a person at a terminal.")
+        return DeviceCodeSignIn(
+            surroundings.show_message,
+            client_id,
+            scope=f"{root}/user_impersonation",
+            authority=authority,
+            session=session,
+            clock=clock,
+        )
+    return ConfidentialSignIn(
+        load_certificate(
+            Path(_require(sign_in.certificate_path, "CERTIFICATE_FILE")),
+            password=sign_in.certificate_password,
+            key_path=sign_in.certificate_key_path,
+        )
+        if sign_in.mode == "certificate"
+        else _require(sign_in.client_secret, "CLIENT_SECRET"),
+        client_id,
+        scope=f"{root}/.default",
+        authority=authority,
+        session=session,
+        clock=clock,
+    )
+
+
+def _build_authority(
+    root: str, sign_in: SignInOptions, session: requests.Session
+) -> Callable[[], str]:
+    """The authority from the settings, else from the cloud and the tenant id, else from the 401."""
+
+    def find() -> str:
+        if sign_in.authority and urlsplit(sign_in.authority).path.strip("/"):
+            return sign_in.authority.rstrip("/")
+        if sign_in.authority or (sign_in.tenant_id and is_dynamics_host(root)):
+            host = (sign_in.authority or choose_authority_host(root)).rstrip("/")
+            return f"{host}/{_require(sign_in.tenant_id, 'TENANT_ID')}"
+        return discover_authority(root, session)
+
+    return find
+
+
+def _choose_proxy(root: str, options: TransportOptions) -> TransportOptions:
+    return options
+
+
+def _require(value: "str | Path | None", name: str) -> str:
+    if value is None or not str(value):
+        raise SignInProblem(f"LEADROBIN_AUTH__{name} is missing: this way of signing in needs it.")
+    return str(value)
