@@ -1,14 +1,19 @@
 """The assign-to parts of rules: sellers, teams, queues; which rule runs is in `routing`."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from engine.candidates import CandidateFinder
 from engine.decisions import CandidateTrace, Stage
-from engine.distribution import DistributionRequest, Method, SellerPool
-from engine.records import Record, Row
+from engine.distribution import (
+    DistributionOutcome,
+    DistributionRequest,
+    Method,
+    SellerPool,
+)
+from engine.records import EntityReference, Record, Row
 from engine.routing import Attempt
 from engine.ruleset import Rule
 from engine.statuses import RoutingStatus
@@ -79,6 +84,40 @@ class PoolAssigner:
             compared = self._pool.explain(self._build_request(record, now, positions))
         return (*compared, *self._finder.trace_dropped(record, now))
 
+    def preview(self, record: Record, now: datetime) -> EntityReference | None:
+        """Who the pool would choose."""
+        positions = self._finder.find(record, now).positions
+        if not positions:
+            return None
+        return self._pool.choose(self._build_request(record, now, positions)).reference()
+
+    def list_counterfactuals(self, record: Record, now: datetime) -> tuple[str, ...]:
+        """Without capacity or window, with somebody else, or without the chosen one."""
+        positions = self._finder.find(record, now).positions
+        request = self._build_request(record, now, positions)
+        chosen = self._pool.choose(request)
+        changes: list[tuple[str, DistributionRequest]] = []
+        if request.respect_capacity:
+            changes.append(("{} had a free unit", request._replace(respect_capacity=False)))
+        if request.within_hours is not None:
+            changes.append(("{} were free in time", request._replace(within_hours=None)))
+        everybody = frozenset(self._finder.by_position)
+        changes.append(("{} met the rule's conditions", request._replace(candidates=everybody)))
+        if chosen.position >= 0:
+            others = positions - {chosen.position}
+            name = _name_of(chosen)
+            changes.append((f"{name} were not a candidate", request._replace(candidates=others)))
+        return tuple(self._describe_changes(chosen, changes))
+
+    def _describe_changes(
+        self, chosen: DistributionOutcome, changes: Sequence[tuple[str, DistributionRequest]]
+    ) -> Iterator[str]:
+        for change, request in changes:
+            outcome = self._pool.choose(request)
+            if outcome.position >= 0 and outcome.position != chosen.position:
+                name = _name_of(outcome)
+                yield f"if {change.format(name)}, {name} would get the row"
+
     def _build_request(
         self, record: Record, now: datetime, positions: frozenset[int]
     ) -> DistributionRequest:
@@ -104,6 +143,11 @@ class PoolAssigner:
             return request
         alone = request._replace(candidates=frozenset((position,)))
         return alone if self._pool.choose(alone).position == position else request
+
+
+def _name_of(outcome: DistributionOutcome) -> str:
+    reference = outcome.reference()
+    return "nobody" if reference is None else reference.name or reference.id
 
 
 def _account_owner_of(row: Row) -> str | None:
@@ -171,9 +215,26 @@ class DrawAssigner:
         )
         return (*matched, *self._finder.trace_dropped(record, now))
 
+    def preview(self, record: Record, now: datetime) -> EntityReference | None:
+        """The group that the row would go to."""
+        positions = self._finder.find(record, now).positions
+        position = self._choose(record, positions) if positions else None
+        return None if position is None else self._finder.by_position[position].reference
+
+    def list_counterfactuals(self, record: Record, now: datetime) -> tuple[str, ...]:
+        """Drawing, where the rule gives the row to none of several."""
+        positions = self._finder.find(record, now).positions
+        if not positions or self._choose(record, positions) is not None:
+            return ()
+        name = self._finder.by_position[self._draw(record, positions)].reference.name
+        return (f"if the rule drew one of several, {name} would get the row",)
+
     def _choose(self, record: Record, positions: frozenset[int]) -> int | None:
         if len(positions) > 1 and self._rule.when_several != "random":
             return None
+        return self._draw(record, positions)
+
+    def _draw(self, record: Record, positions: frozenset[int]) -> int:
         by_position = self._finder.by_position
         return draw(record.id, {by_position[at].reference.id: at for at in positions})
 

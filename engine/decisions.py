@@ -40,12 +40,16 @@ class CandidateTrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentTrace:
-    """One segment tried: `failed` is None when it matched; `skipped` says why it was not tried."""
+    """One segment tried: `failed` is None when it matched; `skipped` says why it was not tried.
+
+    `also_failed` counts the conditions behind `failed` that do not hold either.
+    """
 
     segment: str
     matched: bool
     skipped: str | None = None
     failed: FailedCondition | None = None
+    also_failed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,16 +98,29 @@ class InsightAssigner:
     def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
         """Everybody behind the account or the access team and what became of them."""
         people = self._list(record, with_barred=True)
-        fitting = [
-            seller
-            for seller in people
-            if seller.barred is None
-            and not seller.unreadable
-            and self._is_primary(seller, record, now)
-        ]
+        fitting = self._list_readable(record, now)
         primary = self._draw(record, fitting) if fitting else None
         others = set(self._list_secondary(record, now, primary, fitting)) if primary else set()
         return tuple(self._trace_one(seller, primary, others) for seller in people)
+
+    def preview(self, record: Record, now: datetime) -> EntityReference | None:
+        """Who would be the primary."""
+        fitting = self._list_readable(record, now)
+        return self._draw(record, fitting).reference if fitting else None
+
+    def list_counterfactuals(self, record: Record, now: datetime) -> tuple[str, ...]:
+        """Who would be the primary if the drawn one did not fit."""
+        fitting = self._list_readable(record, now)
+        if len(fitting) < 2:
+            return ()
+        drawn = self._draw(record, fitting)
+        other = self._draw(record, [seller for seller in fitting if seller is not drawn])
+        names = drawn.reference.name, other.reference.name
+        return (f"if {names[0]} did not fit, {names[1]} would be the primary",)
+
+    def _list_readable(self, record: Record, now: datetime) -> list[Candidate]:
+        fitting = (seller for seller in self._list(record) if not seller.unreadable)
+        return [seller for seller in fitting if self._is_primary(seller, record, now)]
 
     def _list(self, record: Record, *, with_barred: bool = False) -> list[Candidate]:
         column = getattr(self._rule.assign_to, "account_column", None)

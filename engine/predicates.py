@@ -10,8 +10,8 @@ from engine.conditions.cells import read_cell, related_row
 from engine.conditions.columns import record_columns_of, walk
 from engine.conditions.compiler import CompileOptions, compile_first_match, compile_predicate
 from engine.conditions.context import Context, DateSettings
-from engine.conditions.interpreter import first_failure
-from engine.conditions.model import ColumnPath, Compare, Condition
+from engine.conditions.interpreter import first_failure, holds
+from engine.conditions.model import All, ColumnPath, Compare, Condition
 from engine.decisions import FailedCondition
 from engine.records import Row
 from engine.ruleset import RuleSet
@@ -87,6 +87,13 @@ class Evaluator:
     ) -> FailedCondition | None:
         """The first part that does not hold, with the value it saw; None when all holds."""
         return None if condition is None else first_failure(condition, row, context)
+
+    def count_failures(self, condition: Condition, row: Row, context: Context) -> int:
+        """How many of the conditions that all have to hold do not."""
+        if isinstance(condition, All):
+            children = condition.children
+            return sum(self.count_failures(child, row, context) for child in children)
+        return 0 if holds(condition, row, context) else 1
 
     def _options(self, table: str) -> CompileOptions:
         return CompileOptions(

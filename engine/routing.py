@@ -1,6 +1,7 @@
 """The rules of a segment, top-down; whom one rule assigns to is in `assigning`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
@@ -8,7 +9,7 @@ from engine.decisions import CandidateTrace, FailedCondition, RuleTrace
 from engine.predicates import Evaluator, RowTest
 from engine.records import EntityReference, Record
 from engine.ruleset import Rule
-from engine.statuses import RoutingStatus
+from engine.statuses import RoutingStatus, failure_rank
 
 
 class Attempt(NamedTuple):
@@ -38,21 +39,16 @@ class Assigner(Protocol):
         """Every candidate with the stage it reached; asked before `assign`."""
         ...
 
+    def preview(self, record: Record, now: datetime) -> EntityReference | None:
+        """Who would get the row; nothing moves."""
+        ...
 
-_RANKS = {
-    RoutingStatus.NO_AVAILABILITY: 0,
-    RoutingStatus.NO_CAPACITY: 0,
-    RoutingStatus.SELLER_LACKS_PERMISSIONS: 0,
-    RoutingStatus.MULTIPLE_TEAMS: 0,
-    RoutingStatus.MULTIPLE_QUEUES: 0,
-    RoutingStatus.NO_SELLERS_MEET_CONDITIONS: 1,
-    RoutingStatus.NO_TEAM: 1,
-    RoutingStatus.NO_QUEUE: 1,
-    RoutingStatus.RECORD_MEETS_NO_CONDITIONS: 2,
-    RoutingStatus.RECORD_TOO_OLD: 3,
-}
-"""Which failure is shown when several rules fail ("Manage unassigned records")."""
+    def list_counterfactuals(self, record: Record, now: datetime) -> tuple[str, ...]:
+        """Single changes that would have chosen somebody else; asked before `assign`."""
+        ...
 
+
+_RANKS = {status: failure_rank(status) for status in RoutingStatus}
 _NO_RULE = RoutingOutcome(None, Attempt(RoutingStatus.NO_ASSIGNMENT_RULE))
 
 
@@ -81,9 +77,48 @@ class RuleRunner:
         """Assign a row that meets the conditions, unless it is too old."""
         return _TOO_OLD if self.is_too_old(record, now) else self._assigner.assign(record, now)
 
-    def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
-        """The candidates as they stand before the rule runs; none for a row that is too old."""
-        return () if self.is_too_old(record, now) else self._assigner.trace(record, now)
+    def trace(self, record: Record, now: datetime, evaluator: Evaluator) -> RuleTrace:
+        """What the rule will come to and why, before it runs."""
+        if not self.holds(record, now):
+            return self._trace_conditions(record, now, evaluator)
+        if self.is_too_old(record, now):
+            return RuleTrace(
+                rule=self.name,
+                status=RoutingStatus.RECORD_TOO_OLD,
+                failed=self._describe_age(record),
+                counterfactuals=self._would_assign("the row were young enough", record, now),
+            )
+        return RuleTrace(
+            rule=self.name,
+            status=RoutingStatus.IN_PROGRESS,
+            candidates=self._assigner.trace(record, now),
+            counterfactuals=self._assigner.list_counterfactuals(record, now),
+        )
+
+    def _trace_conditions(self, record: Record, now: datetime, evaluator: Evaluator) -> RuleTrace:
+        context = evaluator.context(now, record.table)
+        failed = evaluator.find_failure(self.rule.when, record.row, context)
+        changes: tuple[str, ...] = ()
+        if failed is not None and self.rule.when is not None:
+            count = evaluator.count_failures(self.rule.when, record.row, context)
+            if count == 1 and not self.is_too_old(record, now):
+                changes = self._would_assign(f"{failed.condition} held", record, now)
+        return RuleTrace(
+            rule=self.name,
+            status=RoutingStatus.RECORD_MEETS_NO_CONDITIONS,
+            failed=failed,
+            counterfactuals=changes,
+        )
+
+    def _would_assign(self, change: str, record: Record, now: datetime) -> tuple[str, ...]:
+        target = self._assigner.preview(record, now)
+        return () if target is None else (f"if {change}, {target.name} would get the row",)
+
+    def _describe_age(self, record: Record) -> FailedCondition:
+        created = record.created_on
+        seen = "createdon is null" if created is None else f"createdon is {created.isoformat()}"
+        hours = self.rule.created_within_hours
+        return FailedCondition(condition=f"created within {hours} hours", seen=seen)
 
 
 _TOO_OLD = Attempt(RoutingStatus.RECORD_TOO_OLD)
@@ -109,33 +144,17 @@ class SegmentRouter:
         failed: RoutingOutcome = _NO_RULE
         traces: list[RuleTrace] = []
         for runner in self._runners:
+            before = runner.trace(record, now, self._evaluator) if trace else None
             holds = runner.holds(record, now)
-            candidates = runner.trace(record, now) if trace and holds else ()
             attempt = runner.run(record, now) if holds else _NOT_MET
-            if trace:
-                traces.append(self._trace(runner, attempt, candidates, record, now))
+            if before is not None:
+                traces.append(replace(before, status=attempt.status))
             if attempt.target is not None:
                 return RoutingOutcome(runner.name, attempt, tuple(traces))
             failed = _worse(failed, RoutingOutcome(runner.name, attempt))
             if holds and self._stops:
                 break
         return failed._replace(traces=tuple(traces)) if trace else failed
-
-    def _trace(
-        self,
-        runner: RuleRunner,
-        attempt: Attempt,
-        candidates: tuple[CandidateTrace, ...],
-        record: Record,
-        now: datetime,
-    ) -> RuleTrace:
-        failed: FailedCondition | None = None
-        if attempt.status is RoutingStatus.RECORD_MEETS_NO_CONDITIONS:
-            context = self._evaluator.context(now, record.table)
-            failed = self._evaluator.find_failure(runner.rule.when, record.row, context)
-        return RuleTrace(
-            rule=runner.name, status=attempt.status, failed=failed, candidates=candidates
-        )
 
 
 def _worse(first: RoutingOutcome, second: RoutingOutcome) -> RoutingOutcome:

@@ -82,7 +82,12 @@ class SegmentTable:
             return SegmentTrace(segment=segment.name, matched=False, skipped=reason)
         context = self._evaluator.context(now, self._table)
         failed = self._evaluator.find_failure(segment.when, record.row, context)
-        return SegmentTrace(segment=segment.name, matched=failed is None, failed=failed)
+        if segment.when is None or failed is None:
+            return SegmentTrace(segment=segment.name, matched=True)
+        count = self._evaluator.count_failures(segment.when, record.row, context)
+        return SegmentTrace(
+            segment=segment.name, matched=False, failed=failed, also_failed=count - 1
+        )
 
     def _search_again(self, segment_id: str) -> _Search:
         previous = self._by_id.get(segment_id)
