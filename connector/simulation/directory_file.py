@@ -1,6 +1,7 @@
 """Reads and writes the directory file of a simulation: sellers, teams, queues and their clocks."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from settings.documents import read_document
 Entry = dict[str, Any]
 Value = TypeVar("Value")
 
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 CLOCK_KEYS = frozenset(
     {
         "last_assigned_at",
@@ -70,7 +72,7 @@ def write_directory(source: DirectoryFile, after: Directory, target: FilePath) -
     ):
         if kind in data:
             entries = cast("list[Entry]", data[kind])
-            by_id = {person.id.lower(): person for person in people}
+            by_id = {person.id: person for person in people}
             data[kind] = [_update(entry, by_id[_fold_id(entry[key])]) for entry in entries]
     text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
     try:
@@ -106,7 +108,9 @@ def _read_json(file: FilePath) -> dict[str, Any]:
 
 
 def _fold_id(raw: object) -> str:
-    return str(raw).strip("{}").lower()
+    """A GUID in the Web API's spelling; any other id as it is."""
+    text = str(raw).strip("{}")
+    return text.lower() if GUID.fullmatch(text) else text
 
 
 def _update(entry: Entry, person: Seller | Team) -> Entry:

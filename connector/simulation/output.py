@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from engine.explain import explain_decision
-
 from engine.decisions import AssignmentDecision, FailedCondition, RuleTrace, SegmentTrace
 from engine.records import EntityReference
 
@@ -26,7 +24,6 @@ def build_line(decision: AssignmentDecision) -> dict[str, Any]:
         line["trace"] = {
             "segments": [_build_segment(segment) for segment in decision.trace.segments],
             "rules": [_build_rule(rule) for rule in decision.trace.rules],
-            "explanation": explain_decision(decision),
         }
     return line
 

@@ -1,8 +1,11 @@
 """Reads the rows of a simulation: JSON lines here, Parquet and CSV in `tabular`; one at a time."""
 
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 

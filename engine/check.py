@@ -1,0 +1,65 @@
+"""Checks a rule set against what is known of tables and columns; its shape is checked before."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from engine.errors import Path, Problem
+from engine.ruleset import AccountColumn, RuleSet
+from engine.schema import ColumnType, Schema, TableSchema
+
+POINTS_TO_OWNERS = frozenset({"systemuser", "team"})
+
+
+def check_rule_set(rule_set: RuleSet, schema: Schema) -> list[Problem]:
+    """Every table and column that cannot be, with the nearest name, at its path in the file."""
+    return [
+        *_check_tables(rule_set, schema),
+        *_check_account_columns(rule_set, schema),
+    ]
+
+
+def _check_tables(rule_set: RuleSet, schema: Schema) -> Iterator[Problem]:
+    tables = {
+        "sequences": [sequence.table for sequence in rule_set.sequences],
+        "segments": [segment.table for segment in rule_set.segments],
+        "rules": [rule.table for rule in rule_set.rules],
+    }
+    for kind, names in tables.items():
+        for index, name in enumerate(names):
+            message = _explain_unknown_table(name, schema)
+            if message is not None:
+                yield Problem((kind, index, "table"), message)
+
+
+def _explain_unknown_table(name: str, schema: Schema) -> str | None:
+    """None for a known table and for one that may well be there without being known here."""
+    if name in schema:
+        return None
+    by_entity_set = {table.entity_set: table.name for table in schema.values()}
+    known = sorted({*schema, *by_entity_set})
+    near = get_close_matches(name.lower(), known, n=1, cutoff=0.8)
+    if not near:
+        return None
+    logical_name = by_entity_set.get(near[0], near[0])
+    return f'there is no table "{name}"; did you mean "{logical_name}"?'
+
+
+def _check_account_columns(rule_set: RuleSet, schema: Schema) -> Iterator[Problem]:
+    account = schema.get("account")
+    for index, rule in enumerate(rule_set.rules):
+        if account is not None and isinstance(rule.assign_to, AccountColumn):
+            at: Path = ("rules", index, "assign_to", "account_column")
+            yield from _check_account_column(rule.assign_to.account_column, account, at)
+
+
+def _check_account_column(name: str, account: TableSchema, at: Path) -> Iterator[Problem]:
+    """The column must lead to a user or team; a tenant's own column is taken as it is."""
+    column = account.columns.get(name.removeprefix("_").removesuffix("_value"))
+    if column is None:
+        if "_" not in name:
+            lookups = [found.name for found in account.columns.values() if found.targets]
+            near = get_close_matches(name, lookups, n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            yield Problem(at, f'the table account has no column "{name}"{hint}')
+    elif column.type is not ColumnType.OWNER and not POINTS_TO_OWNERS & set(column.targets):
+        yield Problem(at, f'the column "{name}" of account leads to no user or team')
