@@ -20,6 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from connector.emulator.metadata import Catalog, ColumnDefinition, ColumnType, TableDefinition
+from connector.emulator.query.patterns import register_functions
 
 StoredValue = str | int | float | None
 StoredRow = dict[str, StoredValue]
@@ -72,7 +73,10 @@ class Storage:
         )
         self.connection.row_factory = sqlite3.Row
         self.connection.create_collation("DATAVERSE", compare_texts)
+        register_functions(self.connection)
         self._depth = 0
+        self.open_versions: set[int] = set()
+        self.pinned_version: int | None = None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -171,7 +175,13 @@ class Storage:
         )
 
     def next_version(self) -> int:
-        """Take the next number of the organisation-wide counter; numbers have gaps."""
+        """Take the next number of the organisation-wide counter; numbers have gaps.
+
+        A write that was made to commit late uses the number it took on arrival (`pinned_version`).
+        """
+        if self.pinned_version is not None:
+            version, self.pinned_version = self.pinned_version, None
+            return version
         found = self.connection.execute(
             "UPDATE emulator_counter SET value = value + ? WHERE name = 'version' RETURNING value",
             (VERSION_STEP,),
@@ -184,6 +194,10 @@ class Storage:
             "SELECT value FROM emulator_counter WHERE name = 'version'"
         ).fetchone()
         return int(found[0])
+
+    def safe_version(self) -> int:
+        """The highest version below which nothing is still uncommitted."""
+        return min([self.last_version(), *(version - 1 for version in self.open_versions)])
 
     def reserve_versions(self, count: int) -> int:
         """Take `count` numbers at once and return the first; for bulk loading."""

@@ -134,7 +134,11 @@ def _parse_constant(kind: str, piece: str) -> tuple[LiteralKind, LiteralValue]:
     number = Decimal(piece)
     if len(piece) > _LONGEST_NUMBER or abs(number.adjusted()) > _LONGEST_NUMBER:
         raise OverflowError(piece)
-    if number == number.to_integral_value() and abs(number) <= _LARGEST_INTEGER and piece.lstrip("-").isdigit():
+    if (
+        number == number.to_integral_value()
+        and abs(number) <= _LARGEST_INTEGER
+        and piece.lstrip("-").isdigit()
+    ):
         return LiteralKind.INTEGER, int(piece)
     return LiteralKind.DECIMAL, number
 

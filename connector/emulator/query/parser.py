@@ -1,7 +1,7 @@
 """Parses filter expressions (OData 4.0 URL conventions, Dataverse's subset) into `syntax` nodes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connector.emulator.query.errors import ODataError, bad_query, not_supported
 from connector.emulator.query.lexer import Token, TokenKind, syntax_error, tokenize
@@ -26,10 +26,13 @@ _DEEPEST = 60
 
 @dataclass(slots=True)
 class Cursor:
-    """A position in the tokens of one text, with the parameter aliases that may stand in it."""
+    """A position in the tokens of one text, with the parameter aliases that may stand in it.
+
+    `aliases` is None where none may stand (inside `$expand`).
+    """
 
     text: str
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] | None = field(default_factory=dict[str, str])
     depth: int = 0
     index: int = 0
     tokens: list[Token] = field(init=False)
@@ -210,6 +213,8 @@ def _parse_primary(cursor: Cursor) -> Node:
 
 
 def _resolve_alias(cursor: Cursor, token: Token) -> Node:
+    if cursor.aliases is None:
+        raise bad_query(f"The parameter alias '{token.text}' can't be used inside $expand.")
     text = cursor.aliases.get(token.text, "null")
     inner = Cursor(text, cursor.aliases, cursor.depth)
     inner.enter()
@@ -227,6 +232,9 @@ def _parse_named(cursor: Cursor) -> Node:
         step = cursor.expect_identifier()
         if cursor.is_mark("(") and step.text in ("any", "all"):
             return _parse_quantified(cursor, path, step)
+        if cursor.is_mark("(") and "." in step.text:
+            call = _parse_call(cursor, step)
+            return replace(call, target=tuple(path)) if isinstance(call, NamedCall) else call
         if cursor.is_mark("("):
             raise _unknown_function(step.text)
         path.append(step.text)

@@ -18,7 +18,6 @@ from connector.emulator.query.parser import Cursor, null_literal
 from connector.emulator.query.syntax import Literal, LiteralKind
 
 NAMESPACE = "Microsoft.Dynamics.CRM."
-_CONTENT_ID = re.compile(r"\$\d+", re.ASCII)
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SUFFIXES = frozenset({"$ref", "$count", "$value"})
 
@@ -74,10 +73,10 @@ class Operation:
 class Resource:
     """What a path leads to.
 
-    `table` and `key` name the row the path starts at (no key: the whole set). Then at most one of `column`
-    (a single property), `navigation` (with `target_key` for one member of a collection) and `operation`
-    (an unbound one when `table` is None). `suffix` is `$ref`, `$count`, `$value` or empty; `reference` is
-    the `$1` that the path starts with inside a change set.
+    `table` and `key` name the row the path starts at (no key: the whole set). `navigation` leads on from
+    that row, with `target_key` for one member of a collection; `column` is a single property of the row
+    reached so far; `operation` is bound to it, or unbound when `table` is None. `suffix` is `$ref`,
+    `$count`, `$value` or empty.
     """
 
     table: TableDefinition | None = None
@@ -87,7 +86,6 @@ class Resource:
     target_key: RowKey | None = None
     operation: Operation | None = None
     suffix: str = ""
-    reference: str | None = None
 
 
 def unrecognized_path() -> ODataError:
@@ -114,13 +112,10 @@ def resolve_path(segments: tuple[Segment, ...], catalog: Catalog) -> Resource:
     if not segments:
         raise unrecognized_path()
     first, rest = segments[0], segments[1:]
-    if _CONTENT_ID.fullmatch(first.name):
-        resource = Resource(reference=first.name)
-    else:
-        table = catalog.table_of_set(first.name)
-        if table is None:
-            return _unbound_operation(first, rest)
-        resource = Resource(table=table, key=_row_key(first, table))
+    table = catalog.table_of_set(first.name)
+    if table is None:
+        return _unbound_operation(first, rest)
+    resource = Resource(table=table, key=_row_key(first, table))
     for segment in rest:
         resource = _step(resource, segment, catalog)
     return resource
@@ -168,8 +163,6 @@ def _split(text: str, separator: str = "/") -> Iterator[str]:
 
 def _parse_segment(piece: str, aliases: Mapping[str, str]) -> Segment:
     text = decode_escapes(piece)
-    if _CONTENT_ID.fullmatch(text):
-        return Segment(text)
     name, bracket, _ = text.partition("(")
     if not bracket:
         return Segment(name)

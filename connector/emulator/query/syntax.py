@@ -53,11 +53,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class NamedCall:
-    """A function with named parameters: Microsoft.Dynamics.CRM.In(PropertyName='x',…)."""
+    """A function with named parameters: Microsoft.Dynamics.CRM.In(PropertyName='x',…).
+
+    `target` is the path it was called on (`o/Microsoft.Dynamics.CRM.In(…)` in a lambda).
+    """
 
     name: str
     parameters: tuple[tuple[str, "Node"], ...]
     position: int
+    target: tuple[str, ...] = ()
 
     def parameter(self, name: str) -> "Node | None":
         """The value given for a parameter, None when it was not given."""
