@@ -1,1 +1,1 @@
-"""One pass over one table: settle, pull, decide, plan, write, record. Only ports are seen from here."""
+"""One pass over one table: settle, pull, decide, plan, write, record; only ports are seen."""

@@ -26,7 +26,10 @@ from engine.records import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedRow:
-    """A decided row with its plan; `decision` is what will be recorded once the outcome is known."""
+    """A decided row with its plan; `decision` is what will be recorded once the outcome is.
+
+    Known.
+    """
 
     record: Record
     before: LedgerRow | None

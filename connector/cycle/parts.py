@@ -26,7 +26,7 @@ from engine.sellers import Directory
 class CycleOptions:
     """How cycles behave; see the settings of the same names."""
 
-    limits: SafetyLimits = SafetyLimits()
+    limits: SafetyLimits = field(default_factory=SafetyLimits)
     is_forced: bool = False
     routes_manual_rows: bool = False
     keeps_traces: bool = True
@@ -40,9 +40,10 @@ class CycleOptions:
 class CycleParts:
     """The seams and values every cycle shares.
 
-    `directory` gives the people without clocks, `make_decider` builds the engine over the people with
-    them. `page_lock` keeps the cycles of several tables from deciding at the same time: they share the
-    sellers. `is_stopping` is asked between requests. `report` hears of progress: what, and how many.
+    `directory` gives the people without clocks, `make_decider` builds the engine over the people
+    with them. `page_lock` keeps the cycles of several tables from deciding at the same time: they
+    share the sellers. `is_stopping` is asked between requests. `report` hears of progress: what,
+    and how many.
     """
 
     source: RowSource
@@ -56,7 +57,7 @@ class CycleParts:
     page_lock: AbstractContextManager[object]
     organization_id: str | None = None
     connector: SequenceConnector | None = None
-    options: CycleOptions = CycleOptions()
+    options: CycleOptions = field(default_factory=CycleOptions)
     is_stopping: Callable[[], bool] = lambda: False
     report: Callable[[str, int], None] = lambda _what, _count: None
 

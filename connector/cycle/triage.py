@@ -46,9 +46,9 @@ def examine_row(
 ) -> ArrivedRow:
     """Compare a row with what the ledger remembers of it.
 
-    `watched_sets` holds the columns behind each fingerprint of the ledger. The version written tells
-    our own change from others, the fingerprint a change that matters from one that does not; time
-    takes no part.
+    `watched_sets` holds the columns behind each fingerprint of the ledger. The version written
+    tells our own change from others, the fingerprint a change that matters from one that does
+    not; time takes no part.
     """
     seen = describe_row(record, before, table, generation=generation)
     arrival = _classify(record, before, seen, watched_sets, routes_manual_rows)

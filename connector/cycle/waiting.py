@@ -24,7 +24,7 @@ _WAIT_OF_STATUS: dict[RoutingStatus, timedelta | None] = {
     RoutingStatus.NO_ASSIGNMENT_RULE: None,
     RoutingStatus.RECORD_TOO_OLD: None,
 }
-"""What may pass by itself, and how soon it is worth a look; None waits for an edit or another rule set."""
+"""What may pass by itself, and how soon it is worth a look; None waits for an edit or other rules."""
 
 _REASONS: dict[WriteOutcome, str] = {
     WriteOutcome.CONFLICT: "somebody changed the row between our reading and our writing it",
@@ -61,7 +61,10 @@ def wait_for_write(
     *,
     message: str | None,
 ) -> BacklogEntry:
-    """The entry of a row whose write did not arrive: conflicts at once, others after a growing wait."""
+    """The entry of a row whose write did not arrive.
+
+    Conflicts are due at once, others ever later.
+    """
     attempts = before.attempts if before else 0
     wait = min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT)
     if outcome is WriteOutcome.CONFLICT:

@@ -1,0 +1,212 @@
+"""Processes one page: the unit of progress. Where the pages come from is in `table_cycle`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from connector.clocks import touch_clock
+from connector.cycle.deciding import Batch, build_intent, decide_rows, placement_data
+from connector.cycle.parts import Candidate, CycleParts, CycleRun
+from connector.cycle.reading import (
+    Examined,
+    build_candidate,
+    build_rejected,
+    examine_rows,
+    fetch_complete,
+)
+from connector.cycle.triage import TO_DECIDE, Arrival, ArrivedRow
+from connector.cycle.writing import record_rows, settle_clocks, write_rows
+from connector.ports import RowPage, StateSession
+from connector.state import DecisionRecord, Intent, LedgerRow, Watermark
+from engine.planning import Placement, PlannedRow
+from engine.statuses import RoutingStatus
+
+
+def record_baseline(
+    parts: CycleParts, run: CycleRun, page: RowPage, *, mark: Watermark, after: Watermark
+) -> None:
+    """First contact: remember rows as they are; nothing is decided."""
+    with parts.store.begin() as session:
+        examined = examine_rows(parts, run, session, page.rows, mark.generation)
+        session.save_rows([arrived.seen for arrived in examined.arrived])
+        _record_rejected(parts, run, session, examined)
+        session.save_watermark(after)
+    run.counts["baseline"] += len(examined.arrived)
+
+
+def process_page(
+    parts: CycleParts, run: CycleRun, page: RowPage, *, mark: Watermark, after: Watermark
+) -> bool:
+    """Decide, write and record one page of changes; False when it was stopped half-way.
+
+    The watermark moves in the transaction that saves the last outcome, so that a page is done as a
+    whole or comes again.
+    """
+    with parts.store.begin() as session:
+        examined = examine_rows(parts, run, session, page.rows, mark.generation)
+    examined = _complete(parts, run, examined, mark.generation)
+    gone = _confirm_deleted(parts, run, page)
+    candidates = [
+        build_candidate(arrived, is_fresh=arrived.arrival is Arrival.CREATED)
+        for arrived in examined.arrived
+        if arrived.arrival in TO_DECIDE
+    ]
+    with parts.page_lock:
+        with parts.store.begin() as session:
+            _record_undecided(parts, run, session, examined, mark)
+            run.counts["deleted"] += session.delete_rows(run.table.name, gone)
+            intent, batch = open_intent(parts, run, session, candidates)
+            if intent is None:
+                session.save_watermark(after)
+                return True
+        return close_intent(parts, run, intent, batch, after=after)
+
+
+def open_intent(
+    parts: CycleParts, run: CycleRun, session: StateSession, candidates: Sequence[Candidate]
+) -> tuple[Intent | None, Batch]:
+    """Decide, and save the plan before its first write; None when there is nothing to write.
+
+    The clocks move here, in the same transaction: whoever decides next sees them.
+    """
+    session.lock_clocks()
+    batch = decide_rows(parts, run, session, candidates)
+    session.save_clocks(batch.clocks_after)
+    unwritten = [row for row in batch.rows if not isinstance(row.planned, PlannedRow)]
+    record_rows(parts, run, session, unwritten, {})
+    if not batch.plan.rows:
+        return None, batch
+    intent = build_intent(parts, run, batch)
+    session.save_intent(intent)
+    return intent, batch
+
+
+def close_intent(
+    parts: CycleParts,
+    run: CycleRun,
+    intent: Intent,
+    batch: Batch,
+    *,
+    after: Watermark | None = None,
+) -> bool:
+    """Write an open plan and record its outcomes; False when it was stopped and stays open."""
+    results = write_rows(parts, run, batch.plan.rows)
+    planned = [row for row in batch.rows if isinstance(row.planned, PlannedRow)]
+    tried = [row for row in planned if row.record.id in results]
+    is_done = len(tried) == len(planned)
+    with parts.store.begin() as session:
+        record_rows(parts, run, session, tried, results)
+        settle_clocks(session, intent, tried, results)
+        if is_done:
+            session.close_intent(intent.id, parts.clock.now())
+            if after is not None:
+                session.save_watermark(after)
+    return is_done
+
+
+def record_manual(
+    parts: CycleParts, run: CycleRun, session: StateSession, moved: Sequence[ArrivedRow]
+) -> None:
+    """Somebody gave rows to somebody: noted with status 9; it counts as that seller's turn."""
+    if not moved:
+        return
+    session.lock_clocks()
+    now = parts.clock.now()
+    clocks = dict(session.load_clocks())
+    for arrived in moved:
+        owner = arrived.record.owner
+        if owner is not None and run.table.name in parts.rule_set.counted_tables:
+            at = arrived.record.modified_on or now
+            clocks[owner.id] = touch_clock(clocks, owner.id, at)
+    owners = {arrived.record.owner.id for arrived in moved if arrived.record.owner}
+    session.save_clocks([clocks[owner] for owner in sorted(owners) if owner in clocks])
+    session.save_rows([_as_manual(arrived) for arrived in moved])
+    session.remove_backlog(run.table.name, [arrived.record.id for arrived in moved])
+    session.add_decisions([_manual_decision(parts, run, arrived) for arrived in moved])
+    run.counts[Arrival.MANUAL.value] += len(moved)
+
+
+def _complete(parts: CycleParts, run: CycleRun, examined: Examined, generation: int) -> Examined:
+    """Read rows to be decided once more, with their related rows, and examine what came back.
+
+    A row may have changed again since the feed named it; then the newer state counts.
+    """
+    if not run.table.needs_related_rows:
+        return examined
+    wanted = [row.record.id for row in examined.arrived if row.arrival in TO_DECIDE]
+    if not wanted:
+        return examined
+    rows = fetch_complete(parts, run, wanted)
+    with parts.store.begin() as session:
+        again = examine_rows(parts, run, session, rows, generation)
+    settled = [row for row in examined.arrived if row.arrival not in TO_DECIDE]
+    return Examined(
+        arrived=[*settled, *again.arrived], rejected=[*examined.rejected, *again.rejected]
+    )
+
+
+def _confirm_deleted(parts: CycleParts, run: CycleRun, page: RowPage) -> list[str]:
+    """The deletions that stand: a row named as changed, too, may have been restored."""
+    changed = {str(row.get(run.table.primary_id, "")).lower() for row in page.rows}
+    deleted = [row_id.lower() for row_id in page.deleted]
+    doubtful = [row_id for row_id in deleted if row_id in changed]
+    present = {
+        str(row.get(run.table.primary_id, "")).lower()
+        for row in fetch_complete(parts, run, doubtful)
+    }
+    return [row_id for row_id in deleted if row_id not in present]
+
+
+def _record_undecided(
+    parts: CycleParts, run: CycleRun, session: StateSession, examined: Examined, mark: Watermark
+) -> None:
+    """Save everything about a page that needs no decision."""
+    _record_rejected(parts, run, session, examined)
+    by_arrival: dict[Arrival, list[ArrivedRow]] = {arrival: [] for arrival in Arrival}
+    for arrived in examined.arrived:
+        by_arrival[arrived.arrival].append(arrived)
+    record_manual(parts, run, session, by_arrival.pop(Arrival.MANUAL))
+    closed = by_arrival[Arrival.CLOSED]
+    session.remove_backlog(run.table.name, [arrived.record.id for arrived in closed])
+    kept = (Arrival.CLOSED, Arrival.UNCHANGED, Arrival.HELD)
+    session.save_rows([arrived.seen for kind in kept for arrived in by_arrival[kind]])
+    echoes = [arrived.record.id for arrived in by_arrival[Arrival.ECHO]]
+    session.mark_rows(run.table.name, echoes, mark.generation)
+    for arrival, rows in by_arrival.items():
+        run.counts[arrival.value] += len(rows)
+
+
+def _record_rejected(
+    parts: CycleParts, run: CycleRun, session: StateSession, examined: Examined
+) -> None:
+    session.save_rejected(build_rejected(parts, examined.rejected))
+    readable = [arrived.record.id for arrived in examined.arrived]
+    session.release_rejected(run.table.name, readable)
+    run.counts["rejected"] += len(examined.rejected)
+
+
+def _as_manual(arrived: ArrivedRow) -> LedgerRow:
+    return replace(
+        arrived.seen,
+        is_manual=True,
+        rule=None,
+        routing_status=int(RoutingStatus.OWNER_ASSIGNED_MANUALLY),
+    )
+
+
+def _manual_decision(parts: CycleParts, run: CycleRun, arrived: ArrivedRow) -> DecisionRecord:
+    before = arrived.before
+    old = Placement(owner=before.owner if before else None)
+    return DecisionRecord(
+        table=run.table.name,
+        row_id=arrived.record.id,
+        cycle_id=run.id,
+        decided_at=parts.clock.now(),
+        outcome="manual",
+        plan_checksum="",
+        rule_set_checksum=parts.rule_set.checksum,
+        segment=before.segment if before else None,
+        routing_status=int(RoutingStatus.OWNER_ASSIGNED_MANUALLY),
+        before=placement_data(old),
+        after=placement_data(replace(old, owner=arrived.record.owner)),
+        etag=arrived.record.etag,
+    )

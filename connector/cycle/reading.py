@@ -1,0 +1,89 @@
+"""Reads what a cycle works on: pages as examined rows, and rows by id with their related rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connector.cycle.parts import Candidate, CycleParts, CycleRun
+from connector.cycle.triage import Arrival, ArrivedRow, examine_row
+from connector.ports import StateSession
+from connector.state import LedgerRow, QuarantinedRow
+from engine.normalise import normalise
+from engine.records import Record, RejectedRow, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """Rows told apart: those that could be read, and those that could not."""
+
+    arrived: Sequence[ArrivedRow] = ()
+    rejected: Sequence[RejectedRow] = ()
+    gone: Sequence[str] = field(default_factory=list[str])
+
+
+def examine_rows(
+    parts: CycleParts, run: CycleRun, session: StateSession, rows: Sequence[Row], generation: int
+) -> Examined:
+    """Normalise rows and compare them with the ledger; the last of several versions counts."""
+    records: dict[str, Record] = {}
+    rejected: list[RejectedRow] = []
+    for row in rows:
+        found = normalise(row, table=run.table.name, primary_id=run.table.primary_id)
+        if isinstance(found, RejectedRow):
+            rejected.append(found)
+        else:
+            records[found.id] = found
+    known = session.load_rows(run.table.name, list(records))
+    watched_sets = load_watched_sets(run, session, known)
+    arrived = [
+        examine_row(
+            record,
+            known.get(record.id),
+            run.table,
+            watched_sets=watched_sets,
+            generation=generation,
+            routes_manual_rows=parts.options.routes_manual_rows,
+        )
+        for record in records.values()
+    ]
+    return Examined(arrived=arrived, rejected=rejected)
+
+
+def fetch_complete(parts: CycleParts, run: CycleRun, ids: Sequence[str]) -> list[Row]:
+    """Rows by id with the related rows that conditions read; those that are gone are absent."""
+    return list(parts.source.fetch_rows(run.table.query, ids)) if ids else []
+
+
+def load_watched_sets(
+    run: CycleRun, session: StateSession, known: Mapping[str, LedgerRow]
+) -> dict[str, tuple[str, ...]]:
+    """The columns behind the fingerprints of some ledger rows, and today's."""
+    sets = {run.table.watched_set: run.table.watched}
+    for name in {row.watched_set for row in known.values()} - set(sets):
+        sets[name] = session.load_watched_set(name) or ()
+    return sets
+
+
+def build_candidate(arrived: ArrivedRow, *, is_fresh: bool) -> Candidate:
+    """A row to decide; a row that was never decided and came new takes nothing from anybody."""
+    before = arrived.before
+    return Candidate(
+        record=arrived.record,
+        before=before,
+        is_fresh=is_fresh,
+        is_reassignment=arrived.arrival is Arrival.UPDATED and before is not None,
+    )
+
+
+def build_rejected(parts: CycleParts, rejected: Sequence[RejectedRow]) -> list[QuarantinedRow]:
+    """Rejected rows as they are kept; one without a key is known by its reasons."""
+    now = parts.clock.now()
+    return [
+        QuarantinedRow(
+            table=row.table,
+            row_id=row.id or "(no key)",
+            reasons=row.reasons,
+            first_seen_at=now,
+            last_seen_at=now,
+        )
+        for row in rejected
+    ]

@@ -1,0 +1,64 @@
+"""Takes up rows of the backlog, and rows that a backfill names."""
+
+from collections.abc import Sequence
+
+from connector.cycle.paging import close_intent, open_intent, record_manual
+from connector.cycle.parts import Candidate, CycleParts, CycleRun
+from connector.cycle.reading import build_rejected, examine_rows, fetch_complete
+from connector.cycle.triage import Arrival, ArrivedRow
+from connector.state import PlanOrigin
+
+
+def retry_due(parts: CycleParts, run: CycleRun, *, everything: bool = False) -> bool:
+    """Decide the rows of the backlog that are due again, oldest first; False when stopped.
+
+    With `everything` those that are not due are tried as well.
+    """
+    due_at = None if everything else parts.clock.now()
+    with parts.store.begin() as session:
+        entries = session.list_backlog(
+            table=run.table.name, due_at=due_at, limit=parts.options.retry_rows
+        )
+    origin, run.origin = run.origin, PlanOrigin.BACKLOG
+    try:
+        return decide_again(parts, run, [entry.row_id for entry in entries])
+    finally:
+        run.origin = origin
+
+
+def decide_again(parts: CycleParts, run: CycleRun, ids: Sequence[str]) -> bool:
+    """Decide rows as if they were new: every segment is tried and rules run; False when stopped."""
+    if not ids:
+        return True
+    rows = fetch_complete(parts, run, ids)
+    with parts.page_lock:
+        with parts.store.begin() as session:
+            mark = session.load_watermark(run.table.name)
+            examined = examine_rows(parts, run, session, rows, mark.generation if mark else 1)
+            session.save_rejected(build_rejected(parts, examined.rejected))
+            present = {row.record.id for row in examined.arrived}
+            present |= {row.id for row in examined.rejected if row.id}
+            session.delete_rows(run.table.name, [row for row in ids if row not in present])
+            manual = [row for row in examined.arrived if row.arrival is Arrival.MANUAL]
+            record_manual(parts, run, session, manual)
+            closed = [row for row in examined.arrived if not row.record.is_open]
+            session.remove_backlog(run.table.name, [row.record.id for row in closed])
+            session.save_rows([row.seen for row in closed])
+            candidates = [
+                _build_candidate(run, row)
+                for row in examined.arrived
+                if row.record.is_open and row.arrival is not Arrival.MANUAL
+            ]
+            run.counts["retried"] += len(candidates)
+            intent, batch = open_intent(parts, run, session, candidates)
+        return intent is None or close_intent(parts, run, intent, batch)
+
+
+def _build_candidate(run: CycleRun, row: ArrivedRow) -> Candidate:
+    """A backfill takes rows from their owners; a waiting row has nobody yet."""
+    return Candidate(
+        record=row.record,
+        before=row.before,
+        is_fresh=True,
+        is_reassignment=run.origin is PlanOrigin.BACKFILL,
+    )

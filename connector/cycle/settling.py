@@ -1,0 +1,151 @@
+"""Settles plans that a crash or a stop left open, before anything new is read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from connector.cycle.deciding import DecidedRow, placement_of
+from connector.cycle.paging import record_manual
+from connector.cycle.parts import CycleParts, CycleRun
+from connector.cycle.reading import examine_rows, fetch_complete
+from connector.cycle.triage import ArrivedRow
+from connector.cycle.writing import record_rows, settle_clocks, write_rows
+from connector.ports import WriteOutcome, WriteResult
+from connector.state import Intent
+from engine.planning import (
+    Change,
+    OwnerChange,
+    Placement,
+    PlannedRow,
+    QueueChange,
+    SegmentChange,
+    SequenceChange,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """Where the rows of an open plan stand now."""
+
+    rows: Sequence[DecidedRow]
+    results: Mapping[str, WriteResult]
+    to_write: Sequence[PlannedRow]
+    manual: Sequence[ArrivedRow]
+
+
+def settle_intents(parts: CycleParts, run: CycleRun) -> bool:
+    """Bring every open plan of the table to its end; False when stopped before that.
+
+    Each row is read again. One that is as planned was written: the reply was lost, not the write.
+    One whose version did not move is written now, to the seller who was chosen then. One that moved
+    is left alone and waits to be decided again.
+    """
+    with parts.store.begin() as session:
+        intents = session.list_intents(run.table.name)
+    for intent in intents:
+        with parts.page_lock:
+            if not _settle(parts, run, intent):
+                return False
+        run.counts["settled_plans"] += 1
+    return True
+
+
+def _settle(parts: CycleParts, run: CycleRun, intent: Intent) -> bool:
+    rows = fetch_complete(parts, run, [row.id for row in intent.plan.rows])
+    with parts.store.begin() as session:
+        mark = session.load_watermark(run.table.name)
+        generation = mark.generation if mark else 1
+        examined = examine_rows(parts, run, session, rows, generation)
+        standing = _find_standing(parts, run, intent, examined.arrived)
+    written = write_rows(parts, run, standing.to_write)
+    results = {**standing.results, **written}
+    tried = [row for row in standing.rows if row.record.id in results]
+    is_done = len(written) == len(standing.to_write)
+    with parts.store.begin() as session:
+        record_manual(parts, run, session, standing.manual)
+        record_rows(parts, run, session, tried, results)
+        settle_clocks(session, intent, tried, results)
+        if is_done:
+            session.close_intent(intent.id, parts.clock.now())
+    return is_done
+
+
+def _find_standing(
+    parts: CycleParts,
+    run: CycleRun,
+    intent: Intent,
+    arrived: Sequence[ArrivedRow],
+) -> _Standing:
+    now = {row.record.id: row for row in arrived}
+    rows: list[DecidedRow] = []
+    results: dict[str, WriteResult] = {}
+    to_write: list[PlannedRow] = []
+    manual: list[ArrivedRow] = []
+    for row, planned in _unrecorded(intent, now):
+        rows.append(row)
+        outcome = _judge(parts, run, intent, row, planned)
+        if outcome is None:
+            to_write.append(planned)
+        elif outcome is WriteOutcome.CONFLICT and _was_given_away(row, planned):
+            rows.pop()
+            manual.append(now[planned.id])
+        else:
+            results[planned.id] = WriteResult(
+                table=planned.table, id=planned.id, outcome=outcome, etag=row.record.etag
+            )
+    return _Standing(rows=rows, results=results, to_write=to_write, manual=manual)
+
+
+def _unrecorded(
+    intent: Intent, now: Mapping[str, ArrivedRow]
+) -> Iterator[tuple[DecidedRow, PlannedRow]]:
+    """The rows of a plan whose outcome is not in the ledger yet, in the order they were decided."""
+    planned = {row.id: row for row in intent.plan.rows}
+    for decision in intent.decisions:
+        found = now.get(decision.row_id)
+        if found is None:
+            continue
+        if found.before is not None and found.before.decided_at == decision.decided_at:
+            continue
+        row = DecidedRow(
+            record=found.record,
+            before=found.before,
+            planned=planned[decision.row_id],
+            decision=decision,
+        )
+        yield row, planned[decision.row_id]
+
+
+def _judge(
+    parts: CycleParts, run: CycleRun, intent: Intent, row: DecidedRow, planned: PlannedRow
+) -> WriteOutcome | None:
+    """How the write of a row ended as far as can be seen; None = it has not happened yet."""
+    if _is_as_planned(placement_of(run.table, row.record, row.before), planned):
+        return WriteOutcome.ALREADY_SO
+    is_same_rule_set = intent.plan.rule_set_checksum == parts.rule_set.checksum
+    if planned.etag == row.record.etag and planned.etag is not None and is_same_rule_set:
+        return None
+    return WriteOutcome.CONFLICT
+
+
+def _is_as_planned(current: Placement, planned: PlannedRow) -> bool:
+    return all(_is_so(current, change) for change in planned.changes)
+
+
+def _is_so(current: Placement, change: Change) -> bool:
+    match change:
+        case OwnerChange(after=owner):
+            return current.owner == owner
+        case SegmentChange(after=segment):
+            return current.segment_id == segment
+        case SequenceChange(after=sequence):
+            return current.sequence_id == sequence
+        case QueueChange():
+            return False
+
+
+def _was_given_away(row: DecidedRow, planned: PlannedRow) -> bool:
+    """Somebody else gave the row to somebody else meanwhile."""
+    change = planned.owner_change
+    if change is None:
+        return False
+    return row.record.owner is not None and row.record.owner not in {change.before, change.after}

@@ -1,0 +1,210 @@
+"""One cycle of one table from beginning to end; the steps themselves are in the sibling modules."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from connector.cycle.paging import process_page, record_baseline
+from connector.cycle.parts import CycleParts, CycleRun
+from connector.cycle.retrying import retry_due
+from connector.cycle.settling import settle_intents
+from connector.ports import RowPage
+from connector.state import CycleOutcome, CycleRecord, PlanOrigin, ReadMode, Watermark
+from connector.watching import WatchedTable
+from engine.errors import ConfigProblem, LeadrobinError, ResyncRequired, RetriableError, UnsafePlan
+
+MAX_RESTARTS = 2
+"""How often one cycle starts a full read anew before it gives up."""
+
+SWEEP_ROWS = 500
+
+
+def run_cycle(parts: CycleParts, table: WatchedTable) -> CycleRecord:
+    """Settle open plans, process every page of changes, retry what waits; the record is saved.
+
+    Raises what ended it early; the record then says so. A stop is no error: what was begun is saved
+    and the next cycle goes on there.
+    """
+    run = start_run(parts, table, PlanOrigin.CYCLE)
+    return finish_run(parts, run, lambda: _pass(parts, run))
+
+
+def start_run(parts: CycleParts, table: WatchedTable, origin: PlanOrigin) -> CycleRun:
+    """A new run with its record saved."""
+    run = CycleRun(id=parts.new_id(), table=table, origin=origin, started_at=parts.clock.now())
+    with parts.store.begin() as session:
+        session.save_cycle(run.build_record())
+        session.save_watched_set(table.watched_set, table.watched)
+    return run
+
+
+def finish_run(parts: CycleParts, run: CycleRun, work: Callable[[], bool]) -> CycleRecord:
+    """Do the work of a run and save how it ended; `work` answers False when it was stopped."""
+    try:
+        is_done = work()
+    except LeadrobinError as error:
+        outcome = CycleOutcome.REFUSED if isinstance(error, UnsafePlan) else CycleOutcome.FAILED
+        _save_end(parts, run, outcome, message=str(error))
+        raise
+    return _save_end(parts, run, CycleOutcome.DONE if is_done else CycleOutcome.STOPPED)
+
+
+def _save_end(
+    parts: CycleParts, run: CycleRun, outcome: CycleOutcome, *, message: str | None = None
+) -> CycleRecord:
+    record = replace(
+        run.build_record(), outcome=outcome, finished_at=parts.clock.now(), message=message
+    )
+    with parts.store.begin() as session:
+        session.save_cycle(record)
+    return record
+
+
+def _pass(parts: CycleParts, run: CycleRun) -> bool:
+    if not settle_intents(parts, run):
+        return False
+    mark = _load_mark(parts, run)
+    if not _follow(parts, run, mark):
+        return False
+    return retry_due(parts, run)
+
+
+def _load_mark(parts: CycleParts, run: CycleRun) -> Watermark:
+    """The watermark to go on from; another set of columns needs a new read of the table."""
+    table = run.table
+    with parts.store.begin() as session:
+        mark = session.load_watermark(table.name)
+    if mark is None:
+        return Watermark(
+            table=table.name,
+            mode=ReadMode.BASELINE,
+            watched_set=table.watched_set,
+            columns_hash=table.columns_hash,
+            organization_id=parts.organization_id,
+        )
+    _raise_if_foreign(parts, mark)
+    if mark.columns_hash != table.columns_hash:
+        mark = _start_over(mark)
+    return replace(mark, watched_set=table.watched_set, columns_hash=table.columns_hash)
+
+
+def _raise_if_foreign(parts: CycleParts, mark: Watermark) -> None:
+    ours, theirs = mark.organization_id, parts.organization_id
+    if ours is not None and theirs is not None and ours != theirs:
+        raise ConfigProblem(
+            f"the store belongs to organisation {ours}, the environment is {theirs}; use another "
+            "LEADROBIN_STORE__URL for another environment"
+        )
+
+
+def _start_over(mark: Watermark) -> Watermark:
+    """A new full read: the first one again, or one that finds out what happened meanwhile."""
+    is_first = mark.baseline_done_at is None
+    return replace(
+        mark,
+        mode=ReadMode.BASELINE if is_first else ReadMode.RESYNC,
+        link=None,
+        generation=mark.generation + 1,
+    )
+
+
+def _follow(parts: CycleParts, run: CycleRun, mark: Watermark) -> bool:
+    """Process pages up to the last one; False when stopped."""
+    restarts = 0
+    while True:
+        if parts.is_stopping():
+            return False
+        try:
+            page = _fetch(parts, run, mark)
+        except ResyncRequired as error:
+            restarts += 1
+            if restarts > MAX_RESTARTS:
+                raise RetriableError(
+                    f"the change feed of {run.table.name} broke off {restarts} times: {error}"
+                ) from error
+            run.counts["resyncs"] += 1
+            mark = _start_over(mark)
+            continue
+        after = _advance(parts, run, mark, page)
+        if not _process(parts, run, page, mark=mark, after=after):
+            return False
+        if page.next_link is None:
+            return True
+        mark = after
+
+
+def _fetch(parts: CycleParts, run: CycleRun, mark: Watermark) -> RowPage:
+    if mark.link is None:
+        return parts.source.fetch_first_page(run.table.query)
+    return parts.source.fetch_page(run.table.query, mark.link)
+
+
+def _advance(parts: CycleParts, run: CycleRun, mark: Watermark, page: RowPage) -> Watermark:
+    """The watermark behind a page; without a new delta link the old one stays good."""
+    after = replace(
+        mark,
+        link=page.next_link or page.delta_link or mark.link,
+        pages=mark.pages + 1,
+        rows_seen=mark.rows_seen + len(page.rows),
+        signpost=run.started_at,
+    )
+    if page.next_link is not None:
+        return after
+    return replace(
+        after,
+        mode=ReadMode.RESYNC if _needs_sweep(mark) else ReadMode.CHANGES,
+        baseline_done_at=mark.baseline_done_at or parts.clock.now(),
+    )
+
+
+def _needs_sweep(mark: Watermark) -> bool:
+    """A repeated full read may have rows of the one before it to forget.
+
+    Until then it is not over.
+    """
+    return mark.mode is not ReadMode.CHANGES and mark.generation > 1
+
+
+def _process(
+    parts: CycleParts, run: CycleRun, page: RowPage, *, mark: Watermark, after: Watermark
+) -> bool:
+    run.counts["pages"] += 1
+    run.counts["rows_read"] += len(page.rows)
+    parts.report("read", len(page.rows))
+    sweeps = page.next_link is None and _needs_sweep(mark)
+    if sweeps:
+        _raise_if_vanished(parts, run, page, mark)
+    if mark.mode is ReadMode.BASELINE:
+        record_baseline(parts, run, page, mark=mark, after=after)
+    elif not process_page(parts, run, page, mark=mark, after=after):
+        return False
+    if sweeps:
+        _sweep(parts, run, after)
+    return True
+
+
+def _raise_if_vanished(parts: CycleParts, run: CycleRun, page: RowPage, mark: Watermark) -> None:
+    """Refuse to forget a large part of a table because one full read did not show it."""
+    table, options = run.table, parts.options
+    with parts.store.begin() as session:
+        total = session.count_rows(table.name)
+        missing = session.count_rows(table.name, before_generation=mark.generation)
+        here = [str(row.get(table.primary_id, "")).lower() for row in page.rows]
+        known = session.load_rows(table.name, here).values()
+    missing -= sum(1 for row in known if row.generation < mark.generation)
+    is_many = missing > options.min_vanished_rows and missing > total * options.max_vanished_share
+    if mark.mode is ReadMode.RESYNC and is_many and not options.is_forced:
+        raise UnsafePlan(
+            f"{missing} of {total} rows of {table.name} are missing from the environment; if they "
+            "were really deleted, repeat with --force"
+        )
+
+
+def _sweep(parts: CycleParts, run: CycleRun, mark: Watermark) -> None:
+    """Forget rows that a full read did not show; then the read is over."""
+    while True:
+        with parts.store.begin() as session:
+            gone = session.find_unmarked(run.table.name, mark.generation, SWEEP_ROWS)
+            run.counts["deleted"] += session.delete_rows(run.table.name, gone)
+            if not gone:
+                session.save_watermark(replace(mark, mode=ReadMode.CHANGES))
+                return
