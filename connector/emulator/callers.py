@@ -1,0 +1,89 @@
+"""From bearer token to caller: the application user, and whom it acts for."""
+
+from collections.abc import Mapping
+
+from connector.emulator.auth import Tenant
+from connector.emulator.messages import Caller
+from connector.emulator.organization import CLIENT_ID, CONNECTOR_USER_ID, Organization
+from connector.emulator.privileges import Privileges
+from connector.emulator.query.errors import ODataError
+from connector.emulator.storage import StoredRow
+from connector.emulator.values import parse_guid
+
+NOT_A_MEMBER = "0x80072560"
+DISABLED_USER = "0x80040225"
+NO_SUCH_USER = "0x80040204"
+
+
+def authenticate(tenant: Tenant, headers: Mapping[str, str]) -> str | None:
+    """The application id behind an `Authorization` header, None when there is no valid token."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        return None
+    try:
+        return tenant.application_of(token.strip())
+    except (ValueError, KeyError):
+        return None
+
+
+def find_caller(
+    organization: Organization,
+    privileges: Privileges,
+    application_id: str,
+    headers: Mapping[str, str],
+) -> Caller:
+    """The application user, or the user it acts for; raises ODataError 403 when it may not enter."""
+    user = _application_user(organization, application_id)
+    user_id = str(user["systemuserid"])
+    _raise_if_disabled(user)
+    privileges.raise_if_without_roles(user_id)
+    other = _impersonated(organization, headers)
+    if other is None:
+        return Caller(user_id, str(user["businessunitid"]))
+    if not privileges.may_act_for_others(user_id):
+        raise ODataError(
+            403,
+            "0x80040220",
+            f"Principal user (Id={user_id}, type=8) is missing prvActOnBehalfOfAnotherUser privilege.",
+        )
+    _raise_if_disabled(other)
+    return Caller(str(other["systemuserid"]), str(other["businessunitid"]), user_id)
+
+
+def _application_user(organization: Organization, application_id: str) -> StoredRow:
+    table = organization.catalog.tables["systemuser"]
+    if application_id == CLIENT_ID:
+        own = organization.storage.fetch_row(table, CONNECTOR_USER_ID)
+        if own is not None:
+            return own
+    rows = organization.storage.fetch_rows_where(table, {"applicationid": application_id})
+    if not rows:
+        raise ODataError(403, NOT_A_MEMBER, "The user is not a member of the organization.")
+    return rows[0]
+
+
+def _impersonated(organization: Organization, headers: Mapping[str, str]) -> StoredRow | None:
+    for header, column in (
+        ("callerobjectid", "azureactivedirectoryobjectid"),
+        ("mscrmcallerid", "systemuserid"),
+    ):
+        value = headers.get(header)
+        if value is None:
+            continue
+        table = organization.catalog.tables["systemuser"]
+        rows = organization.storage.fetch_rows_where(table, {column: parse_guid(value)})
+        if not rows:
+            raise ODataError(
+                403, NO_SUCH_USER, f"No user has the {column} '{value[:60]}' to act for."
+            )
+        return rows[0]
+    return None
+
+
+def _raise_if_disabled(user: StoredRow) -> None:
+    if user["isdisabled"]:
+        raise ODataError(
+            403,
+            DISABLED_USER,
+            f"The user specified (Id={user['systemuserid']}) is disabled and cannot access the organization.",
+        )
