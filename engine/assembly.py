@@ -18,6 +18,7 @@ from engine.candidates import (
 from engine.capacity import CapacityUnits
 from engine.distribution import DistributionSettings, SellerPool
 from engine.errors import InvalidDocument, Path, Problem
+from engine.fairness import FairnessSettings
 from engine.insights import InsightAssigner, People
 from engine.predicates import Evaluator
 from engine.routing import Assigner, RuleRunner, SegmentRouter
@@ -25,6 +26,7 @@ from engine.ruleset import (
     AccessTeam,
     AccountColumn,
     AnySeller,
+    Fairness,
     Fallback,
     Queues,
     Rule,
@@ -172,6 +174,7 @@ def _weighted(seller: Seller, weight: int) -> Seller:
 
 def build_settings(rule_set: RuleSet) -> DistributionSettings:
     """How the pool spreads work, from the rule set."""
+    fairness = rule_set.fairness
     by_rule = {
         rule.name: rule.capacity_units for rule in rule_set.rules if rule.capacity_units is not None
     }
@@ -182,4 +185,9 @@ def build_settings(rule_set: RuleSet) -> DistributionSettings:
         use_weights=rule_set.use_weights or bool(rule_set.weights),
         units=CapacityUnits(by_table=rule_set.capacity_units, by_rule=by_rule),
         counted_tables=rule_set.counted_tables,
+        fairness=None if fairness is None else _calibration(fairness),
     )
+
+
+def _calibration(fairness: Fairness) -> FairnessSettings:
+    return FairnessSettings(absence_days=fairness.absence_days, ramp_days=fairness.ramp_days)

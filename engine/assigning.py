@@ -46,6 +46,18 @@ def give(pool: SellerPool, record: Record, now: datetime, *, rule: str, position
     pool.assign(request, pool.choose(request))
 
 
+def give_without_rule(
+    pool: SellerPool, record: Record, now: datetime, target: EntityReference
+) -> None:
+    """Book a row on a seller or team that no rule chose."""
+    owner_id = owner_id_of(record)
+    pool.touch(target.id, now)
+    if owner_id != target.id.lower():
+        pool.consume(target.id, record.table)
+        if owner_id is not None:
+            pool.release(owner_id, record.table)
+
+
 class PoolAssigner:
     """Sellers, or teams that work is spread over: the pool chooses."""
 

@@ -173,9 +173,9 @@ class CandidateFinder:
         context = self._evaluator.context(
             now, self._table, record=record, attributes=candidate.attributes
         )
-        failed = self._evaluator.find_failure(self._condition, candidate.row, context)
-        if failed is not None:
-            detail = f"{failed.condition}, but it is {failed.seen}"
+        failures = self._evaluator.list_failures(self._condition, candidate.row, context)
+        if failures:
+            detail = f"needs {failures[0].condition}, but {failures[0].seen}"
             return CandidateTrace(target=target, stage=Stage.CONDITION, detail=detail)
         if candidate.unreadable:
             detail = "the seller may not read the row's table"

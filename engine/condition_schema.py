@@ -1,5 +1,7 @@
 """The JSON Schema of a condition in a rules file, for editors; reading one is in `conditions`."""
 
+from typing import Any, cast
+
 from engine.conditions.model import Operator
 
 _SCALAR: dict[str, object] = {"type": ["string", "number", "boolean"]}
@@ -42,3 +44,18 @@ CONDITION_SCHEMA: dict[str, object] = {
     ],
 }
 """Refers to itself as `#/$defs/Condition`."""
+
+CONDITION_MARK: dict[str, Any] = {"description": "a condition"}
+"""Stands for a reference to the condition's definition until a schema is complete."""
+
+
+def link_conditions(node: object) -> object:
+    """The schema with every mark replaced by the reference it stands for."""
+    if node == CONDITION_MARK:
+        return {"$ref": "#/$defs/Condition"}
+    if isinstance(node, dict):
+        items = cast("dict[str, object]", node).items()
+        return {key: link_conditions(value) for key, value in items}
+    if isinstance(node, list):
+        return [link_conditions(item) for item in cast("list[object]", node)]
+    return node

@@ -132,10 +132,11 @@ def _segment_of(rule_set: "RuleSet", at: Path, rule: "Rule") -> Iterator[Problem
 
 _SELLERS = frozenset({"any_seller", "sellers"})
 _GROUPS = frozenset({"teams", "queues"})
+_SPREAD = frozenset({"round_robin", "load_balancing"})
 _ONLY_FOR: dict[str, frozenset[str]] = {
     "distribute_by": _SELLERS,
-    "available_within_hours": _SELLERS,
-    "respect_capacity": _SELLERS | {"teams"},
+    "available_within_hours": _SELLERS | {"spread teams"},
+    "respect_capacity": _SELLERS | {"spread teams"},
     "sticky_owner": _SELLERS,
     "when_several": _GROUPS,
 }
@@ -147,12 +148,13 @@ def _in_assign_to(at: Path, rule: "Rule") -> Iterator[Problem]:
         yield Problem(
             (*at, "assign_to", kind), f"{kind} is for {INSIGHT_TABLE} only, not for {rule.table}"
         )
+    kinds_of_rule = {kind, f"spread {kind}"} if rule.when_several in _SPREAD else {kind}
     for field, kinds in _ONLY_FOR.items():
-        if kind not in kinds and getattr(rule, field) not in {None, False}:
+        if not kinds & kinds_of_rule and getattr(rule, field) not in {None, False}:
             yield Problem(
                 (*at, field), f"{field} has no meaning when assigning to {kind}; take it out"
             )
-    if kind == "queues" and rule.when_several in {"round_robin", "load_balancing"}:
+    if kind == "queues" and rule.when_several in _SPREAD:
         yield Problem(
             (*at, "when_several"),
             "queues have no load of their own: when_several is none or random",

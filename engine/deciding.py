@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from engine.assembly import Assembly
-from engine.assigning import give, owner_id_of
+from engine.assigning import give_without_rule, owner_id_of
 from engine.candidates import Candidate
 from engine.decisions import AssignmentDecision, Trace
 from engine.predicates import Evaluator, Hierarchies
@@ -61,6 +61,7 @@ class Decider:
         self._plans: Mapping[tuple[str, str], _Plan] = {
             (segment.table, segment.name): _build_plan(assembly, segment)
             for segment in rule_set.segments
+            if segment.active
         }
         assembly.raise_if_problems()
 
@@ -145,7 +146,7 @@ class Decider:
     def _fall_back(
         self, fallback: Candidate, record: Record, now: datetime, outcome: RoutingOutcome
     ) -> RoutingOutcome:
-        give(self._pool, record, now, rule="", position=fallback.position)
+        give_without_rule(self._pool, record, now, fallback.reference)
         attempt = Attempt(RoutingStatus.OWNER_ASSIGNED, fallback.reference)
         return RoutingOutcome(None, attempt, outcome.traces)
 

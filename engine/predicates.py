@@ -10,7 +10,7 @@ from engine.conditions.cells import read_cell, related_row
 from engine.conditions.columns import record_columns_of, walk
 from engine.conditions.compiler import CompileOptions, compile_first_match, compile_predicate
 from engine.conditions.context import Context, DateSettings
-from engine.conditions.interpreter import first_failure, holds
+from engine.conditions.interpreter import first_failure
 from engine.conditions.model import All, ColumnPath, Compare, Condition
 from engine.decisions import FailedCondition
 from engine.records import Row
@@ -82,18 +82,17 @@ class Evaluator:
             schema=self._schema,
         )
 
-    def find_failure(
+    def list_failures(
         self, condition: Condition | None, row: Row, context: Context
-    ) -> FailedCondition | None:
-        """The first part that does not hold, with the value it saw; None when all holds."""
-        return None if condition is None else first_failure(condition, row, context)
-
-    def count_failures(self, condition: Condition, row: Row, context: Context) -> int:
-        """How many of the conditions that all have to hold do not."""
+    ) -> list[FailedCondition]:
+        """Of the conditions that all have to hold those that do not, with the values they saw."""
         if isinstance(condition, All):
             children = condition.children
-            return sum(self.count_failures(child, row, context) for child in children)
-        return 0 if holds(condition, row, context) else 1
+            return [
+                found for child in children for found in self.list_failures(child, row, context)
+            ]
+        failed = None if condition is None else first_failure(condition, row, context)
+        return [] if failed is None else [failed]
 
     def _options(self, table: str) -> CompileOptions:
         return CompileOptions(

@@ -97,12 +97,11 @@ class RuleRunner:
 
     def _trace_conditions(self, record: Record, now: datetime, evaluator: Evaluator) -> RuleTrace:
         context = evaluator.context(now, record.table)
-        failed = evaluator.find_failure(self.rule.when, record.row, context)
+        failures = evaluator.list_failures(self.rule.when, record.row, context)
+        failed = failures[0]
         changes: tuple[str, ...] = ()
-        if failed is not None and self.rule.when is not None:
-            count = evaluator.count_failures(self.rule.when, record.row, context)
-            if count == 1 and not self.is_too_old(record, now):
-                changes = self._would_assign(f"{failed.condition} held", record, now)
+        if len(failures) == 1 and not self.is_too_old(record, now):
+            changes = self._would_assign(f"{failed.condition} held", record, now)
         return RuleTrace(
             rule=self.name,
             status=RoutingStatus.RECORD_MEETS_NO_CONDITIONS,

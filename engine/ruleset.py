@@ -31,7 +31,7 @@ from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonS
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import override
 
-from engine.condition_schema import CONDITION_SCHEMA
+from engine.condition_schema import CONDITION_MARK, CONDITION_SCHEMA, link_conditions
 from engine.conditions.model import Condition
 from engine.conditions.parsing import parse_condition
 from engine.conditions.printing import print_condition
@@ -70,14 +70,11 @@ def _check_duration(text: str) -> str:
     return text
 
 
-_CONDITION_MARK: dict[str, Any] = {"description": "a condition"}
-"""Stands for a reference to the condition's definition until the schema is complete."""
-
 ConditionField = Annotated[
     Condition,
     BeforeValidator(_read_condition),
     PlainSerializer(print_condition),
-    WithJsonSchema(_CONDITION_MARK),
+    WithJsonSchema(CONDITION_MARK),
 ]
 Text = Annotated[str, Field(strict=True, min_length=1)]
 TimeZone = Annotated[str, Field(strict=True), AfterValidator(_check_time_zone)]
@@ -288,16 +285,13 @@ class Rule(_Model):
 
 
 class Fairness(_Model):
-    """How sellers without recent assignments join the queue.
+    """Calibration of newcomers and returners, off unless it stands in the file (see `fairness`).
 
-    `first` is the original's behaviour: whoever waited longest comes first, newcomers before all.
-    `calibrated` puts a newcomer, or somebody back after `absence_days` without work, where a seller
-    with an average wait stands, so that they are neither flooded nor passed over.
+    `absence_days` of time off in a row make a returner; a head start melts over `ramp_days`.
     """
 
-    newcomers: Literal["first", "calibrated"] = "first"
-    returners: Literal["first", "calibrated"] = "first"
     absence_days: Positive = 5
+    ramp_days: Positive = 14
 
 
 class RuleSet(_Model):
@@ -324,7 +318,7 @@ class RuleSet(_Model):
     use_weights: StrictBool = False
     weights: dict[Text, Positive] = Field(default_factory=dict[str, int])
     fallback: Fallback | None = None
-    fairness: Fairness = Fairness()
+    fairness: Fairness | None = None
     sequences: tuple[Sequence, ...] = ()
     segments: tuple[Segment, ...] = ()
     rules: tuple[Rule, ...] = ()
@@ -339,7 +333,9 @@ class RuleSet(_Model):
     @cached_property
     def checksum(self) -> str:
         """SHA-256 over the meaning: the same for another spelling, comment or description."""
-        plain = _without_descriptions(self.model_dump(mode="json"))
+        parts = {"sequences", "segments", "rules"}
+        silent = {part: {"__all__": {"description"}} for part in parts}
+        plain = self.model_dump(mode="json", exclude=silent)
         text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -391,20 +387,9 @@ class RuleSet(_Model):
     ) -> dict[str, Any]:
         """The JSON Schema of a rules file; conditions are described in full, recursively."""
         schema = super().model_json_schema(by_alias, ref_template, schema_generator, mode, **more)
-        linked = cast("dict[str, Any]", _link_conditions(schema))
+        linked = cast("dict[str, Any]", link_conditions(schema))
         linked["$defs"]["Condition"] = CONDITION_SCHEMA
         return linked
-
-
-def _link_conditions(node: object) -> object:
-    if node == _CONDITION_MARK:
-        return {"$ref": "#/$defs/Condition"}
-    if isinstance(node, dict):
-        items = cast("dict[str, object]", node).items()
-        return {key: _link_conditions(value) for key, value in items}
-    if isinstance(node, list):
-        return [_link_conditions(item) for item in cast("list[object]", node)]
-    return node
 
 
 def build_rule_set(data: object) -> RuleSet:
@@ -430,7 +415,8 @@ def _problems_of(detail: ErrorDetails) -> abc.Iterator[Problem]:
 
 
 def _message_of(detail: ErrorDetails, path: Path) -> str:
-    name = str(path[-1]) if path else "the file"
+    last = path[-1] if path else "the file"
+    name = last if isinstance(last, str) else f"item {last + 1}"
     if detail["type"] == "extra_forbidden":
         return f'"{name}" is not known here{_nearest(name)}'
     if detail["type"] == "missing":
@@ -449,12 +435,3 @@ def _nearest(name: str) -> str:
     known = sorted({field for model in models for field in model.model_fields} | set(_KINDS))
     close = difflib.get_close_matches(name, known, n=1)
     return f'; did you mean "{close[0]}"?' if close else ""
-
-
-def _without_descriptions(plain: object) -> object:
-    if isinstance(plain, dict):
-        items = cast("dict[str, object]", plain).items()
-        return {key: _without_descriptions(value) for key, value in items if key != "description"}
-    if isinstance(plain, list):
-        return [_without_descriptions(item) for item in cast("list[object]", plain)]
-    return plain

@@ -81,12 +81,14 @@ class SegmentTable:
             reason = "it takes no rows that are in another segment"
             return SegmentTrace(segment=segment.name, matched=False, skipped=reason)
         context = self._evaluator.context(now, self._table)
-        failed = self._evaluator.find_failure(segment.when, record.row, context)
-        if segment.when is None or failed is None:
+        failures = self._evaluator.list_failures(segment.when, record.row, context)
+        if not failures:
             return SegmentTrace(segment=segment.name, matched=True)
-        count = self._evaluator.count_failures(segment.when, record.row, context)
         return SegmentTrace(
-            segment=segment.name, matched=False, failed=failed, also_failed=count - 1
+            segment=segment.name,
+            matched=False,
+            failed=failures[0],
+            also_failed=len(failures) - 1,
         )
 
     def _search_again(self, segment_id: str) -> _Search:
