@@ -59,7 +59,9 @@ class DataverseActions:
     def connect_sequence(
         self, table: str, row_id: str, sequence_id: str, *, segment_id: str | None = None
     ) -> WriteResult:
-        """Connect a sequence to a row through `msdyn_ConnectSequence`, unless it is connected already."""
+        """Connect a sequence to a row through `msdyn_ConnectSequence`, unless it is connected
+        already.
+        """
         body = {
             "RegardingEntityId": row_id,
             "RegardingEntityName": table,
@@ -83,7 +85,7 @@ class DataverseActions:
     def _run(
         self, row: tuple[str, str], path: str, body: object, *, is_done: Callable[[], bool]
     ) -> WriteResult:
-        url = f"{self._channel.root}{odata.API_PATH}{path}"
+        url = f"{self._channel.api}{path}"
         if self._tag:
             url += f"?tag={odata.quote_value(self._tag)}"
         request = Request(

@@ -12,7 +12,7 @@ class BatchPart:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes = b""
 
 
@@ -29,7 +29,8 @@ class PartReply:
 def encode_batch(parts: Sequence[BatchPart], boundary: str) -> bytes:
     """The body of a batch of independent requests.
 
-    https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-using-web-api
+    https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-u
+    sing-web-api
     """
     chunks: list[bytes] = []
     for number, part in enumerate(parts, 1):
@@ -39,7 +40,7 @@ def encode_batch(parts: Sequence[BatchPart], boundary: str) -> bytes:
 
 
 def encode_change_set(parts: Sequence[BatchPart], boundary: str, inner: str) -> bytes:
-    """The body of a batch that holds one change set, all or nothing; reads are not allowed in one."""
+    """The body of a batch that holds one change set, all or nothing; it must not hold reads."""
     members = b"".join(_encode_part(part, inner, number) for number, part in enumerate(parts, 1))
     head = f"--{boundary}\r\nContent-Type: multipart/mixed; boundary={inner}\r\n\r\n"
     return b"".join(
@@ -58,7 +59,9 @@ def _encode_part(part: BatchPart, boundary: str, number: int) -> bytes:
 
 
 def find_boundary(content_type: str) -> str | None:
-    """The boundary a Content-Type header names, quoted or bare; None when the body is not multipart."""
+    """The boundary a Content-Type header names, quoted or bare; None when the body is not
+    multipart.
+    """
     kind, _, parameters = content_type.partition(";")
     if kind.strip().lower() != "multipart/mixed":
         return None
@@ -72,8 +75,10 @@ def find_boundary(content_type: str) -> str | None:
 def decode_batch(body: bytes, content_type: str) -> list[PartReply]:
     """The answers in a batch response, in order, those of change sets among them.
 
-    Lenient about what servers and gateways leave out: a missing last boundary, bare line feeds. The boundary
-    only counts at the start of a line, so a body may hold it. Raises ValueError when it is not a batch response.
+    Lenient about what servers and gateways leave out: a missing last boundary, bare line feeds. The
+    boundary
+    only counts at the start of a line, so a body may hold it. Raises ValueError when it is not a
+    batch response.
     """
     boundary = find_boundary(content_type)
     if boundary is None:

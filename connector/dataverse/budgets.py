@@ -1,4 +1,6 @@
-"""The arithmetic of service protection limits: sliding windows, paced budgets, the daily count; no waiting here."""
+"""The arithmetic of service protection limits: sliding windows, paced budgets, the daily count; no
+waiting here.
+"""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -56,18 +58,29 @@ class SlidingSum:
 
 
 class PacedBudget:
-    """One limit (requests or execution seconds): how much may be used now, and how large it seems to be.
+    """One limit (requests or execution seconds): how much may be used now, and how large it seems
+    to be.
 
-    `per_server` is the published amount per window and web server. The number of servers is not told, so
-    `capacity` starts at one server, grows by steps while it is what holds us back, and is set to what the
+    `per_server` is the published amount per window and web server. The number of servers is not
+    told, so
+    `capacity` starts at one server, grows by steps while it is what holds us back, and is set to
+    what the
     window really took when the service says no.
     """
 
-    def __init__(self, per_server: float, *, share: float, servers: float = 1.0) -> None:
+    def __init__(
+        self,
+        per_server: float,
+        *,
+        share: float,
+        servers: float = 1.0,
+        window_seconds: float = WINDOW_SECONDS,
+    ) -> None:
         self.per_server = per_server
         self.share = share
         self.capacity = per_server * servers
-        self.window = SlidingSum()
+        self.window = SlidingSum(window_seconds, window_seconds / WINDOW_SECONDS)
+        self._length = window_seconds
         self._tokens = 0.0
         self._updated_at: float | None = None
         self._is_learned = False
@@ -78,7 +91,7 @@ class PacedBudget:
     @property
     def rate(self) -> float:
         """Units a second that keep the window just below its share of the capacity."""
-        return self.share * self.capacity / WINDOW_SECONDS
+        return self.share * self.capacity / self._length
 
     @property
     def _burst(self) -> float:

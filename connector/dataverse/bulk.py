@@ -1,8 +1,9 @@
-"""Sends many writes in one request: `$batch` of conditional PATCHes, or UpdateMultiple; the choice is in `writing`."""
+"""Sends many writes in one request: `$batch` of conditional PATCHes, or UpdateMultiple; the choice
+is in `writing`.
+"""
 
 from collections.abc import Callable, Sequence
 
-from connector.dataverse import odata
 from connector.dataverse.batch import PartReply, decode_batch, encode_batch
 from connector.dataverse.channel import Channel
 from connector.dataverse.encoding import WriteEncoder
@@ -41,7 +42,7 @@ class BulkSender:
         self._new_id = new_id
 
     def send_batch(self, writes: Sequence[RowWrite]) -> list[WriteResult]:
-        """Independent PATCHes in one `$batch`; parts that were throttled or got no answer go again."""
+        """Independent PATCHes in one `$batch`; parts throttled or left unanswered go again."""
         results: list[WriteResult] = []
         pending = list(writes)
         for attempt in range(1, _ROUNDS + 1):
@@ -62,7 +63,7 @@ class BulkSender:
         https://learn.microsoft.com/power-apps/developer/data-platform/bulk-operations
         """
         address = self._metadata.locate(writes[0].table)
-        url = f"{self._channel.root}{odata.API_PATH}{address.entity_set}/Microsoft.Dynamics.CRM.UpdateMultiple"
+        url = f"{self._channel.api}{address.entity_set}/Microsoft.Dynamics.CRM.UpdateMultiple"
         body = encode_json({"Targets": [self._encoder.build_target(write) for write in writes]})
         request = Request(
             method="POST",
@@ -83,7 +84,7 @@ class BulkSender:
         boundary = f"batch_{self._new_id()}"
         request = Request(
             method="POST",
-            url=f"{self._channel.root}{odata.API_PATH}$batch",
+            url=f"{self._channel.api}$batch",
             operation="batch",
             headers={
                 "Content-Type": f'multipart/mixed; boundary="{boundary}"',

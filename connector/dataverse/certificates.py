@@ -16,7 +16,9 @@ _PFX_SUFFIXES = {".pfx", ".p12"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningCertificate:
-    """A private key and its certificate as PEM text; `thumbprint` is what Entra ID shows (SHA-1, hex)."""
+    """A private key and its certificate as PEM text; `thumbprint` is what Entra ID shows (SHA-1,
+    hex).
+    """
 
     private_key: str
     certificate: str
@@ -27,7 +29,8 @@ class SigningCertificate:
         """Raise SignInProblem when the certificate is no longer valid."""
         if now >= self.expires_on:
             raise SignInProblem(
-                f"The certificate {self.thumbprint} expired on {self.expires_on:%Y-%m-%d}: upload a new one to the "
+                f"The certificate {self.thumbprint} expired on {self.expires_on:%Y-%m-%d}: upload "
+                "a new one to the "
                 "app registration and point the settings to it."
             )
 
@@ -48,7 +51,8 @@ def load_certificate(
         ) from error
     except (ValueError, TypeError) as error:
         raise SignInProblem(
-            f"The certificate file {path} cannot be used ({error}): check the password, and that it holds a private "
+            f"The certificate file {path} cannot be used ({error}): check the password, and that "
+            "it holds a private "
             "key and a certificate."
         ) from error
     return _describe(key, certificate)

@@ -1,4 +1,4 @@
-"""Follows the changes of one table by delta links; deciding on rows and keeping links is elsewhere."""
+"""Follows the changes of one table by delta links; keeping the links is up to the caller."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,8 @@ _CONTEXT = "@odata.context"
 class ChangeFeed:
     """The tracked read of a table and what came after.
 
-    https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-data-external-systems
+    https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-d
+    ata-external-systems
     """
 
     def __init__(
@@ -48,17 +49,18 @@ class ChangeFeed:
         address = self._metadata.locate(query.table)
         if not address.change_tracking:
             raise ConfigProblem(
-                f"Change tracking is off for table {query.table}: switch it on in the table's properties "
+                f"Change tracking is off for table {query.table}: switch it on in the table's "
+                "properties "
                 "(it cannot be switched off again), or leave the table out."
             )
         url = odata.build_collection_url(
-            self._channel.root, address.entity_set, select=query.columns
+            self._channel.api, address.entity_set, select=query.columns
         )
         page = read_page(self._channel, query.table, self._request(query, url))
         return self._build_page(query, page, previous=None)
 
     def fetch_page(self, query: TableQuery, link: str) -> RowPage:
-        """Follow a next or delta link; raises ResyncRequired when the service no longer honours it."""
+        """Follow a next or delta link; raises ResyncRequired when it is no longer honoured."""
         url = odata.resolve_link(self._channel.root, link)
         try:
             reply = self._channel.call(self._request(query, url))
@@ -66,7 +68,8 @@ class ChangeFeed:
             if error.fault.reaction is Reaction.FORBIDDEN:
                 raise explain_table_fault(query.table, error) from error
             raise ResyncRequired(
-                f"The stored link of table {query.table} is no longer honoured; the table is read again in full. "
+                f"The stored link of table {query.table} is no longer honoured; the table is read "
+                "again in full. "
                 f"({error})"
             ) from error
         return self._build_page(query, decode_page(reply), previous=link)
@@ -95,7 +98,8 @@ class ChangeFeed:
     ) -> tuple[list[dict[str, Any]], list[str]]:
         """Ask for the rows said to be removed.
 
-        Upserts are listed before deletions, so a row that was deleted and restored shows as both; only what
+        Upserts are listed before deletions, so a row that was deleted and restored shows as both;
+        only what
         is really gone is reported as deleted, the rest as it stands now.
         """
         primary_id = self._metadata.locate(query.table).primary_id
@@ -112,12 +116,14 @@ class ChangeFeed:
     def _keep_link(self, query: TableQuery, previous: str | None) -> str:
         if previous is None:
             raise ConfigProblem(
-                f"The service did not track the changes of table {query.table}: check that change tracking is on "
+                f"The service did not track the changes of table {query.table}: check that change "
+                "tracking is on "
                 "and published."
             )
         if "deltatoken" not in previous.lower():
             raise ResyncRequired(
-                f"The chain of pages of table {query.table} ended without a delta link; the table is read again."
+                f"The chain of pages of table {query.table} ended without a delta link; the table "
+                "is read again."
             )
         return previous
 

@@ -6,7 +6,7 @@ from connector.dataverse.auth import TokenCache
 from connector.dataverse.errors import Reaction, build_error
 from connector.dataverse.governor import Governor, is_throttle
 from connector.dataverse.observing import WireMetrics
-from connector.dataverse.retrying import Retrier, TimeBudget
+from connector.dataverse.retrying import Retrier
 from connector.dataverse.transport import Reply, Request, Transport, read_fault
 from connector.ports import Clock
 
@@ -28,7 +28,6 @@ class Channel:
         *,
         governor: Governor,
         retrier: Retrier,
-        budget: TimeBudget,
         clock: Clock,
         metrics: WireMetrics,
     ) -> None:
@@ -36,7 +35,6 @@ class Channel:
         self._tokens = tokens
         self.governor = governor
         self._retrier = retrier
-        self.budget = budget
         self._clock = clock
         self._metrics = metrics
 
@@ -45,10 +43,16 @@ class Channel:
         """Scheme and host of the environment."""
         return self._transport.root
 
+    @property
+    def api(self) -> str:
+        """The address every Web API resource is relative to."""
+        return self._transport.api
+
     def call(self, request: Request, attempts: Attempts | None = None) -> Reply:
         """The successful answer.
 
-        Raises RetriableError when repeating did not help or would take too long, RowFault for what concerns one row,
+        Raises RetriableError when repeating did not help or would take too long, RowFault for what
+        concerns one row,
         FatalError, ConfigProblem or ResyncRequired for the rest.
         """
         counter = attempts if attempts is not None else Attempts()
@@ -88,7 +92,7 @@ class Channel:
 
 
 def _holds_parts(reply: Reply) -> bool:
-    """A batch that stopped early carries the failing status outside and the answers so far inside."""
+    """A batch that stopped early has the failing status outside and the answers so far inside."""
     return reply.headers.get("Content-Type", "").lower().startswith("multipart/mixed")
 
 

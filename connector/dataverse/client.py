@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from connector.dataverse import odata
 from connector.dataverse.actions import DataverseActions
 from connector.dataverse.changes import ChangeFeed
 from connector.dataverse.channel import Channel
@@ -12,6 +12,7 @@ from connector.dataverse.errors import DataverseError, NotSent, RowFault, Unusab
 from connector.dataverse.metadata import MetadataReader
 from connector.dataverse.payloads import WHO_AM_I
 from connector.dataverse.reading import RowReader
+from connector.dataverse.retrying import TimeBudget
 from connector.dataverse.transport import Request
 from connector.dataverse.writing import RowSender, WriteOptions
 from connector.ports import RowPage, RowWrite, TableQuery, WriteResult
@@ -20,7 +21,7 @@ from engine.records import Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhoAmI:
-    """Who we are in the environment: the application user's id serves to recognise our own changes."""
+    """Who we are in the environment; the user id serves to recognise our own changes."""
 
     user_id: str
     organization_id: str
@@ -32,6 +33,7 @@ class Parts:
     """What a client is made of."""
 
     channel: Channel
+    budget: TimeBudget
     metadata: MetadataReader
     reader: RowReader
     feed: ChangeFeed
@@ -56,21 +58,25 @@ class DataverseClient:
 
     def start_cycle(self) -> None:
         """Begin a new time budget for waits and repeats."""
-        self._parts.channel.budget.start()
+        self._parts.budget.start()
 
     def who_am_i(self) -> WhoAmI:
-        """The connection check: signs in and asks who we are; raises ConfigProblem for a wrong URL or sign-in."""
-        url = f"{self.url}{odata.API_PATH}WhoAmI"
+        """The connection check: signs in and asks who we are; raises ConfigProblem for a wrong URL
+        or sign-in.
+        """
+        url = f"{self._parts.channel.api}WhoAmI"
         try:
             reply = self._parts.channel.call(Request(method="GET", url=url, operation="who_am_i"))
             found = WHO_AM_I.decode(reply.body)
         except NotSent as error:
             raise UnusableRequest(
-                f"The environment {self.url} cannot be reached: check LEADROBIN_DATAVERSE__URL and the network. ({error})"
+                f"The environment {self.url} cannot be reached: check LEADROBIN_DATAVERSE__URL "
+                f"and the network. ({error})"
             ) from error
         except (RowFault, ValueError) as error:
             raise UnusableRequest(
-                f"{self.url} does not answer like a Dataverse Web API: check LEADROBIN_DATAVERSE__URL. ({error})"
+                f"{self.url} does not answer like a Dataverse Web API: check "
+                f"LEADROBIN_DATAVERSE__URL. ({error})"
             ) from error
         return WhoAmI(
             user_id=found.user_id,
@@ -122,7 +128,9 @@ class DataverseClient:
         )
 
     def fetch_token_life_days(self) -> int | None:
-        """How many days a delta link lives (`expirechangetrackingindays`); None when it cannot be read."""
+        """How many days a delta link lives (`expirechangetrackingindays`); None when it cannot be
+        read.
+        """
         try:
             rows = list(self.read_rows("organization", ("expirechangetrackingindays",)))
         except DataverseError:
@@ -146,7 +154,7 @@ class DataverseClient:
         """Close all connections."""
         self._parts.channel.close()
 
-    def __enter__(self) -> "DataverseClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -52,7 +52,7 @@ def is_microsoft_authority(authority: str) -> bool:
 
 
 def parse_challenge(header: str) -> str | None:
-    """The authority in a `WWW-Authenticate` header: the authorization URI without its OAuth path."""
+    """The authority in a `WWW-Authenticate` header: its URI without the OAuth path."""
     found = _AUTHORIZATION_URI.search(header)
     if not found:
         return None
@@ -64,7 +64,9 @@ def parse_challenge(header: str) -> str | None:
 
 
 def is_trusted_authority(authority: str, environment_url: str) -> bool:
-    """Whether credentials may go to a discovered authority: Microsoft's, or the environment's own host."""
+    """Whether credentials may go to a discovered authority: Microsoft's, or the environment's own
+    host.
+    """
     if is_microsoft_authority(authority):
         return True
     return (urlsplit(authority).hostname or "") == (urlsplit(environment_url).hostname or "")

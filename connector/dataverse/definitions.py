@@ -22,14 +22,15 @@ class TableAddress:
 class TableDefinition:
     """A table as the environment defines it.
 
-    `navigations` leads from a lookup column and the table it points to, to the navigation property that a
+    `navigations` leads from a lookup column and the table it points to, to the navigation property
+    that a
     bind needs; a polymorphic lookup has one for each target.
     """
 
     address: TableAddress
     columns: Mapping[str, Column]
-    relationships: Mapping[str, Relationship] = field(default_factory=dict)
-    navigations: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    relationships: Mapping[str, Relationship] = field(default_factory=dict[str, Relationship])
+    navigations: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
     @property
     def logical_name(self) -> str:
@@ -92,4 +93,6 @@ COLUMN_TYPES: Mapping[str, ColumnType] = {
     "Customer": ColumnType.CUSTOMER,
     "Uniqueidentifier": ColumnType.UNIQUEIDENTIFIER,
 }
-"""`AttributeType` of the metadata → our type; multi-select choices are `Virtual` there and named by `AttributeTypeName`."""
+"""`AttributeType` of the metadata → our type; multi-select choices are `Virtual` there and named by
+`AttributeTypeName`.
+"""

@@ -4,7 +4,7 @@ import requests
 
 from connector.dataverse.clouds import is_trusted_authority, parse_challenge
 from connector.dataverse.errors import SignInProblem, UnusableRequest
-from connector.dataverse.odata import API_PATH
+from connector.dataverse.odata import build_api_url
 
 _TIMEOUT = (10.0, 30.0)
 
@@ -12,27 +12,32 @@ _TIMEOUT = (10.0, 30.0)
 def discover_authority(root: str, session: requests.Session) -> str:
     """The authority, tenant included, that the environment names in its 401.
 
-    Raises UnusableRequest when the URL is not that of an environment, SignInProblem when the authority is
+    Raises UnusableRequest when the URL is not that of an environment, SignInProblem when the
+    authority is
     neither Microsoft's nor the environment's own: a secret is not sent to a stranger.
     """
     try:
-        reply = session.get(f"{root}{API_PATH}", timeout=_TIMEOUT, allow_redirects=False)
+        reply = session.get(build_api_url(root), timeout=_TIMEOUT, allow_redirects=False)
     except requests.exceptions.SSLError as error:
         raise UnusableRequest(
-            f"The certificate of {root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE to the CA that issued it."
+            f"The certificate of {root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE to the "
+            "CA that issued it."
         ) from error
     except requests.exceptions.RequestException as error:
         raise UnusableRequest(
-            f"The environment {root} cannot be reached ({type(error).__name__}): check LEADROBIN_DATAVERSE__URL."
+            f"The environment {root} cannot be reached ({type(error).__name__}): check "
+            "LEADROBIN_DATAVERSE__URL."
         ) from error
     authority = parse_challenge(reply.headers.get("WWW-Authenticate", ""))
     if reply.status_code != 401 or authority is None:
         raise UnusableRequest(
-            f"{root} does not answer like a Dataverse Web API ({reply.status_code}): check LEADROBIN_DATAVERSE__URL."
+            f"{root} does not answer like a Dataverse Web API ({reply.status_code}): check "
+            "LEADROBIN_DATAVERSE__URL."
         )
     if not is_trusted_authority(authority, root):
         raise SignInProblem(
-            f"{root} names {authority} to sign in at, which is not Microsoft's: set LEADROBIN_AUTH__AUTHORITY if that "
+            f"{root} names {authority} to sign in at, which is not Microsoft's: set "
+            "LEADROBIN_AUTH__AUTHORITY if that "
             "is right."
         )
     return authority

@@ -1,4 +1,6 @@
-"""Turns a write into the body and headers of a PATCH, and compares it with a row; sending is elsewhere."""
+"""Turns a write into the body and headers of a PATCH, and compares it with a row; sending is
+elsewhere.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,8 @@ REPRESENTATION = "return=representation"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteMarks:
-    """What every write carries: the tag that plug-ins and webhooks see, and optional bypass headers.
+    """What every write carries: the tag that plug-ins and webhooks see, and optional bypass
+    headers.
 
     https://learn.microsoft.com/power-apps/developer/data-platform/optional-parameters
     """
@@ -28,7 +31,9 @@ class WriteMarks:
 def build_bypass_headers(
     *, bypass: Sequence[str] = (), step_ids: Sequence[str] = (), suppress_flows: bool = False
 ) -> tuple[tuple[str, str], ...]:
-    """The headers that keep custom logic (`CustomSync`, `CustomAsync`), single steps or flows from running."""
+    """The headers that keep custom logic (`CustomSync`, `CustomAsync`), single steps or flows from
+    running.
+    """
     headers: list[tuple[str, str]] = []
     if bypass:
         headers.append(("MSCRM.BypassBusinessLogicExecution", ",".join(bypass)))
@@ -42,13 +47,15 @@ def build_bypass_headers(
 class WriteEncoder:
     """Writes in wire form, with navigation names and entity sets from the metadata."""
 
-    def __init__(self, root: str, metadata: MetadataReader, marks: WriteMarks) -> None:
-        self._root = root
+    def __init__(self, api: str, metadata: MetadataReader, marks: WriteMarks) -> None:
+        self._api = api
         self._metadata = metadata
         self._marks = marks
 
     def build_request(self, write: RowWrite, *, any_version: bool = False) -> Request:
-        """The conditional PATCH; without a row version, or with `any_version`, the row only has to exist."""
+        """The conditional PATCH; without a row version, or with `any_version`, the row only has to
+        exist.
+        """
         return Request(
             method="PATCH",
             url=self._build_url(write),
@@ -76,7 +83,9 @@ class WriteEncoder:
         }
 
     def build_body(self, write: RowWrite) -> dict[str, object]:
-        """Columns as they are, lookups as binds; a cleared lookup is a null under its navigation name."""
+        """Columns as they are, lookups as binds; a cleared lookup is a null under its navigation
+        name.
+        """
         body: dict[str, object] = dict(write.columns)
         for column, reference in write.binds.items():
             name, value = self._build_bind(write.table, column, reference)
@@ -95,7 +104,7 @@ class WriteEncoder:
     def _build_url(self, write: RowWrite) -> str:
         address = self._metadata.locate(write.table)
         url = odata.build_row_url(
-            self._root, address.entity_set, write.id, select=(address.primary_id,)
+            self._api, address.entity_set, write.id, select=(address.primary_id,)
         )
         return f"{url}&tag={odata.quote_value(self._marks.tag)}" if self._marks.tag else url
 

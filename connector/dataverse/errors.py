@@ -1,4 +1,4 @@
-"""Maps what Dataverse and its gateways answer to one reaction each; who retries is in `retrying`."""
+"""Maps the errors of Dataverse and its gateways to one reaction each; `retrying` repeats."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,7 +35,8 @@ class Reaction(StrEnum):
 class Fault:
     """One failed answer, reduced to what decisions and messages need.
 
-    `code` is lower-case hex (`0x80040217`) or empty; `request_id` is the server's own where it sent one.
+    `code` is lower-case hex (`0x80040217`) or empty; `request_id` is the server's own where it sent
+    one.
     """
 
     status: int
@@ -60,7 +61,7 @@ class DataverseError(LeadrobinError):
         super().__init__(message)
 
 
-class TransientFault(DataverseError, RetriableError):
+class TransientFault(DataverseError, RetriableError):  # noqa: N818  the house word
     """Worth repeating after a wait."""
 
     def __init__(self, message: str, fault: Fault) -> None:
@@ -68,39 +69,39 @@ class TransientFault(DataverseError, RetriableError):
         self.retry_after = fault.retry_after
 
 
-class RowFault(DataverseError, SkippableError):
+class RowFault(DataverseError, SkippableError):  # noqa: N818  the house word
     """This row cannot be handled: conflict, gone, forbidden or refused (`fault.reaction`)."""
 
 
-class SignInAgain(DataverseError, FatalError):
+class SignInAgain(DataverseError, FatalError):  # noqa: N818  the house word
     """The bearer token was not accepted."""
 
 
-class FatalFault(DataverseError, FatalError):
+class FatalFault(DataverseError, FatalError):  # noqa: N818  the house word
     """Nothing can be done with this credential or environment."""
 
 
-class ResyncFault(DataverseError, ResyncRequired):
+class ResyncFault(DataverseError, ResyncRequired):  # noqa: N818  the house word
     """The version stamp behind a link is no longer honoured."""
 
 
-class SignInProblem(ConfigProblem, FatalError):
+class SignInProblem(ConfigProblem, FatalError):  # noqa: N818  the house word
     """Signing in is impossible with the settings as they are."""
 
 
-class UnusableRequest(ConfigProblem, FatalError):
+class UnusableRequest(ConfigProblem, FatalError):  # noqa: N818  the house word
     """A table, a column or the environment URL is not what the settings say."""
 
 
-class NotSent(RetriableError):
+class NotSent(RetriableError):  # noqa: N818  the house word
     """No connection could be made; the server has not seen the request."""
 
 
-class LostReply(RetriableError):
+class LostReply(RetriableError):  # noqa: N818  the house word
     """The connection broke; whether the server did the work is unknown."""
 
 
-class ReactionTable:
+class Reactions:
     """The codes of the Web API by reaction; anything not listed goes by its status.
 
     https://learn.microsoft.com/power-apps/developer/data-platform/reference/web-service-error-codes
@@ -183,9 +184,7 @@ class ReactionTable:
     }
 
 
-_BY_CODE = {
-    code: reaction for reaction, codes in ReactionTable.BY_REACTION.items() for code in codes
-}
+_BY_CODE = {code: reaction for reaction, codes in Reactions.BY_REACTION.items() for code in codes}
 _DEADLOCK = "1205"
 _SQL_ERROR = 0x80044150
 
@@ -212,23 +211,27 @@ def match_reaction(status: int, code: str, message: str) -> Reaction:
         return known
     if "does not exist" in message.lower() and status in {400, 404}:
         return Reaction.GONE
-    if status in ReactionTable.BY_STATUS:
-        return ReactionTable.BY_STATUS[status]
+    if status in Reactions.BY_STATUS:
+        return Reactions.BY_STATUS[status]
     return Reaction.SERVER_ERROR if status >= 500 else Reaction.REFUSED
 
 
 _HINTS = {
-    "0x80072560": "The application user is missing: add the app registration under Power Platform admin "
-    "center > Environments > Settings > Users + permissions > Application users, with a security role.",
-    "0x80042f09": "The application user has no security role: give it one that may read the watched tables "
-    "organisation-wide and write and assign them.",
+    "0x80072560": "The application user is missing: add the app registration in the Power Platform "
+    "admin center under Environments > Settings > Users + permissions > Application users, with a "
+    "security role.",
+    "0x80042f09": "The application user has no security role: give it one that may read the "
+    "watched tables organisation-wide, and write and assign their rows.",
     "0x80040225": "The application user is disabled or has no business unit: enable it.",
-    "0x8004d24b": "The user has no licence for this environment: use an application user, which needs none.",
+    "0x8004d24b": "The user has no licence for this environment: use an application user, which "
+    "needs none.",
 }
 
 
 def build_error(attempted: str, fault: Fault) -> DataverseError:
-    """The exception for a fault; its text says what was attempted and what to do where that is known."""
+    """The exception for a fault; its text says what was attempted and what to do where that is
+    known.
+    """
     text = fault.describe(attempted)
     hint = _HINTS.get(fault.code)
     if hint:

@@ -1,4 +1,6 @@
-"""Paces every thread of one credential below the service protection limits; the arithmetic is in `budgets`."""
+"""Paces every thread of one credential below the service protection limits; the arithmetic is in
+`budgets`.
+"""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +32,8 @@ _PUBLISHED_CONCURRENCY = 52
 class GovernorOptions:
     """Limits per web server and window of 300 s, and how much of them we allow ourselves.
 
-    `share` below 1 leaves room for other applications of the same user; `servers` is only where to start.
+    Without `is_pacing` requests leave at once, and only a 429 holds them back. `share` below 1
+    leaves room for other applications of the same user; `servers` is only where to start.
     """
 
     requests: int = 6000
@@ -38,6 +41,8 @@ class GovernorOptions:
     max_concurrency: int = 16
     share: float = 0.95
     servers: float = 1.0
+    window_seconds: float = 300.0
+    is_pacing: bool = True
     daily_limit: int | None = None
     stop_at_daily_limit: bool = False
     warn_at_daily_share: float = 0.8
@@ -74,10 +79,8 @@ class Governor:
         self._sleep = sleep
         self._metrics = metrics
         self._free = threading.Condition()
-        self._requests = PacedBudget(options.requests, share=options.share, servers=options.servers)
-        self._execution = PacedBudget(
-            options.execution_seconds, share=options.share, servers=options.servers
-        )
+        self._requests = _build_budget(options.requests, options)
+        self._execution = _build_budget(options.execution_seconds, options)
         self._daily = DailyCount(options.daily_limit)
         self._latency = LatencyWatch()
         self._in_flight = 0
@@ -91,7 +94,9 @@ class Governor:
         self._has_warned = False
 
     def admit(self, operation: str, *, operations: int = 1) -> Ticket:
-        """Wait until one more request may leave; raises RetriableError when that is beyond the cycle's time."""
+        """Wait until one more request may leave; raises RetriableError when that is beyond the
+        cycle's time.
+        """
         while True:
             with self._free:
                 delay = self._delay(operation, operations)
@@ -118,7 +123,7 @@ class Governor:
             self._free.notify_all()
 
     def throttle(self, ticket: Ticket, fault: Fault) -> None:
-        """Hand back a ticket whose request was refused: everybody pauses, then one probe goes out."""
+        """Hand back a ticket whose request was refused: all pause, then one probe goes out."""
         with self._free:
             self._close(ticket)
             self._execution.charge(self._now(), -ticket.estimate)
@@ -199,6 +204,8 @@ class Governor:
         if self._in_flight >= max(1, int(self._slots)):
             self._slots_were_short = True
             return None
+        if not self._options.is_pacing:
+            return 0.0
         estimate = self._latency.expect(operation)
         return max(self._requests.delay(now, 1.0), self._execution.delay(now, estimate))
 
@@ -256,9 +263,19 @@ class Governor:
         delay = self._daily.delay(now, operations)
         if delay > 0:
             raise RetriableError(
-                f"The daily entitlement of {self._daily.limit} operations is used up; work goes on as hours drop out.",
+                f"The daily entitlement of {self._daily.limit} operations is used up; work goes "
+                "on as hours drop out.",
                 retry_after=timedelta(seconds=delay),
             )
+
+
+def _build_budget(per_server: float, options: GovernorOptions) -> PacedBudget:
+    return PacedBudget(
+        per_server,
+        share=options.share,
+        servers=options.servers,
+        window_seconds=options.window_seconds,
+    )
 
 
 def is_throttle(fault: Fault) -> bool:

@@ -1,4 +1,6 @@
-"""Watches how long requests take, by operation: an estimate for the next, and a sign of hidden queues."""
+"""Watches how long requests take, by operation: an estimate for the next, and a sign of hidden
+queues.
+"""
 
 _SMOOTHING = 0.1
 _BASELINE_DRIFT = 0.002
@@ -10,7 +12,8 @@ _MIN_SAMPLES = 20
 class LatencyWatch:
     """Smoothed times per operation against the best level seen.
 
-    Concurrent writes to one table can queue on the server without any 429; then more threads only make
+    Concurrent writes to one table can queue on the server without any 429; then more threads only
+    make
     every request slower.
     """
 

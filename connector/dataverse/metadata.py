@@ -1,4 +1,6 @@
-"""Reads table definitions, only what is asked for, and remembers them; nothing is guessed from a name."""
+"""Reads table definitions, only what is asked for, and remembers them; nothing is guessed from a
+name.
+"""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,7 +11,7 @@ import msgspec
 from connector.dataverse.channel import Channel
 from connector.dataverse.definitions import COLUMN_TYPES, TableAddress, TableDefinition
 from connector.dataverse.errors import Reaction, RowFault, UnusableRequest
-from connector.dataverse.odata import API_PATH, build_query
+from connector.dataverse.odata import build_query
 from connector.dataverse.payloads import (
     AttributePayload,
     DefinitionPayload,
@@ -60,7 +62,9 @@ class MetadataReader:
         self._version: str | None = None
 
     def locate(self, logical_name: str) -> TableAddress:
-        """Entity set and primary key of a table: one small request; raises UnusableRequest when it is unknown."""
+        """Entity set and primary key of a table: one small request; raises UnusableRequest when it
+        is unknown.
+        """
         with self._lock:
             known = self._addresses.get(logical_name)
         if known is not None:
@@ -71,12 +75,15 @@ class MetadataReader:
         return address
 
     def find_navigation(self, logical_name: str, column: str, target: str) -> str:
-        """The navigation property a bind of this lookup to this table needs; raises UnusableRequest."""
+        """The navigation property a bind of this lookup to this table needs; raises
+        UnusableRequest.
+        """
         known = self.list_navigations(logical_name)
         found = known.get((column, target)) or known.get((column, "owner"))
         if found is None:
             raise UnusableRequest(
-                f"The lookup {column} of table {logical_name} does not point to {target}: check the column in the settings."
+                f"The lookup {column} of table {logical_name} does not point to {target}: check "
+                "the column in the settings."
             )
         return found
 
@@ -121,7 +128,9 @@ class MetadataReader:
         return definition
 
     def note_version(self, version: str | None) -> bool:
-        """Take in a `globalmetadataversion`; when it moved everything is forgotten and the answer is True."""
+        """Take in a `globalmetadataversion`; when it moved everything is forgotten and the answer
+        is True.
+        """
         if version is None:
             return False
         with self._lock:
@@ -162,9 +171,10 @@ class MetadataReader:
     def _read_message(self, logical_name: str, message: str) -> bool:
         options = {
             "$select": "sdkmessagefilterid",
-            "$filter": f"sdkmessageid/name eq '{message}' and primaryobjecttypecode eq '{logical_name}'",
+            "$filter": f"sdkmessageid/name eq '{message}'"
+            f" and primaryobjecttypecode eq '{logical_name}'",
         }
-        url = f"{self._channel.root}{API_PATH}sdkmessagefilters?{build_query(options)}"
+        url = f"{self._channel.api}sdkmessagefilters?{build_query(options)}"
         try:
             reply = self._channel.call(Request(method="GET", url=url, operation="metadata"))
         except RowFault:
@@ -281,7 +291,7 @@ class MetadataReader:
         if not logical_name.replace("_", "").isalnum():
             raise UnusableRequest(f"{logical_name!r} is not a logical name of a table.")
         key = f"EntityDefinitions(LogicalName='{logical_name}')"
-        return f"{self._channel.root}{API_PATH}{key}{tail}?{build_query(options)}"
+        return f"{self._channel.api}{key}{tail}?{build_query(options)}"
 
 
 def _find_type(item: AttributePayload) -> ColumnType:

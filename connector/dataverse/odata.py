@@ -5,7 +5,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from engine.errors import ConfigProblem, FatalError
 
-API_PATH = "/api/data/v9.2/"
 MAX_URL_LENGTH = 32_000
 """Dataverse takes 32,768 characters; the rest is left for headers that gateways count along."""
 MAX_IDS_PER_QUERY = 400
@@ -23,11 +22,17 @@ def parse_environment_url(url: str) -> str:
     parts = urlsplit(url.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigProblem(
-            f"The environment URL {url!r} is not a web address: write it like https://contoso.crm4.dynamics.com."
+            f"The environment URL {url!r} is not a web address: write it like "
+            "https://contoso.crm4.dynamics.com."
         )
     if parts.username or parts.password:
         raise ConfigProblem("The environment URL must not carry a user name or password.")
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def build_api_url(root: str, version: str = "v9.2") -> str:
+    """The address every Web API resource is relative to; it ends with a slash."""
+    return f"{root}/api/data/{version}/"
 
 
 def quote_value(text: str) -> str:
@@ -41,7 +46,7 @@ def build_query(options: Mapping[str, str]) -> str:
 
 
 def build_collection_url(
-    root: str,
+    api: str,
     entity_set: str,
     *,
     select: Sequence[str] = (),
@@ -57,12 +62,12 @@ def build_collection_url(
         "$orderby": order_by or "",
     }
     query = build_query(options)
-    return f"{root}{API_PATH}{entity_set}" + (f"?{query}" if query else "")
+    return f"{api}{entity_set}" + (f"?{query}" if query else "")
 
 
-def build_row_url(root: str, entity_set: str, row_id: str, *, select: Sequence[str] = ()) -> str:
+def build_row_url(api: str, entity_set: str, row_id: str, *, select: Sequence[str] = ()) -> str:
     """The URL of one row."""
-    url = f"{root}{API_PATH}{entity_set}({row_id})"
+    url = f"{api}{entity_set}({row_id})"
     return f"{url}?{build_query({'$select': ','.join(select)})}" if select else url
 
 
@@ -131,7 +136,7 @@ def build_prefer(*, page_size: int | None, annotations: Sequence[str], track: bo
 
 
 def find_twin_host(host: str) -> str | None:
-    """The other name an environment answers to: `x.crm4…` and `x.api.crm4…`; None for a plain host."""
+    """The other name an environment answers to (`x.crm4…`, `x.api.crm4…`), None for others."""
     name, _, rest = host.partition(".")
     if not rest or "." not in rest or rest.replace(".", "").split(":")[0].isdigit():
         return None
@@ -152,7 +157,8 @@ def resolve_link(root: str, link: str) -> str:
     twin = find_twin_host(ours.netloc)
     if theirs.scheme != ours.scheme or theirs.netloc.lower() not in {ours.netloc, twin}:
         raise FatalError(
-            f"The server sent a link to {theirs.scheme}://{theirs.netloc}, which is not the environment "
+            f"The server sent a link to {theirs.scheme}://{theirs.netloc}, which is not the "
+            "environment "
             f"{root}; it was not followed. Check the environment URL and what stands between."
         )
     if theirs.netloc.lower() == ours.netloc:

@@ -88,7 +88,7 @@ class AttributePayload(msgspec.Struct):
     is_valid_for_read: bool | None = msgspec.field(name="IsValidForRead", default=None)
     attribute_of: str | None = msgspec.field(name="AttributeOf", default=None)
     behaviour: NamedValue | None = msgspec.field(name="DateTimeBehavior", default=None)
-    targets: list[str] = msgspec.field(name="Targets", default_factory=list)
+    targets: list[str] = msgspec.field(name="Targets", default_factory=list[str])
 
     @property
     def type_name(self) -> str:
@@ -111,7 +111,9 @@ class LabelsPayload(msgspec.Struct):
     """A text in the caller's language and in all others."""
 
     of_user: LabelPayload | None = msgspec.field(name="UserLocalizedLabel", default=None)
-    all: list[LabelPayload] = msgspec.field(name="LocalizedLabels", default_factory=list)
+    all: list[LabelPayload] = msgspec.field(
+        name="LocalizedLabels", default_factory=list[LabelPayload]
+    )
 
     @property
     def text(self) -> str:
@@ -130,7 +132,9 @@ class ChoicePayload(msgspec.Struct):
 class OptionSetPayload(msgspec.Struct):
     """Choices of a choice column, or the two of a yes/no column."""
 
-    options: list[ChoicePayload] = msgspec.field(name="Options", default_factory=list)
+    options: list[ChoicePayload] = msgspec.field(
+        name="Options", default_factory=list[ChoicePayload]
+    )
     true_option: ChoicePayload | None = msgspec.field(name="TrueOption", default=None)
     false_option: ChoicePayload | None = msgspec.field(name="FalseOption", default=None)
 

@@ -1,4 +1,6 @@
-"""Reads rows: whole queries, rows by id with related rows, single rows; following changes is in `changes`."""
+"""Reads rows: whole queries, rows by id with related rows, single rows; following changes is in
+`changes`.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
@@ -43,7 +45,7 @@ class RowReader:
     ) -> Iterator[Row]:
         """Every row of a query, page by page; `filter` is OData text."""
         url = odata.build_collection_url(
-            self._channel.root,
+            self._channel.api,
             self._metadata.locate(table).entity_set,
             select=columns,
             filter=filter,
@@ -64,7 +66,7 @@ class RowReader:
     def fetch_row(self, table: str, row_id: str, columns: Sequence[str]) -> Row | None:
         """One row, or None when it is gone."""
         address = self._metadata.locate(table)
-        url = odata.build_row_url(self._channel.root, address.entity_set, row_id, select=columns)
+        url = odata.build_row_url(self._channel.api, address.entity_set, row_id, select=columns)
         try:
             reply = self._channel.call(self._request(url, "row"))
         except RowFault as error:
@@ -93,7 +95,7 @@ class RowReader:
         size = odata.MAX_IDS_PER_QUERY
         while rest:
             url = odata.build_collection_url(
-                self._channel.root,
+                self._channel.api,
                 entity_set,
                 select=query.columns,
                 filter=odata.build_in_filter(primary_id, rest[:size]),
@@ -102,7 +104,8 @@ class RowReader:
             if len(url) > odata.MAX_URL_LENGTH:
                 if size == 1:
                     raise UnusableRequest(
-                        f"The query of table {query.table} is too long for a URL even for one row: select fewer columns."
+                        f"The query of table {query.table} is too long for a URL even for one "
+                        "row: select fewer columns."
                     )
                 size = max(1, min(size, len(rest)) // 2)
                 continue
@@ -145,12 +148,15 @@ def read_page(channel: Channel, table: str, request: Request) -> CollectionPaylo
 
 
 def decode_page(reply: Reply) -> CollectionPayload:
-    """Decode a page; a body that is no page (a gateway's HTML with status 200) is worth another try."""
+    """Decode a page; a body that is no page (a gateway's HTML with status 200) is worth another
+    try.
+    """
     try:
         return decode_collection(reply.body)
     except msgspec.MsgspecError as error:
         raise RetriableError(
-            f"The answer {reply.request_id} is not a page of rows; something between us and Dataverse replaced it."
+            f"The answer {reply.request_id} is not a page of rows; something between us and "
+            "Dataverse replaced it."
         ) from error
 
 
@@ -158,10 +164,12 @@ def explain_table_fault(table: str, error: RowFault) -> Exception:
     """A fault of one row, met while reading a table, concerns the table."""
     if error.fault.reaction is Reaction.FORBIDDEN:
         return FatalFault(
-            f"The application user may not read table {table} organisation-wide: give its security role Read at "
+            f"The application user may not read table {table} organisation-wide: give its "
+            "security role Read at "
             f"organisation level. ({error})",
             error.fault,
         )
     return UnusableRequest(
-        f"Table {table} cannot be read like this: check its columns in the rules and settings. ({error})"
+        f"Table {table} cannot be read like this: check its columns in the rules and settings. "
+        f"({error})"
     )

@@ -43,7 +43,9 @@ class TimeBudget:
         self._deadline = self._clock.now() + self._budget
 
     def allows(self, seconds: float) -> bool:
-        """Whether a wait of so many seconds ends in time; without a start every wait does that fits."""
+        """Whether a wait of so many seconds ends in time; without a start every wait does that
+        fits.
+        """
         if self._deadline is None:
             return timedelta(seconds=seconds) <= self._budget
         return self._clock.now() + timedelta(seconds=seconds) <= self._deadline
@@ -52,7 +54,8 @@ class TimeBudget:
         """Raise RetriableError, which ends the cycle, when a wait does not fit."""
         if not self.allows(seconds):
             raise RetriableError(
-                f"{reason} asks for a wait of {seconds:.0f} s, more than this cycle has left; the next one goes on.",
+                f"{reason} asks for a wait of {seconds:.0f} s, more than this cycle has left; the "
+                "next one goes on.",
                 retry_after=timedelta(seconds=seconds),
             )
 
@@ -128,7 +131,7 @@ class Retrier:
 
 
 def is_worth_repeating(error: BaseException, request: Request) -> bool:
-    """The opt-in list: what may be sent again, given whether the request has its effect only once."""
+    """The opt-in list: what may be sent again, given what sending twice would do."""
     match error:
         case SignInAgain() | NotSent():
             return True

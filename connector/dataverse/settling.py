@@ -1,4 +1,6 @@
-"""Turns what happened to one write into its outcome, reading the row again where the answer left doubt."""
+"""Turns what happened to one write into its outcome, reading the row again where the answer left
+doubt.
+"""
 
 from connector.dataverse.encoding import is_in_force, list_wire_columns
 from connector.dataverse.errors import Fault, Reaction, RowFault
@@ -22,7 +24,8 @@ class Settler:
     def settle_fault(self, write: RowWrite, fault: Fault, *, attempts: int = 1) -> WriteResult:
         """The outcome of a write the service refused.
 
-        A conflict is looked into: when the row already is what we wanted, an earlier attempt of ours whose
+        A conflict is looked into: when the row already is what we wanted, an earlier attempt of
+        ours whose
         answer was lost did it, or somebody else.
         """
         match fault.reaction:

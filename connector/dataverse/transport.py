@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -45,14 +46,15 @@ _JSON_BODY = {"Content-Type": "application/json; charset=utf-8"}
 class Request:
     """One request.
 
-    `operation` names it in logs and metrics; `operations` is what it costs of the daily entitlement;
+    `operation` names it in logs and metrics; `operations` is what it costs of the daily
+    entitlement;
     `is_repeatable` says that sending it twice has the effect of sending it once.
     """
 
     method: str
     url: str
     operation: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
     is_repeatable: bool = True
     operations: int = 1
@@ -91,12 +93,15 @@ class TransportOptions:
     connect_timeout: float = 10.0
     read_timeout: float = 120.0
     max_body_bytes: int = 256 << 20
+    api_version: str = "v9.2"
+    impersonate_user_id: str | None = None
     ca_file: str | None = None
     proxy: str | None = None
 
 
 def build_session(options: TransportOptions) -> requests.Session:
-    """A session that keeps no cookies, reads nothing from the environment and never retries by itself.
+    """A session that keeps no cookies, reads nothing from the environment and never retries by
+    itself.
 
     The affinity cookie would pin all parallel requests to one of the environment's web servers.
     https://learn.microsoft.com/power-apps/developer/data-platform/send-parallel-requests
@@ -128,6 +133,7 @@ class Transport:
         new_id: Callable[[], str],
     ) -> None:
         self.root = root
+        self.api = odata.build_api_url(root, options.api_version)
         self._session = session
         self._options = options
         self._clock = clock
@@ -136,7 +142,8 @@ class Transport:
     def send(self, request: Request, *, token: str | None) -> Reply:
         """Send once and read the whole answer, whatever its status.
 
-        Raises NotSent when no connection was made, LostReply when it broke later, FatalError when the
+        Raises NotSent when no connection was made, LostReply when it broke later, FatalError when
+        the
         server points to a foreign host. A redirect within the environment is followed for reads.
         """
         url = odata.resolve_link(self.root, request.url)
@@ -155,7 +162,8 @@ class Transport:
         location = odata.resolve_link(self.root, reply.headers.get("Location", ""))
         if not request.is_read:
             raise FatalError(
-                f"{request.describe()} was redirected ({reply.status}); only reads are followed. Check the "
+                f"{request.describe()} was redirected ({reply.status}); only reads are followed. "
+                "Check the "
                 "environment URL."
             )
         return location
@@ -199,6 +207,8 @@ class Transport:
         self, request: Request, url: str, token: str | None, client_id: str
     ) -> requests.PreparedRequest:
         headers = {**_STANDARD_HEADERS, "x-ms-client-request-id": client_id}
+        if self._options.impersonate_user_id:
+            headers["MSCRMCallerID"] = self._options.impersonate_user_id
         if request.is_read:
             headers.update(_READ_HEADERS)
         if request.body is not None:
@@ -206,10 +216,10 @@ class Transport:
         headers.update(request.headers)
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        prepared = requests.PreparedRequest()
+        prepared: Any = requests.PreparedRequest()  # its `prepare` carries no types
         prepared.prepare(method=request.method, url=url, headers=headers, data=request.body)
         prepared.url = url  # links go out as they came; preparing would encode them anew
-        return prepared
+        return cast("requests.PreparedRequest", prepared)
 
     def _read_body(self, response: requests.Response) -> bytes:
         chunks: list[bytes] = []
@@ -218,7 +228,8 @@ class Transport:
             size += len(chunk)
             if size > self._options.max_body_bytes:
                 raise FatalError(
-                    f"An answer is larger than {self._options.max_body_bytes} bytes; ask for smaller pages."
+                    f"An answer is larger than {self._options.max_body_bytes} bytes; ask for "
+                    "smaller pages."
                 )
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -229,7 +240,8 @@ class Transport:
         what = f"{request.describe()} [request {client_id}]"
         if isinstance(error, requests.exceptions.SSLError):
             return UnusableRequest(
-                f"The certificate of {self.root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE to the CA that "
+                f"The certificate of {self.root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE "
+                "to the CA that "
                 f"issued it. ({what})"
             )
         if isinstance(error, requests.exceptions.ProxyError):

@@ -1,4 +1,4 @@
-"""Puts a client together from plain fields; where the fields come from is the composition root's business."""
+"""Puts a client together from plain fields; where they come from is up to the caller."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,27 +7,25 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import requests
-import requests.utils
 
 from connector.dataverse import odata
 from connector.dataverse.actions import DataverseActions
-from connector.dataverse.auth import (
-    ConfidentialSignIn,
-    DeviceCodeSignIn,
-    ManagedIdentitySignIn,
-    StaticToken,
-    TokenCache,
-    TokenSource,
-    build_sign_in_session,
-)
+from connector.dataverse.auth import StaticToken, TokenCache, TokenSource
 from connector.dataverse.bulk import BulkSender
-from connector.dataverse.certificates import load_certificate
+from connector.dataverse.certificates import SigningCertificate, load_certificate
 from connector.dataverse.changes import ChangeFeed
 from connector.dataverse.channel import Channel
 from connector.dataverse.client import DataverseClient, Parts
 from connector.dataverse.clouds import choose_authority_host, is_dynamics_host
 from connector.dataverse.discovery import discover_authority
 from connector.dataverse.encoding import WriteEncoder, WriteMarks
+from connector.dataverse.entra import (
+    AppRegistration,
+    ConfidentialSignIn,
+    DeviceCodeSignIn,
+    ManagedIdentitySignIn,
+    build_sign_in_session,
+)
 from connector.dataverse.errors import SignInProblem
 from connector.dataverse.governor import Governor, GovernorOptions
 from connector.dataverse.metadata import MetadataReader
@@ -57,6 +55,7 @@ class SignInOptions:
     certificate_key_path: Path | None = None
     certificate_password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
+    token_cache_path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,8 @@ class ClientOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a client may not make itself: time, waits, randomness, ids, and a way to talk to a person.
+    """What a client may not make itself: time, waits, randomness, ids, and a way to talk to a
+    person.
 
     `sleep` takes seconds and may raise to cancel; `random` gives [0, 1).
     """
@@ -89,13 +89,14 @@ class Surroundings:
 
 
 def build_client(options: ClientOptions, surroundings: Surroundings) -> DataverseClient:
-    """A client for one environment and one credential; talks to nobody yet, raises ConfigProblem."""
+    """A client for one environment and credential; talks to nobody yet, raises ConfigProblem."""
     root = odata.parse_environment_url(options.url)
-    channel = _build_channel(root, options, surroundings)
+    budget = TimeBudget(options.retry.budget, surroundings.clock)
+    channel = _build_channel(root, options, surroundings, budget)
     metadata = MetadataReader(channel)
     reader = RowReader(channel, metadata, annotations=options.annotations)
     actions = DataverseActions(channel, metadata, reader, tag=options.marks.tag)
-    encoder = WriteEncoder(root, metadata, options.marks)
+    encoder = WriteEncoder(channel.api, metadata, options.marks)
     bulk = BulkSender(
         channel,
         encoder,
@@ -110,6 +111,7 @@ def build_client(options: ClientOptions, surroundings: Surroundings) -> Datavers
     return DataverseClient(
         Parts(
             channel=channel,
+            budget=budget,
             metadata=metadata,
             reader=reader,
             feed=ChangeFeed(channel, metadata, reader, annotations=options.annotations),
@@ -120,10 +122,11 @@ def build_client(options: ClientOptions, surroundings: Surroundings) -> Datavers
     )
 
 
-def _build_channel(root: str, options: ClientOptions, surroundings: Surroundings) -> Channel:
+def _build_channel(
+    root: str, options: ClientOptions, surroundings: Surroundings, budget: TimeBudget
+) -> Channel:
     clock, metrics = surroundings.clock, surroundings.metrics
-    wire = _choose_proxy(root, options.transport)
-    budget = TimeBudget(options.retry.budget, clock)
+    wire = options.transport
     governor = Governor(
         options.governor, budget, clock=clock, sleep=surroundings.sleep, metrics=metrics
     )
@@ -143,7 +146,6 @@ def _build_channel(root: str, options: ClientOptions, surroundings: Surroundings
         tokens,
         governor=governor,
         retrier=retrier,
-        budget=budget,
         clock=clock,
         metrics=metrics,
     )
@@ -155,36 +157,33 @@ def build_token_source(
     """The way of signing in that the settings name; raises SignInProblem for what is missing."""
     sign_in, clock = options.sign_in, surroundings.clock
     if sign_in.mode == "static_token":
-        return StaticToken(_require(sign_in.token, "TOKEN"), clock)
-    session = build_sign_in_session(build_session(_choose_proxy(root, options.transport)))
+        return StaticToken(_require(sign_in.token, "STATIC_TOKEN"), clock)
+    session = build_sign_in_session(build_session(options.transport))
     if sign_in.mode == "managed_identity":
         return ManagedIdentitySignIn(sign_in.client_id, resource=root, session=session, clock=clock)
-    authority = _build_authority(root, sign_in, session)
-    client_id = _require(sign_in.client_id, "CLIENT_ID")
+    registration = AppRegistration(
+        client_id=_require(sign_in.client_id, "CLIENT_ID"),
+        scope=f"{root}/{'user_impersonation' if sign_in.mode == 'device_code' else '.default'}",
+        authority=_build_authority(root, sign_in, session),
+        session=session,
+        clock=clock,
+    )
     if sign_in.mode == "device_code":
         if surroundings.show_message is None:
             raise SignInProblem("Signing in by device code needs a person at a terminal.")
         return DeviceCodeSignIn(
-            surroundings.show_message,
-            client_id,
-            scope=f"{root}/user_impersonation",
-            authority=authority,
-            session=session,
-            clock=clock,
+            surroundings.show_message, registration, cache_path=sign_in.token_cache_path
         )
-    return ConfidentialSignIn(
-        load_certificate(
-            Path(_require(sign_in.certificate_path, "CERTIFICATE_FILE")),
-            password=sign_in.certificate_password,
-            key_path=sign_in.certificate_key_path,
-        )
-        if sign_in.mode == "certificate"
-        else _require(sign_in.client_secret, "CLIENT_SECRET"),
-        client_id,
-        scope=f"{root}/.default",
-        authority=authority,
-        session=session,
-        clock=clock,
+    return ConfidentialSignIn(_load_credential(sign_in), registration)
+
+
+def _load_credential(sign_in: SignInOptions) -> str | SigningCertificate:
+    if sign_in.mode != "certificate":
+        return _require(sign_in.client_secret, "CLIENT_SECRET")
+    return load_certificate(
+        Path(_require(sign_in.certificate_path, "CERTIFICATE_FILE")),
+        password=sign_in.certificate_password,
+        key_path=sign_in.certificate_key_path,
     )
 
 
@@ -202,10 +201,6 @@ def _build_authority(
         return discover_authority(root, session)
 
     return find
-
-
-def _choose_proxy(root: str, options: TransportOptions) -> TransportOptions:
-    return options
 
 
 def _require(value: "str | Path | None", name: str) -> str:

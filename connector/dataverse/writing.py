@@ -139,7 +139,9 @@ class RowSender:
         )
 
     def _needs_reading_first(self, write: RowWrite) -> bool:
-        """Where a table knows no row versions, the version is compared by reading just before the write."""
+        """Where a table knows no row versions, the version is compared by reading just before the
+        write.
+        """
         try:
             address = self._metadata.locate(write.table)
         except LeadrobinError:
