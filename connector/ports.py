@@ -143,9 +143,9 @@ class SequenceConnector(Protocol):
     """Connects sequences through the platform's action, for tenants without a sequence column."""
 
     def connect_sequence(
-        self, record: EntityReference, sequence_id: str, *, segment_id: str | None = None
-    ) -> None:
-        """Connect a sequence to a row; raises a LeadrobinError. Repeating it is not harmless."""
+        self, table: str, row_id: str, sequence_id: str, *, segment_id: str | None = None
+    ) -> WriteResult:
+        """Connect a sequence to a row, unless it is connected already."""
         ...
 
 

@@ -21,29 +21,25 @@ from engine.planning import Placement, PlannedRow
 from engine.statuses import RoutingStatus
 
 
-def record_baseline(
-    parts: CycleParts, run: CycleRun, page: RowPage, *, mark: Watermark, after: Watermark
-) -> None:
+def record_baseline(parts: CycleParts, run: CycleRun, page: RowPage, *, after: Watermark) -> None:
     """First contact: remember rows as they are; nothing is decided."""
     with parts.store.begin() as session:
-        examined = examine_rows(parts, run, session, page.rows, mark.generation)
+        examined = examine_rows(parts, run, session, page.rows)
         session.save_rows([arrived.seen for arrived in examined.arrived])
         _record_rejected(parts, run, session, examined)
         session.save_watermark(after)
     run.counts["baseline"] += len(examined.arrived)
 
 
-def process_page(
-    parts: CycleParts, run: CycleRun, page: RowPage, *, mark: Watermark, after: Watermark
-) -> bool:
+def process_page(parts: CycleParts, run: CycleRun, page: RowPage, *, after: Watermark) -> bool:
     """Decide, write and record one page of changes; False when it was stopped half-way.
 
     The watermark moves in the transaction that saves the last outcome, so that a page is done as a
     whole or comes again.
     """
     with parts.store.begin() as session:
-        examined = examine_rows(parts, run, session, page.rows, mark.generation)
-    examined = _complete(parts, run, examined, mark.generation)
+        examined = examine_rows(parts, run, session, page.rows)
+    examined = _complete(parts, run, examined)
     gone = _confirm_deleted(parts, run, page)
     candidates = [
         build_candidate(arrived, is_fresh=arrived.arrival is Arrival.CREATED)
@@ -52,7 +48,7 @@ def process_page(
     ]
     with parts.page_lock:
         with parts.store.begin() as session:
-            _record_undecided(parts, run, session, examined, mark)
+            _record_undecided(parts, run, session, examined)
             run.counts["deleted"] += session.delete_rows(run.table.name, gone)
             intent, batch = open_intent(parts, run, session, candidates)
             if intent is None:
@@ -125,7 +121,7 @@ def record_manual(
     run.counts[Arrival.MANUAL.value] += len(moved)
 
 
-def _complete(parts: CycleParts, run: CycleRun, examined: Examined, generation: int) -> Examined:
+def _complete(parts: CycleParts, run: CycleRun, examined: Examined) -> Examined:
     """Read rows to be decided once more, with their related rows, and examine what came back.
 
     A row may have changed again since the feed named it; then the newer state counts.
@@ -137,7 +133,7 @@ def _complete(parts: CycleParts, run: CycleRun, examined: Examined, generation: 
         return examined
     rows = fetch_complete(parts, run, wanted)
     with parts.store.begin() as session:
-        again = examine_rows(parts, run, session, rows, generation)
+        again = examine_rows(parts, run, session, rows)
     settled = [row for row in examined.arrived if row.arrival not in TO_DECIDE]
     return Examined(
         arrived=[*settled, *again.arrived], rejected=[*examined.rejected, *again.rejected]
@@ -157,7 +153,7 @@ def _confirm_deleted(parts: CycleParts, run: CycleRun, page: RowPage) -> list[st
 
 
 def _record_undecided(
-    parts: CycleParts, run: CycleRun, session: StateSession, examined: Examined, mark: Watermark
+    parts: CycleParts, run: CycleRun, session: StateSession, examined: Examined
 ) -> None:
     """Save everything about a page that needs no decision."""
     _record_rejected(parts, run, session, examined)
@@ -170,7 +166,7 @@ def _record_undecided(
     kept = (Arrival.CLOSED, Arrival.UNCHANGED, Arrival.HELD)
     session.save_rows([arrived.seen for kind in kept for arrived in by_arrival[kind]])
     echoes = [arrived.record.id for arrived in by_arrival[Arrival.ECHO]]
-    session.mark_rows(run.table.name, echoes, mark.generation)
+    session.mark_rows(run.table.name, echoes, run.generation)
     for arrival, rows in by_arrival.items():
         run.counts[arrival.value] += len(rows)
 

@@ -64,12 +64,13 @@ class CycleParts:
 
 @dataclass(kw_only=True)
 class CycleRun:
-    """One cycle under way: its counts grow."""
+    """One cycle under way: its counts grow; `generation` is the full read its rows are seen by."""
 
     id: str
     table: WatchedTable
     origin: PlanOrigin
     started_at: datetime
+    generation: int = 1
     counts: Counter[str] = field(default_factory=Counter[str])
     reassigned: int = 0
 

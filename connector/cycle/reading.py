@@ -21,7 +21,7 @@ class Examined:
 
 
 def examine_rows(
-    parts: CycleParts, run: CycleRun, session: StateSession, rows: Sequence[Row], generation: int
+    parts: CycleParts, run: CycleRun, session: StateSession, rows: Sequence[Row]
 ) -> Examined:
     """Normalise rows and compare them with the ledger; the last of several versions counts."""
     records: dict[str, Record] = {}
@@ -40,7 +40,7 @@ def examine_rows(
             known.get(record.id),
             run.table,
             watched_sets=watched_sets,
-            generation=generation,
+            generation=run.generation,
             routes_manual_rows=parts.options.routes_manual_rows,
         )
         for record in records.values()

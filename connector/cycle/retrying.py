@@ -33,8 +33,7 @@ def decide_again(parts: CycleParts, run: CycleRun, ids: Sequence[str]) -> bool:
     rows = fetch_complete(parts, run, ids)
     with parts.page_lock:
         with parts.store.begin() as session:
-            mark = session.load_watermark(run.table.name)
-            examined = examine_rows(parts, run, session, rows, mark.generation if mark else 1)
+            examined = examine_rows(parts, run, session, rows)
             session.save_rejected(build_rejected(parts, examined.rejected))
             present = {row.record.id for row in examined.arrived}
             present |= {row.id for row in examined.rejected if row.id}

@@ -52,9 +52,7 @@ def settle_intents(parts: CycleParts, run: CycleRun) -> bool:
 def _settle(parts: CycleParts, run: CycleRun, intent: Intent) -> bool:
     rows = fetch_complete(parts, run, [row.id for row in intent.plan.rows])
     with parts.store.begin() as session:
-        mark = session.load_watermark(run.table.name)
-        generation = mark.generation if mark else 1
-        examined = examine_rows(parts, run, session, rows, generation)
+        examined = examine_rows(parts, run, session, rows)
         standing = _find_standing(parts, run, intent, examined.arrived)
     written = write_rows(parts, run, standing.to_write)
     results = {**standing.results, **written}

@@ -34,6 +34,8 @@ def start_run(parts: CycleParts, table: WatchedTable, origin: PlanOrigin) -> Cyc
     with parts.store.begin() as session:
         session.save_cycle(run.build_record())
         session.save_watched_set(table.watched_set, table.watched)
+        mark = session.load_watermark(table.name)
+    run.generation = mark.generation if mark else 1
     return run
 
 
@@ -111,6 +113,7 @@ def _follow(parts: CycleParts, run: CycleRun, mark: Watermark) -> bool:
     """Process pages up to the last one; False when stopped."""
     restarts = 0
     while True:
+        run.generation = mark.generation
         if parts.is_stopping():
             return False
         try:
@@ -174,8 +177,8 @@ def _process(
     if sweeps:
         _raise_if_vanished(parts, run, page, mark)
     if mark.mode is ReadMode.BASELINE:
-        record_baseline(parts, run, page, mark=mark, after=after)
-    elif not process_page(parts, run, page, mark=mark, after=after):
+        record_baseline(parts, run, page, after=after)
+    elif not process_page(parts, run, page, after=after):
         return False
     if sweeps:
         _sweep(parts, run, after)

@@ -24,7 +24,7 @@ _WAIT_OF_STATUS: dict[RoutingStatus, timedelta | None] = {
     RoutingStatus.NO_ASSIGNMENT_RULE: None,
     RoutingStatus.RECORD_TOO_OLD: None,
 }
-"""What may pass by itself, and how soon it is worth a look; None waits for an edit or other rules."""
+"""What may pass by itself, and how soon it is worth a look; None waits for an edit or new rules."""
 
 _REASONS: dict[WriteOutcome, str] = {
     WriteOutcome.CONFLICT: "somebody changed the row between our reading and our writing it",

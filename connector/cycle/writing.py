@@ -12,7 +12,6 @@ from connector.cycle.waiting import wait_for_routing, wait_for_write
 from connector.ports import RowWrite, StateSession, WriteOutcome, WriteResult
 from connector.state import BacklogEntry, DecisionRecord, Intent, LedgerRow, PlanOrigin
 from connector.watching import WatchedTable
-from engine.errors import LeadrobinError
 from engine.planning import (
     OwnerChange,
     PlannedRow,
@@ -79,8 +78,6 @@ def record_rows(
     table, now = run.table.name, parts.clock.now()
     ids = [row.record.id for row in rows]
     waiting = session.load_backlog(table, ids)
-    mark = session.load_watermark(table)
-    generation = mark.generation if mark else 1
     kept: list[LedgerRow] = []
     entries: list[BacklogEntry] = []
     decisions: list[DecisionRecord] = []
@@ -91,7 +88,7 @@ def record_rows(
         if result is not None and result.outcome is WriteOutcome.ROW_GONE:
             gone.append(row.record.id)
         else:
-            kept.append(_ledger_row(run.table, row, decision, result, generation))
+            kept.append(_ledger_row(run.table, row, decision, result, run.generation))
         entry = _wait(decision, result, waiting.get(row.record.id), now)
         if entry is not None:
             entries.append(entry)
@@ -151,15 +148,12 @@ def _connect(
         return result
     if result.outcome not in ARRIVED:
         return result
-    try:
-        parts.connector.connect_sequence(
-            EntityReference(table=row.table, id=row.id),
-            sequence,
-            segment_id=table.segment_ids.get(row.segment or ""),
-        )
-    except LeadrobinError as error:
-        return replace(result, outcome=WriteOutcome.FAILED, message=f"the sequence: {error}")
-    return result
+    connected = parts.connector.connect_sequence(
+        row.table, row.id, sequence, segment_id=table.segment_ids.get(row.segment or "")
+    )
+    if connected.outcome in ARRIVED:
+        return replace(result, etag=connected.etag or result.etag)
+    return replace(result, outcome=connected.outcome, message=f"the sequence: {connected.message}")
 
 
 def _finish(decision: DecisionRecord, result: WriteResult | None) -> DecisionRecord:

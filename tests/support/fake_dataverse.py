@@ -1,0 +1,184 @@
+"""An in-memory environment behind the cycle's ports: loud about everything it does not know.
+
+It keeps row versions, change tracking with deletions, and preconditions; it speaks no HTTP.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from connector.ports import RowPage, RowWrite, TableQuery, WriteOutcome, WriteResult
+from engine.errors import ResyncRequired
+from engine.records import EntityReference, Row
+from engine.sellers import Directory
+
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+LOOKUP = "@Microsoft.Dynamics.CRM.lookuplogicalname"
+
+
+class Crash(BaseException):
+    """The process dies here: no handler of the product may catch it."""
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still until it is moved."""
+
+    at: datetime = START
+
+    def now(self) -> datetime:
+        """The instant it was set to."""
+        return self.at
+
+    def advance(self, by: timedelta) -> None:
+        """Move it forward."""
+        self.at += by
+
+
+@dataclass
+class FakeDataverse:
+    """Tables by logical name; `navigations` maps a navigation property to (lookup column, table)."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    directory: Directory = field(default_factory=Directory)
+    navigations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    page_size: int = 5000
+    tables: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
+    version: int = 0
+    writes: list[RowWrite] = field(default_factory=list)
+    reads: int = 0
+    before_write: Callable[[RowWrite], None] = lambda _write: None
+    after_write: Callable[[RowWrite], None] = lambda _write: None
+    refused: set[str] = field(default_factory=set)
+    expired_before: int = 0
+    _deleted: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def put_row(self, table: str, row_id: str, **columns: object) -> None:
+        """Create or change a row as another client would."""
+        rows = self.tables.setdefault(table, {})
+        row = rows.setdefault(row_id, {f"{table}id": row_id, "statecode": 0})
+        if "createdon" not in row:
+            row["createdon"] = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        row.update(columns)
+        self._stamp(row)
+
+    def set_owner(self, table: str, row_id: str, owner: EntityReference) -> None:
+        """Assign a row by hand."""
+        self.put_row(
+            table, row_id, _ownerid_value=owner.id, **{f"_ownerid_value{LOOKUP}": owner.table}
+        )
+
+    def delete_row(self, table: str, row_id: str) -> None:
+        """Delete a row as another client would."""
+        del self.tables[table][row_id]
+        self.version += 1
+        self._deleted.setdefault(table, {})[row_id] = self.version
+
+    def owner_of(self, table: str, row_id: str) -> object:
+        """The owner's id of a row."""
+        return self.tables[table][row_id].get("_ownerid_value")
+
+    def expire_links(self) -> None:
+        """Every delta link handed out so far is no longer honoured."""
+        self.expired_before = self.version + 1
+        self.version += 1
+
+    def fetch_directory(self) -> Directory:
+        """The people, without clocks."""
+        return self.directory
+
+    def fetch_first_page(self, query: TableQuery) -> RowPage:
+        """Start a tracked read of a table."""
+        return self._page(query, start=0, since=0, upto=self.version)
+
+    def fetch_page(self, query: TableQuery, link: str) -> RowPage:
+        """Follow a link of ours; any other is an error of the test.
+
+        A next link holds the version its page begins behind, a delta link the version it saw last.
+        """
+        kind, start, since, upto = link.split(":")
+        if kind == "delta":
+            if int(start) < self.expired_before:
+                raise ResyncRequired("the version stamp has expired")
+            return self._page(query, start=int(start), since=int(start), upto=self.version)
+        assert kind == "next", link
+        return self._page(query, start=int(start), since=int(since), upto=int(upto))
+
+    def fetch_rows(self, query: TableQuery, ids: Sequence[str]) -> Sequence[Row]:
+        """Rows by id with their N:1 rows."""
+        self.reads += 1
+        rows = self.tables.get(query.table, {})
+        return [self._expanded(rows[row_id], query) for row_id in ids if row_id in rows]
+
+    def write_rows(self, writes: Sequence[RowWrite]) -> Iterator[WriteResult]:
+        """Write rows one after the other; hooks run before and after each."""
+        for write in writes:
+            self.before_write(write)
+            self.writes.append(write)
+            result = self._apply(write)
+            self.after_write(write)
+            yield result
+
+    def _apply(self, write: RowWrite) -> WriteResult:
+        row = self.tables[write.table].get(write.id)
+        if row is None:
+            return self._result(write, WriteOutcome.ROW_GONE)
+        if write.id in self.refused:
+            return self._result(write, WriteOutcome.REFUSED, message="a plug-in said no")
+        assert write.etag is not None, "every write needs a row version"
+        if write.etag != row["@odata.etag"]:
+            return self._result(write, WriteOutcome.CONFLICT)
+        for column, target in write.binds.items():
+            row[f"_{column}_value"] = target.id if target else None
+            row[f"_{column}_value{LOOKUP}"] = target.table if target else None
+        self._stamp(row)
+        return self._result(write, WriteOutcome.APPLIED, etag=str(row["@odata.etag"]))
+
+    def _result(
+        self,
+        write: RowWrite,
+        outcome: WriteOutcome,
+        *,
+        etag: str | None = None,
+        message: str | None = None,
+    ) -> WriteResult:
+        return WriteResult(
+            table=write.table, id=write.id, outcome=outcome, etag=etag, message=message
+        )
+
+    def _stamp(self, row: dict[str, object]) -> None:
+        self.version += 1
+        row["@odata.etag"] = f'W/"{self.version}"'
+        row["modifiedon"] = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def _page(self, query: TableQuery, *, start: int, since: int, upto: int) -> RowPage:
+        self.reads += 1
+        rows = self.tables.get(query.table, {}).values()
+        changed = sorted((row for row in rows if _version(row) > start), key=_version)
+        size = min(self.page_size, query.page_size)
+        here = [self._selected(row, query) for row in changed[:size]]
+        if size < len(changed):
+            link = f"next:{_version(changed[size - 1])}:{since}:{upto}"
+            return RowPage(table=query.table, rows=here, next_link=link)
+        deleted = self._deleted.get(query.table, {})
+        gone = [row_id for row_id, version in deleted.items() if version > since > 0]
+        return RowPage(table=query.table, rows=here, deleted=gone, delta_link=f"delta:{upto}:0:0")
+
+    def _selected(self, row: Mapping[str, object], query: TableQuery) -> dict[str, object]:
+        return {
+            name: value
+            for name, value in row.items()
+            if name.startswith("@") or name.split("@")[0] in query.columns
+        }
+
+    def _expanded(self, row: Mapping[str, object], query: TableQuery) -> dict[str, object]:
+        answer = self._selected(row, query)
+        for path in query.expand:
+            assert "/" not in path, f"the fake expands one level only, not {path}"
+            column, table = self.navigations[path]
+            answer[path] = self.tables.get(table, {}).get(str(row.get(f"_{column}_value")))
+        return answer
+
+
+def _version(row: Mapping[str, object]) -> int:
+    return int(str(row["@odata.etag"]).removeprefix('W/"').removesuffix('"'))
