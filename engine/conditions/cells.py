@@ -20,14 +20,19 @@ def read_cell(row: Row | None, name: str) -> object:
     if row is None:
         return None
     logical = logical_name(name)
-    value = _scalar(row.get(logical))
-    return _scalar(row.get(f"_{logical}_value")) if value is None else value
+    value = scalar(row.get(logical))
+    return scalar(row.get(f"_{logical}_value")) if value is None else value
 
 
-def _scalar(value: object) -> object:
-    if value == "" or (isinstance(value, Mapping | Sequence | set) and not isinstance(value, str)):
+def scalar(value: object) -> object:
+    """A value as it stands under a column's name; None for an empty text and for anything nested."""
+    if value.__class__ in NULL_CLASSES or value == "":
         return None
     return value
+
+
+NULL_CLASSES = frozenset({type(None), dict, list, tuple, set, frozenset, bytes, bytearray})
+"""Classes of values that stand for null: an expanded row or list of rows is no column value."""
 
 
 def read_label(row: Row | None, name: str) -> str | None:
@@ -50,6 +55,14 @@ def related_row(row: Row | None, navigation: ColumnPath) -> Row | None:
             return None
         row = cast("Row", found)
     return row
+
+
+def has_related(row: Row, navigation: ColumnPath) -> bool:
+    """Whether a related row is there; a filled lookup counts where the row itself was not expanded."""
+    if related_rows(row, navigation):
+        return True
+    last = navigation[-1]
+    return any(read_cell(each, last) is not None for each in related_rows(row, navigation[:-1]))
 
 
 def related_rows(row: Row, navigation: ColumnPath) -> list[Row]:

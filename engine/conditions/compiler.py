@@ -1,27 +1,89 @@
-"""Conditions → fast callables; what a condition means is in `interpreter`, which the result must equal."""
+"""Conditions → fast callables; what a condition means is in `interpreter`, which the result must equal.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+All conditions of a rule set become one generated function; many of them are narrowed down first by the
+tables of `tables`. A row whose cells are not what the columns' types promise goes to the interpreter.
+"""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol, cast
+
+from engine.conditions.codegen import GIVE_UP, FunctionWriter
 from engine.conditions.context import Caller, Context, DateSettings
 from engine.conditions.hierarchy import Hierarchies
-from engine.conditions.interpreter import holds
+from engine.conditions.interpreter import Attributes, holds
+from engine.conditions.matching import Surroundings
 from engine.conditions.model import Condition
+from engine.conditions.moments import cell_moment
+from engine.conditions.selectivity import Chances, leaves_of, sample_chances
+from engine.conditions.source import SpanSlots
+from engine.conditions.terms import SpanKey, resolve_span
 from engine.records import Row
 from engine.schema import Schema
+
+MAX_SAMPLES = 300
+"""Rows beyond these teach nothing more about the order of children."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompileOptions:
-    """What conditions are compiled against; `samples` are rows that tell how often conditions hold."""
+    """What conditions are compiled against.
 
-    dates: DateSettings = DateSettings()
+    `samples` are rows like those to come: they tell how often conditions hold, hence in which order they
+    are best tried. `hierarchies` and `caller` are read while compiling: compile again when they change.
+    """
+
+    dates: DateSettings = field(default_factory=DateSettings)
     table: str | None = None
     schema: Schema | None = None
     hierarchies: Hierarchies | None = None
     caller: Caller | None = None
     samples: Sequence[Row] = ()
+
+    def context(self, now: datetime) -> Context:
+        """The same as the interpreter wants it."""
+        return Context(
+            now=now,
+            dates=self.dates,
+            hierarchies=self.hierarchies or {},
+            caller=self.caller,
+            table=self.table,
+            schema=self.schema or {},
+        )
+
+
+class _Test(Protocol):
+    def __call__(self, row: Row, record: Row, attributes: Attributes | None = None) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """The generated function with the spans of one instant."""
+
+    now: datetime
+    test: _Test
+
+
+class _Program:
+    """A generated function whose relative dates are bound anew when the time has moved."""
+
+    def __init__(self, factory: Callable[..., object], spans: SpanSlots, context: Context) -> None:
+        self._factory = factory
+        self._keys = [key for key in spans.keys if isinstance(key, SpanKey)]
+        self._around = Surroundings(None, context.dates, context.now, {}, None)
+        self._bound = self._bind(context.now)
+
+    def at(self, now: datetime) -> _Test:
+        """The function for an instant."""
+        bound = self._bound
+        if self._keys and bound.now is not now and bound.now != now:
+            bound = self._bound = self._bind(now)
+        return bound.test
+
+    def _bind(self, now: datetime) -> _Bound:
+        values = [part for key in self._keys for part in resolve_span(key, now, self._around)]
+        return _Bound(now, cast("_Test", self._factory(*values)))
 
 
 class FirstMatch:
@@ -29,11 +91,21 @@ class FirstMatch:
 
     def __init__(self, conditions: Sequence[Condition | None], options: CompileOptions) -> None:
         self._conditions = tuple(conditions)
-        self._options = options
+        self._context = options.context(_EPOCH)
+        present = [condition for condition in self._conditions if condition is not None]
+        writer = FunctionWriter(self._context, learn_chances(present, options))
+        entry = writer.first_match(self._conditions)
+        self._program = _Program(writer.build(entry), writer.spans, self._context)
 
     def first_match(self, row: Row, now: datetime) -> int:
         """The position of the first condition that holds for the row at `now`; -1 when none does."""
-        context = _context(self._options, now)
+        try:
+            return self._program.at(now)(row, row)
+        except GIVE_UP:
+            return self._interpret(row, now)
+
+    def _interpret(self, row: Row, now: datetime) -> int:
+        context = replace(self._context, now=now)
         for position, condition in enumerate(self._conditions):
             if condition is None or holds(condition, row, context):
                 return position
@@ -43,9 +115,12 @@ class FirstMatch:
 class Predicate:
     """One condition."""
 
-    def __init__(self, condition: Condition | None, options: CompileOptions) -> None:
+    def __init__(self, condition: Condition, options: CompileOptions) -> None:
         self._condition = condition
-        self._options = options
+        self._context = options.context(_EPOCH)
+        writer = FunctionWriter(self._context, learn_chances([condition], options))
+        entry = writer.predicate(condition, self._context)
+        self._program = _Program(writer.build(entry), writer.spans, self._context)
 
     def __call__(
         self,
@@ -53,42 +128,54 @@ class Predicate:
         now: datetime,
         *,
         record: Row | None = None,
-        attributes: Mapping[str, tuple[str, ...]] | None = None,
+        attributes: Attributes | None = None,
     ) -> bool:
         """Whether the condition holds; `record` and `attributes` are for sellers, teams and queues."""
-        if self._condition is None:
-            return True
-        context = _context(self._options, now, record, attributes)
-        return holds(self._condition, row, context)
+        try:
+            test = self._program.at(now)
+            return bool(test(row, row if record is None else record, attributes))
+        except GIVE_UP:
+            context = replace(self._context, now=now, record=record, attributes=attributes)
+            return holds(self._condition, row, context)
 
 
 def compile_first_match(
     conditions: Sequence[Condition | None], options: CompileOptions | None = None
 ) -> FirstMatch:
-    """Compile conditions that are tried in order; None stands for one that always holds."""
+    """Compile conditions that are tried in order; None stands for one that always holds.
+
+    Raises ConfigProblem when the date settings make no calendar.
+    """
     return FirstMatch(conditions, options or CompileOptions())
 
 
-def compile_predicate(
-    condition: Condition | None, options: CompileOptions | None = None
-) -> Predicate:
-    """Compile one condition; None stands for one that always holds."""
+def compile_predicate(condition: Condition, options: CompileOptions | None = None) -> Predicate:
+    """Compile one condition; raises ConfigProblem when the date settings make no calendar."""
     return Predicate(condition, options or CompileOptions())
 
 
-def _context(
-    options: CompileOptions,
-    now: datetime,
-    record: Row | None = None,
-    attributes: Mapping[str, tuple[str, ...]] | None = None,
-) -> Context:
-    return Context(
-        now,
-        options.dates,
-        record,
-        attributes,
-        options.hierarchies or {},
-        options.caller,
-        options.table,
-        options.schema or {},
-    )
+def learn_chances(conditions: Sequence[Condition], options: CompileOptions) -> Chances:
+    """How often the parts of conditions hold in the samples, at the time of the latest of them."""
+    samples = options.samples[:MAX_SAMPLES]
+    leaves = list(dict.fromkeys(leaf for each in conditions for leaf in leaves_of(each)))
+    if not samples or not leaves:
+        return Chances()
+    now = _latest(samples)
+    plain = replace(options, samples=())
+
+    def outcomes(leaf: Condition) -> list[bool]:
+        test = Predicate(leaf, plain)
+        return [test(row, now) for row in samples]
+
+    return Chances(sample_chances(leaves, outcomes))
+
+
+def _latest(samples: Sequence[Row]) -> datetime:
+    """A time at which the samples were new: relative dates say nothing about them at another."""
+    moments = [
+        cell_moment(row.get(name)) for row in samples for name in ("createdon", "modifiedon")
+    ]
+    return max((moment for moment in moments if isinstance(moment, datetime)), default=_EPOCH)
+
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)

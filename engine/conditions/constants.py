@@ -11,7 +11,7 @@ from engine.conditions.moments import Moment, parse_moment, to_utc
 from engine.conditions.operators import Family, family_of
 from engine.schema import Column, ColumnType
 
-Number = int | float | Decimal
+Number = int | float
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})", re.ASCII)
 _BRACED_GUID = re.compile(r"\{([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}", re.ASCII)
@@ -99,12 +99,14 @@ def number_of(value: Scalar) -> Number | None:
     """A constant as a number; text counts when it is nothing but one. True and false are 1 and 0."""
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, int | float | Decimal):
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, int | float):
         return value
     if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
         return None
     text = value.strip()
-    return Decimal(text) if "." in text else int(text)
+    return float(text) if "." in text else int(text)
 
 
 def _moment_of(value: Scalar, zone: ZoneInfo) -> Moment | None:

@@ -1,8 +1,9 @@
 """A condition tree against a row, by walking it: the plain reading that the compiled form must equal."""
 
+from collections.abc import Mapping
 from typing import assert_never
 
-from engine.conditions.cells import read_cell, read_label, related_row, related_rows
+from engine.conditions.cells import has_related, read_cell, read_label, related_row, related_rows
 from engine.conditions.constants import fold
 from engine.conditions.context import Context, column_of, table_of
 from engine.conditions.matching import Cell, Surroundings, cell_matches, compare_cells
@@ -22,6 +23,8 @@ from engine.conditions.moments import zone_of
 from engine.conditions.printing import describe
 from engine.decisions import FailedCondition
 from engine.records import Row
+
+Attributes = Mapping[str, tuple[str, ...]]
 
 
 def holds(condition: Condition, row: Row, context: Context) -> bool:
@@ -50,7 +53,7 @@ def _holds(condition: Condition, row: Row, record: Row, context: Context) -> boo
         case Related():
             return _related(condition, row, record, context)
         case SellerAttribute():
-            return attribute_matches(condition, context)
+            return attribute_matches(condition, context.attributes)
         case _:
             assert_never(condition)
 
@@ -82,19 +85,19 @@ def cell_at(row: Row, path: ColumnPath) -> Cell:
 
 
 def _related(condition: Related, row: Row, record: Row, context: Context) -> bool:
-    rows = related_rows(row, condition.navigation)
     where = condition.where
     if where is None:
-        return condition.exists == bool(rows)
+        return condition.exists == has_related(row, condition.navigation)
+    rows = related_rows(row, condition.navigation)
     inner = context.at_table(table_of(context.schema, context.table, condition.navigation))
     return condition.exists == any(_holds(where, each, record, inner) for each in rows)
 
 
-def attribute_matches(condition: SellerAttribute, context: Context) -> bool:
+def attribute_matches(condition: SellerAttribute, attributes: Attributes | None) -> bool:
     """Whether a seller's attributes satisfy the condition; names and values compare without case."""
     name = fold(condition.name)
-    attributes = context.attributes or {}
-    held = {fold(v) for key, values in attributes.items() if fold(key) == name for v in values}
+    pairs = attributes.items() if attributes is not None else ()
+    held = {fold(value) for key, values in pairs if fold(key) == name for value in values}
     wanted = {fold(value) for value in condition.values}
     match condition.operator:
         case Operator.NULL:

@@ -7,6 +7,7 @@ before and after nothing: positive operators do not hold for it, their complemen
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from engine.conditions.cells import is_number
@@ -102,7 +103,7 @@ def equals(value: object, label: str | None, constant: Constant, dates: DateSett
         return constant.text is not None and fold(value) == constant.text
     if not is_number(value):
         return False
-    if value == constant.number or value in constant.options:
+    if _alike(value, constant.number) == constant.number or value in constant.options:
         return True
     return constant.label is not None and label is not None and fold(label) == constant.label
 
@@ -136,11 +137,17 @@ def is_ordered(value: object, operator: Operator, constant: Constant, dates: Dat
     return number is not None and is_number(value) and _sign(value, number) in _ORDERS[operator]
 
 
-def _sign(left: object, right: object) -> int | None:
-    """-1, 0 or 1; both sides are text, or both are numbers."""
+def _sign(left: object, right: object) -> int:
+    """-1, 0 or 1; both sides are text, both numbers, both days or both instants."""
+    left, right = _alike(left, right), _alike(right, left)
     if left == right:
         return 0
     return 1 if left > right else -1  # type: ignore[operator]  # see the docstring
+
+
+def _alike(number: object, other: object) -> object:
+    """A decimal beside a binary fraction is read as one, so that 0.1 equals 0.1."""
+    return float(number) if isinstance(number, Decimal) and isinstance(other, float) else number
 
 
 def _is_ordered(cell: Cell, condition: Compare, around: Surroundings) -> bool:

@@ -1,0 +1,213 @@
+"""Building blocks of generated functions: bound constants, hoisted reads, expressions.
+
+User values never become program text: they are bound to names in the function's namespace. What a term
+looks like is in `terms`; trees are put together in `codegen`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from engine.conditions.cells import LABEL_SUFFIX, NULL_CLASSES
+from engine.conditions.context import logical_name
+from engine.conditions.model import ColumnPath
+from engine.conditions.moments import Span, cell_moment, parse_moment
+from engine.conditions.operators import Family
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An expression that is true or false in a condition, and the expression of its opposite."""
+
+    yes: str
+    no: str
+    cost: float = 1.0
+
+    def opposite(self) -> "Code":
+        """The same with both sides exchanged."""
+        return Code(self.no, self.yes, self.cost)
+
+
+ALWAYS = Code("True", "False", 0.0)
+NEVER = Code("False", "True", 0.0)
+
+
+def code(yes: str, cost: float = 1.0) -> Code:
+    """An expression whose opposite is plainly its negation."""
+    return Code(f"({yes})", f"(not ({yes}))", cost)
+
+
+@dataclass(slots=True)
+class Namespace:
+    """The names that a generated module can see."""
+
+    names: dict[str, object] = field(default_factory=dict[str, object])
+    _known: dict[tuple[type, object], str] = field(default_factory=dict[tuple[type, object], str])
+
+    def bind(self, value: object) -> str:
+        """A name for a value; hashable equals of one type share it."""
+        try:
+            key = (type(value), value)
+            name = self._known.setdefault(key, f"K{len(self.names)}")
+        except TypeError:
+            name = f"K{len(self.names)}"
+        self.names[name] = value
+        return name
+
+
+@dataclass(slots=True)
+class SpanSlots:
+    """Spans that are given when the time is known: parameters of the generated factory."""
+
+    keys: list[object] = field(default_factory=list[object])
+
+    def slot(self, key: object) -> str:
+        """The stem of the parameter names of a span."""
+        if key not in self.keys:
+            self.keys.append(key)
+        return f"S{self.keys.index(key)}"
+
+
+@dataclass(slots=True)
+class Reads:
+    """The local variables of one function: each column is read once, just before its first use."""
+
+    namespace: Namespace
+    lines: list[str] = field(default_factory=list[str])
+    _locals: dict[tuple[str, ColumnPath], str] = field(
+        default_factory=dict[tuple[str, ColumnPath], str]
+    )
+
+    def take_lines(self) -> list[str]:
+        """The lines to stand before the expression that was just built."""
+        lines, self.lines = self.lines, []
+        return lines
+
+    def _local(self, kind: str, path: ColumnPath, build: Callable[[str], list[str]]) -> str:
+        key = (kind, path)
+        if key not in self._locals:
+            name = f"{kind}{len(self._locals)}"
+            lines = build(name)
+            self._locals[key] = name
+            self.lines += lines
+        return self._locals[key]
+
+    def getter(self, navigation: ColumnPath) -> str:
+        """The `get` of the row at the end of N:1 navigation properties."""
+        if not navigation:
+            return "g"
+
+        def build(name: str) -> list[str]:
+            outer = self.getter(navigation[:-1])
+            nothing = self.namespace.bind(_get_nothing)
+            return [
+                f"{name} = {outer}({self.namespace.bind(navigation[-1])})",
+                f"{name} = {name}.get if {name}.__class__ is dict else {nothing}",
+            ]
+
+        return self._local("h", navigation, build)
+
+    def raw(self, path: ColumnPath, family: Family | None) -> str:
+        """The value as it stands in the row; lookups are read from `_x_value`."""
+        name = logical_name(path[-1])
+
+        def build(local: str) -> list[str]:
+            getter = self.getter(path[:-1])
+            lines = [f"{local} = {getter}({self.namespace.bind(name)})"]
+            if family in {None, Family.REFERENCE}:
+                wire = self.namespace.bind(f"_{name}_value")
+                nulls = self.namespace.bind(NULL_CLASSES)
+                lines.append(f"if {local}.__class__ in {nulls}: {local} = {getter}({wire})")
+            return lines
+
+        return self._local("r", (*path[:-1], name), build)
+
+    def folded(self, path: ColumnPath, family: Family | None) -> str:
+        """The value folded. In a text column anything but text and null ends the fast path."""
+        raw = self.raw(path, family)
+
+        def build(local: str) -> list[str]:
+            if family is None:
+                return [f"{local} = {raw}.casefold() if {raw}.__class__ is str else {raw}"]
+            return [f"{local} = {raw} if {raw} is None else {raw}.casefold()"]
+
+        return self._local("s", (*path[:-1], logical_name(path[-1])), build)
+
+    def label(self, path: ColumnPath) -> str:
+        """The folded formatted value."""
+        name = logical_name(path[-1])
+
+        def build(local: str) -> list[str]:
+            suffixed = self.namespace.bind(name + LABEL_SUFFIX)
+            getter = self.getter(path[:-1])
+            return [
+                f"{local} = {getter}({suffixed})",
+                f"if {local} is not None: {local} = {local}.casefold()",
+            ]
+
+        return self._local("l", (*path[:-1], name), build)
+
+    def moment(self, path: ColumnPath, family: Family | None, *, is_day: bool) -> str:
+        """Text in the wire's own form, which orders as time; None for null, False for other forms."""
+        raw = self.raw(path, family)
+        dashes = "'--'" if is_day else "'--T::Z'"
+
+        def build(local: str) -> list[str]:
+            shape = f"{raw}.__class__ is str and {raw}[4::3] == {dashes}"
+            return [f"{local} = None if {raw} is None else {raw} if {shape} else False"]
+
+        return self._local("e" if is_day else "d", (*path[:-1], logical_name(path[-1])), build)
+
+
+def _get_nothing(_name: str) -> None:
+    return None
+
+
+def is_instant(text: str) -> bool:
+    """Whether text of the form 2026-11-23T09:00:00Z names an instant."""
+    try:
+        return datetime.fromisoformat(text) is not None and text[11:13] != "24" and len(text) == 20
+    except ValueError:
+        return False
+
+
+def is_day(text: str) -> bool:
+    """Whether text of the form 2026-11-23 names a day."""
+    return isinstance(parse_moment(text), date) and len(text) == 10
+
+
+def lies_in(raw: object, span: Span) -> bool:
+    """The slow reading of a date: any form, day or instant."""
+    moment = cell_moment(raw)
+    return moment is not None and span.holds(moment)
+
+
+def text_bounds(span: Span, *, is_day: bool) -> tuple[str, str]:
+    """Bounds, half-open, for text in the wire's form; unbounded ends lie outside all such text."""
+    if is_day:
+        ends = (span.first, span.until)
+        low, high = (None if end is None else _day_text(end) for end in ends)
+    else:
+        low, high = _second_text(span.start), _second_text(span.end)
+    return low or "", high or "~"
+
+
+def _day_text(ordinal: int) -> str | None:
+    if ordinal > date.max.toordinal():
+        return "~"
+    return date.fromordinal(max(ordinal, 1)).isoformat()
+
+
+def _second_text(instant: datetime | None) -> str | None:
+    """The first whole second that is not before an instant, as the wire writes it."""
+    if instant is None:
+        return None
+    whole = instant.replace(microsecond=0)
+    if whole < instant:
+        if whole > _LAST_SECOND - timedelta(seconds=1):
+            return "~"
+        whole += timedelta(seconds=1)
+    return whole.replace(tzinfo=None).isoformat() + "Z"
+
+
+_LAST_SECOND = datetime.max.replace(tzinfo=UTC)

@@ -1,0 +1,270 @@
+"""One comparison → an expression over hoisted reads; combining expressions is in `codegen`.
+
+A column whose type is known gets lean code that gives up on a cell of another type (the row is then
+evaluated by the interpreter); one of unknown type gets code that tells cells apart.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.conditions.cells import NULL_CLASSES, is_number
+from engine.conditions.constants import Constant
+from engine.conditions.interpreter import cell_at
+from engine.conditions.matching import Surroundings, cell_matches, pattern_of
+from engine.conditions.model import ColumnPath, Compare, Operator
+from engine.conditions.moments import Span
+from engine.conditions.operators import COMPLEMENTS, Family, family_of
+from engine.conditions.patterns import is_literal, like
+from engine.conditions.periods import RELATIVE_OPERATORS, SPAN_OPERATORS, moment_span, span_of
+from engine.conditions.source import (
+    NEVER,
+    Code,
+    Reads,
+    SpanSlots,
+    code,
+    is_day,
+    is_instant,
+    lies_in,
+    text_bounds,
+)
+from engine.records import Row
+from engine.schema import ColumnType
+
+_SYMBOLS = {Operator.GT: ">", Operator.GE: ">=", Operator.LT: "<", Operator.LE: "<="}
+
+
+@dataclass(frozen=True, slots=True)
+class SpanKey:
+    """A relative span, resolved when the time is known."""
+
+    operator: Operator
+    value: object
+    is_day: bool
+
+
+@dataclass(slots=True)
+class TermWriter:
+    """Writes the expression of one comparison."""
+
+    reads: Reads
+    spans: SpanSlots
+    condition: Compare
+    around: Surroundings
+
+    @property
+    def _path(self) -> ColumnPath:
+        return self.condition.path
+
+    @property
+    def _family(self) -> Family | None:
+        column = self.around.column
+        return None if column is None else family_of(column.type)
+
+    def _bind(self, value: object) -> str:
+        return self.reads.namespace.bind(value)
+
+    def write(self) -> Code:
+        """The expression; its value is defined for every row that it does not give up on."""
+        operator = self.condition.operator
+        positive = COMPLEMENTS.get(operator)
+        if positive is not None:
+            twin = Compare(self._path, positive, self.condition.value)
+            return TermWriter(self.reads, self.spans, twin, self.around).write().opposite()
+        if operator in SPAN_OPERATORS:
+            return self._span_operator()
+        return _WRITERS.get(operator, TermWriter.matcher)(self)
+
+    def matcher(self) -> Code:
+        """A call of the plain reading, for what has no faster form."""
+        path, condition, around = self._path, self.condition, self.around
+
+        def matches(row: Row) -> bool:
+            return cell_matches(cell_at(row, path), condition, around)
+
+        return code(f"{self._bind(matches)}(row)", 15.0)
+
+    def null(self) -> Code:
+        if self._family is Family.TEXT:
+            local = self.reads.folded(self._path, self._family)
+            return Code(f"(not {local})", f"({local})", 0.6)
+        raw = self.reads.raw(self._path, self._family)
+        return code(f"{raw}.__class__ in {self._bind(NULL_CLASSES)} or {raw} == ''", 1.0)
+
+    def not_null(self) -> Code:
+        return self.null().opposite()
+
+    def equal(self) -> Code:
+        constants = self.around.constants(self.condition)
+        if any(constant.moment is not None for constant in constants):
+            return self._equal_moments(constants)
+        match self._family:
+            case Family.TEXT | Family.REFERENCE:
+                return self._equal_text(constants)
+            case Family.NUMBER | Family.CHOICE:
+                return self._equal_number(constants)
+            case None:
+                return self._equal_any(constants)
+            case _:
+                return NEVER if self._family is Family.DATE else self.matcher()
+
+    def _equal_moments(self, constants: tuple[Constant, ...]) -> Code:
+        if len(constants) > 1:
+            return self.matcher()
+        return self._moment_term(Operator.EQ, constants[0])
+
+    def _equal_text(self, constants: tuple[Constant, ...]) -> Code:
+        texts = {constant.text for constant in constants if constant.text}
+        return self._is_member(self.reads.folded(self._path, self._family), texts)
+
+    def _is_member(self, local: str, values: set[object] | set[str]) -> Code:
+        if not values:
+            return NEVER
+        if len(values) == 1:
+            name = self._bind(next(iter(values)))
+            return Code(f"({local} == {name})", f"({local} != {name})", 1.0)
+        name = self._bind(frozenset(values))
+        return Code(f"({local} in {name})", f"({local} not in {name})", 1.2)
+
+    def _equal_number(self, constants: tuple[Constant, ...]) -> Code:
+        numbers = _numbers(constants)
+        if any(isinstance(number, float) for number in numbers):
+            return self.matcher()
+        raw = self.reads.raw(self._path, self._family)
+        labels = {constant.label for constant in constants if constant.label is not None}
+        by_number = self._is_member(raw, numbers)
+        if not labels:
+            return by_number
+        by_label = self._is_member(self.reads.label(self._path), labels)
+        both = f"{by_label.yes} and {self._bind(is_number)}({raw})"
+        return code(f"{by_number.yes} or ({both})", 2.0)
+
+    def _equal_any(self, constants: tuple[Constant, ...]) -> Code:
+        """Of a column of unknown type: text by the folded text, all else by the plain reading."""
+        texts = {constant.text for constant in constants if constant.text}
+        numbers = _numbers(constants)
+        is_caseless = not any(character.isalpha() for text in texts for character in text)
+        has_label = any(constant.label is not None for constant in constants)
+        if is_caseless and not has_label and not any(isinstance(n, float) for n in numbers):
+            raw = self.reads.raw(self._path, None)
+            return self._is_member(raw, {*texts, *numbers})
+        local = self.reads.folded(self._path, None)
+        text = self._is_member(local, texts)
+        other = self.matcher()
+        return code(
+            f"{text.yes} if {local}.__class__ is str else {local} is not None and {other.yes}", 2.0
+        )
+
+    def ordered(self) -> Code:
+        constant = self.around.constants(self.condition)[0]
+        return self._order_term(self.condition.operator, constant)
+
+    def _order_term(self, operator: Operator, constant: Constant) -> Code:
+        if constant.moment is not None:
+            return self._moment_term(operator, constant)
+        has_text = constant.text is not None and constant.is_ordered_text
+        if (has_text and constant.number is not None) or isinstance(constant.number, float):
+            return self.matcher()
+        if has_text:
+            return self._text_order(operator, constant)
+        if constant.number is None:
+            return NEVER
+        raw = self.reads.raw(self._path, self._family)
+        limit = self._bind(constant.number)
+        return code(f"{raw} is not None and {raw} {_SYMBOLS[operator]} {limit}", 1.5)
+
+    def _text_order(self, operator: Operator, constant: Constant) -> Code:
+        local = self.reads.folded(self._path, self._family)
+        limit = self._bind(constant.text)
+        return code(f"{self._has_text(local)} and {local} {_SYMBOLS[operator]} {limit}", 1.6)
+
+    def _has_text(self, local: str) -> str:
+        return local if self._family is not None else f"{local} and {local}.__class__ is str"
+
+    def between(self) -> Code:
+        low, high = self.around.constants(self.condition)
+        first = self._order_term(Operator.GE, low)
+        second = self._order_term(Operator.LE, high)
+        return code(f"{first.yes} and {second.yes}", first.cost + 0.6)
+
+    def like(self) -> Code:
+        if self._family not in {None, Family.TEXT, Family.REFERENCE}:
+            return self.matcher()
+        local = self.reads.folded(self._path, self._family)
+        has_text = self._has_text(local)
+        return code(f"{has_text} and {self._pattern(local, pattern_of(self.condition))}", 2.0)
+
+    def _pattern(self, local: str, pattern: str) -> str:
+        inner = pattern.strip("%")
+        if not is_literal(inner):
+            return f"{self._bind(like(pattern))}({local})"
+        name = self._bind(inner)
+        starts_open, ends_open = pattern.startswith("%"), pattern.endswith("%")
+        if starts_open and (ends_open or not inner):
+            return f"{name} in {local}"
+        if starts_open:
+            return f"{local}.endswith({name})"
+        return f"{local}.startswith({name})" if ends_open else f"{local} == {name}"
+
+    def on(self) -> Code:
+        constant = self.around.constants(self.condition)[0]
+        return self._moment_term(self.condition.operator, constant)
+
+    def _moment_term(self, operator: Operator, constant: Constant) -> Code:
+        if constant.moment is None:
+            return NEVER
+        return self._fixed_span(moment_span(operator, constant.moment, self.around.dates))
+
+    def _span_operator(self) -> Code:
+        operator, value = self.condition.operator, self.condition.value
+        if operator not in RELATIVE_OPERATORS:
+            return self._fixed_span(span_of(operator, value, self.around.now, self.around.dates))
+        stem = self.spans.slot(SpanKey(operator, value, self._holds_days))
+        return self._span_term(f"{stem}low", f"{stem}high", f"{stem}span")
+
+    @property
+    def _holds_days(self) -> bool:
+        column = self.around.column
+        return column is not None and column.type is ColumnType.DATE
+
+    def _fixed_span(self, span: Span) -> Code:
+        low, high = text_bounds(span, is_day=self._holds_days)
+        names = (self._bind(low) if low else "", self._bind(high) if high != "~" else "")
+        return self._span_term(*names, self._bind(span))
+
+    def _span_term(self, low: str, high: str, span: str) -> Code:
+        """Text in the wire's form is compared as text and then checked; other forms are parsed."""
+        days = self._holds_days
+        local = self.reads.moment(self._path, self._family, is_day=days)
+        raw = self.reads.raw(self._path, self._family)
+        check = self._bind(is_day if days else is_instant)
+        lower, upper = f"{low} <= " if low else "", f" < {high}" if high else ""
+        inside = f"{lower}{local}{upper} and " if low or high else ""
+        fast = f"{inside}{check}({local})"
+        slow = f"{local} is not None and {self._bind(lies_in)}({raw}, {span})"
+        return code(f"({fast}) if {local} else ({slow})", 2.5)
+
+
+def _numbers(constants: tuple[Constant, ...]) -> set[object]:
+    found: set[object] = {constant.number for constant in constants if constant.number is not None}
+    return found | {option for constant in constants for option in constant.options}
+
+
+_O = Operator
+_WRITERS: Mapping[Operator, Callable[[TermWriter], Code]] = {
+    _O.NULL: TermWriter.null,
+    _O.NOT_NULL: TermWriter.not_null,
+    _O.EQ: TermWriter.equal,
+    _O.IN: TermWriter.equal,
+    **dict.fromkeys(_SYMBOLS, TermWriter.ordered),
+    _O.BETWEEN: TermWriter.between,
+    **dict.fromkeys((_O.LIKE, _O.BEGINS_WITH, _O.ENDS_WITH), TermWriter.like),
+    **dict.fromkeys((_O.ON, _O.ON_OR_BEFORE, _O.ON_OR_AFTER), TermWriter.on),
+}
+
+
+def resolve_span(key: SpanKey, now: datetime, around: Surroundings) -> tuple[str, str, Span]:
+    """The bounds of a relative span at `now`, as text and as a span."""
+    value = key.value if isinstance(key.value, int) else None
+    span = span_of(key.operator, value, now, around.dates)
+    return (*text_bounds(span, is_day=key.is_day), span)
