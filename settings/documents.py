@@ -1,12 +1,37 @@
-"""A rules or expectations file as plain data that remembers its places; its meaning is elsewhere."""
+"""A file as plain data that remembers its places; what it means is not known here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+
+from typing_extensions import override
 
 from engine.errors import ConfigProblem, Path, Problem
 from settings.json_reader import read_json
 from settings.nodes import Entries, Items, Misplaced, Node, Place, Scalar
 from settings.yaml_reader import read_yaml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class PlacedProblem:
+    """A problem with its place in a file; as text `file:line:column: message`."""
+
+    file: FilePath
+    line: int
+    column: int
+    message: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class DocumentProblem(ConfigProblem):
+    """A file cannot be used; every problem with its place, in the order of the file."""
+
+    def __init__(self, problems: Iterable[PlacedProblem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,39 +54,42 @@ class Document:
             if found is None:
                 return place
             key_place, node = found
-            place = node.place
-            if at_key:
-                place = key_place
+            place = key_place if at_key else node.place
         return place
 
-    def describe(self, problem: Problem) -> str:
-        """`file:line:column: message`."""
-        line, column = self.place_of(problem.path, at_key=_is_about_key(problem))
-        return f"{self.file}:{line}:{column}: {problem.message}"
+    def place_problems(self, problems: Iterable[Problem]) -> list[PlacedProblem]:
+        """Every problem once, with its place, in the order of the file."""
+        placed: set[PlacedProblem] = set()
+        for problem in problems:
+            line, column = self.place_of(problem.path, at_key=_is_about_key(problem))
+            placed.add(
+                PlacedProblem(file=self.file, line=line, column=column, message=problem.message)
+            )
+        return sorted(placed)
 
-    def describe_all(self, problems: tuple[Problem, ...] | list[Problem]) -> str:
-        """Every problem once, in the order of the file."""
-        placed = {
-            (self.place_of(problem.path, at_key=_is_about_key(problem)), self.describe(problem))
-            for problem in problems
-        }
-        return "\n".join(line for _, line in sorted(placed))
+    def explain(self, problems: Iterable[Problem]) -> DocumentProblem:
+        """The error to raise for problems found in the content."""
+        return DocumentProblem(self.place_problems(problems))
 
 
 def read_document(file: FilePath) -> Document:
     """Read a file, JSON by its suffix `.json`, YAML 1.2 (core schema) otherwise.
 
-    Dates, `on`, `no` and `yes` are text; `operator: null` is the text null. Raises ConfigProblem,
-    with the place as `file:line:column` where there is one.
+    Dates, `on`, `no` and `yes` are text; `operator: null` is the text null. Raises DocumentProblem
+    for content that cannot be read, ConfigProblem for a file that cannot be.
     """
     text = _read_text(file)
     read = read_json if file.suffix.lower() == ".json" else read_yaml
     try:
         root = read(text)
     except Misplaced as error:
-        line, column = error.place
-        raise ConfigProblem(f"{file}:{line}:{column}: {error.message}") from error
+        raise _place_error(file, error.place, error.message) from error
     return Document(file=file, root=root)
+
+
+def _place_error(file: FilePath, place: Place, message: str) -> DocumentProblem:
+    line, column = place
+    return DocumentProblem([PlacedProblem(file=file, line=line, column=column, message=message)])
 
 
 def build_plain(node: Node) -> object:
@@ -98,4 +126,4 @@ def _read_text(file: FilePath) -> str:
         before = content[: error.start]
         line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
         message = "this is not UTF-8; save the file as UTF-8."
-        raise ConfigProblem(f"{file}:{line}:{column}: {message}") from error
+        raise _place_error(file, (line, column), message) from error

@@ -1,4 +1,4 @@
-"""The parts of a read file with their places; reading them is in `yaml_reader` and `json_reader`."""
+"""The parts of a file with their places; reading is in `yaml_reader` and `json_reader`."""
 
 import math
 from dataclasses import dataclass

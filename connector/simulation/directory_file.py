@@ -59,7 +59,7 @@ def read_directory(file: FilePath, *, time_zone: str = "UTC") -> DirectoryFile:
     directory = reader.read(data)
     hierarchies = reader.read_hierarchies(data)
     if reader.problems:
-        raise ConfigProblem(read_document(file).describe_all(reader.problems))
+        raise read_document(file).explain(reader.problems)
     return DirectoryFile(file=file, data=data, directory=directory, hierarchies=hierarchies)
 
 
@@ -222,21 +222,24 @@ class _Reader:
 
     def _read_team(self, entry: Entry, at: Path) -> Team:
         capacity = self._mapping(entry.get("capacity"), (*at, "capacity"))
-        members = entry.get("members") or []
-        if not isinstance(members, list):
-            self._refuse((*at, "members"), '"members" is a list of systemuserids')
-            members = []
         return Team(
             id=_fold_id(entry["teamid"]),
             name=str(entry.get("name") or entry["teamid"]),
             row=_columns_of(entry),
             team_type=self._whole(entry, "teamtype", at) or 0,
-            members=tuple(_fold_id(member) for member in cast("list[object]", members)),
+            members=self._members(entry, at),
             max_capacity=self._whole(capacity, "max", (*at, "capacity")),
             consumed=self._consumed(capacity, (*at, "capacity")),
             weight=self._whole(entry, "weight", at, least=1) or 1,
             **self._clocks(entry, at),
         )
+
+    def _members(self, entry: Entry, at: Path) -> tuple[str, ...]:
+        members: object = entry.get("members") or []
+        if not isinstance(members, list):
+            self._refuse((*at, "members"), '"members" is a list of systemuserids')
+            return ()
+        return tuple(_fold_id(member) for member in cast("list[object]", members))
 
     def _read_queue(self, entry: Entry, at: Path) -> Queue:  # noqa: ARG002  one shape for all
         return Queue(
@@ -262,7 +265,7 @@ class _Reader:
         }
 
     def _refuse(self, path: Path, message: str) -> None:
-        self.problems.append(Problem(path, message + "."))
+        self.problems.append(Problem(path, message))
 
     def _mapping(self, data: object, path: Path) -> Mapping[str, Any]:
         if data is None:

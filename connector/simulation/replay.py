@@ -9,7 +9,7 @@ from connector.simulation.directory_file import DirectoryFile, read_directory
 from connector.simulation.output import build_line
 from connector.simulation.records import BadLine, SourceRow, build_records
 from engine.deciding import Decider
-from engine.errors import ConfigProblem, InvalidDocument
+from engine.errors import InvalidDocument
 from engine.records import Record
 from engine.schema import Schema
 from engine.sellers import Directory
@@ -75,4 +75,4 @@ def build_decider(rules: RulesFile, directory: DirectoryFile, schema: Schema) ->
             hierarchies=directory.hierarchies,
         )
     except InvalidDocument as error:
-        raise ConfigProblem(rules.document.describe_all(error.problems)) from error
+        raise rules.document.explain(error.problems) from error

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, TableSchema
 
 NO_YES: Mapping[int, str] = {0: "No", 1: "Yes"}
+NO_OPTIONS: Mapping[int, str] = {}
 
 GROUPS: Mapping[str, str] = {
     "audit": """
@@ -175,7 +176,7 @@ def _add_line(draft: _Draft, line: str) -> None:
 
 
 def _add_columns(draft: _Draft, column_type: ColumnType, names: list[str]) -> None:
-    options = NO_YES if column_type is ColumnType.BOOLEAN else {}
+    options = NO_YES if column_type is ColumnType.BOOLEAN else NO_OPTIONS
     for name in names:
         draft.columns[name] = Column(name=name, type=column_type, options=options)
 
