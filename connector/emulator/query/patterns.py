@@ -8,7 +8,6 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
-
 WILDCARDS = frozenset("%_[")
 
 

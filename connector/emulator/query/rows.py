@@ -63,3 +63,37 @@ class ResultPage:
     next_token: str | None = None
     total: int | None = None
     total_exceeded: bool = False
+
+
+@dataclass(slots=True)
+class Cell:
+    """One value of an aggregated or fetched row under the key it has on the wire.
+
+    `definition` is the column it comes from (None for counts); `target` the table a lookup points to.
+    """
+
+    key: str
+    value: SqlValue
+    definition: ColumnDefinition | None = None
+    target: str | None = None
+
+
+@dataclass(slots=True)
+class CellRow:
+    """A row of cells; null cells were left out. `id` and `version` are those of the table's own row."""
+
+    cells: list[Cell]
+    id: str | None = None
+    version: int | None = None
+
+
+@dataclass(slots=True)
+class CellPage:
+    """The answer to `$apply` or FetchXML; the cookie is the value of the paging cookie annotation."""
+
+    table: TableDefinition
+    rows: list[CellRow]
+    more_records: bool = False
+    paging_cookie: str | None = None
+    total: int | None = None
+    total_exceeded: bool = False

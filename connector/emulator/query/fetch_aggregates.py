@@ -1,0 +1,106 @@
+"""The outputs of aggregate FetchXML: groups, date parts, sums and counts; paging is in `fetching`."""
+
+from connector.emulator.metadata import ColumnType
+from connector.emulator.query.cells import Output, aggregate_sql, is_whole
+from connector.emulator.query.conditions import collated
+from connector.emulator.query.context import QueryContext
+from connector.emulator.query.fetch_scopes import Source, Sources
+from connector.emulator.query.fetchxml import FetchAttribute, FetchOrder, invalid
+from connector.emulator.query.scopes import ColumnRef
+from connector.emulator.query.values import edm_type, is_number
+
+_FUNCTIONS = frozenset({"avg", "count", "countcolumn", "max", "min", "sum"})
+
+
+def aggregate_outputs(sources: Sources) -> tuple[tuple[Output, ...], tuple[str, ...]]:
+    """The outputs, and what GROUP BY lists."""
+    outputs: list[Output] = []
+    groups: list[str] = []
+    for source in sources.joined:
+        for attribute in source.entity.attributes:
+            output = _output(source, attribute, sources.context)
+            if any(output.key == known.key for known in outputs):
+                raise invalid(f"The alias '{output.key}' is used more than once.")
+            outputs.append(output)
+            if attribute.is_group:
+                groups.append(output.sql)
+    if not outputs:
+        raise invalid("An aggregate query needs at least one attribute with an aggregate or groupby.")
+    return tuple(outputs), tuple(groups)
+
+
+def aggregate_order(
+    sources: Sources, outputs: tuple[Output, ...], groups: tuple[str, ...]
+) -> str:
+    """ORDER BY of an aggregate query: its `order` elements by alias, then the groups."""
+    pieces: list[str] = []
+    for source in sources.joined:
+        for order in source.entity.orders:
+            pieces.append(_order(order, outputs))
+    pieces += groups
+    return f" ORDER BY {', '.join(pieces)}" if pieces else ""
+
+
+def _order(order: FetchOrder, outputs: tuple[Output, ...]) -> str:
+    if order.alias is None:
+        raise invalid(
+            "An attribute can not be specified for an order clause for an aggregate query. Use an alias."
+        )
+    found = [output.sql for output in outputs if output.key == order.alias]
+    if not found:
+        raise invalid(f"The alias '{order.alias}' of an 'order' element is not defined.")
+    return f"{found[0]} DESC" if order.descending else found[0]
+
+
+def _output(source: Source, attribute: FetchAttribute, context: QueryContext) -> Output:
+    if attribute.alias is None:
+        raise invalid(f"The attribute '{attribute.name}' of an aggregate query needs an alias.")
+    column = source.column(attribute.name)
+    if attribute.is_group:
+        return _group(attribute, attribute.alias, column, context)
+    function = (attribute.aggregate or "").lower()
+    if function not in _FUNCTIONS:
+        raise invalid(
+            f"The attribute '{attribute.name}' of an aggregate query needs a valid aggregate or groupby."
+        )
+    if function in ("avg", "sum") and not is_number(edm_type(column.definition)):
+        raise invalid(
+            f"The aggregate '{function}' can't be used with the attribute '{attribute.name}' of type "
+            f"{column.definition.type}."
+        )
+    sql = aggregate_sql(function, column.sql, distinct=attribute.is_distinct)
+    definition = None if function.startswith("count") else column.definition
+    whole = is_whole(function, column.definition)
+    return Output(attribute.alias, sql, definition, is_whole=whole)
+
+
+def _group(
+    attribute: FetchAttribute, alias: str, column: ColumnRef, context: QueryContext
+) -> Output:
+    if attribute.date_grouping is None:
+        return Output(alias, collated(column), column.definition, column.type_sql)
+    if column.definition.type is not ColumnType.DATETIME:
+        raise invalid(f"dategrouping can only be used with date columns, not '{attribute.name}'.")
+    return Output(alias, _date_part(attribute.date_grouping.lower(), column, context))
+
+
+def _date_part(part: str, column: ColumnRef, context: QueryContext) -> str:
+    # The zone is a checked IANA name from the settings, never a caller's text.
+    local = f"dataverse_local({column.sql}, '{context.zone.key}')"
+    year, month = f"CAST(substr({local}, 1, 4) AS INTEGER)", f"CAST(substr({local}, 6, 2) AS INTEGER)"
+    first = f"substr({local}, 1, 4) || '-01-01'"
+    fiscal_year = f"({year} - ({month} < {context.fiscal_month}))"
+    months = 12 // context.fiscal_periods
+    period = f"(({month} + {12 - context.fiscal_month}) % 12 / {months} + 1)"
+    parts = {
+        "day": f"CAST(substr({local}, 9, 2) AS INTEGER)",
+        "week": f"((strftime('%j', substr({local}, 1, 10)) + strftime('%w', {first}) - 1) / 7 + 1)",
+        "month": month,
+        "quarter": f"(({month} - 1) / 3 + 1)",
+        "year": year,
+        "fiscal-period": f"({fiscal_year} * 100 + {period})",
+        "fiscal-year": fiscal_year,
+    }
+    if part not in parts:
+        raise invalid(f"The dategrouping '{part}' is not known.")
+    return parts[part]
