@@ -34,7 +34,7 @@ class AppRegistration:
     clock: Clock
 
     def connect(self, kind: Any, **options: object) -> Any:
-        """An MSAL application of a kind; discovery of instances only works for Microsoft's hosts."""
+        """An MSAL application of a kind; instance discovery only knows Microsoft's hosts."""
         authority = self.authority()
         return run_sign_in(
             lambda: kind(
@@ -223,8 +223,8 @@ _REMEDIES = {
         "The tenant does not know this application: check the client id and the tenant id."
     ),
     "AADSTS700027": (
-        "The certificate is not accepted: upload its public part to the app registration, and check "
-        "that it has not expired."
+        "The certificate is not accepted: upload its public part to the app registration and "
+        "check that it has not expired."
     ),
     "AADSTS700024": ("The signed assertion is outside its time range: check this machine's clock."),
     "AADSTS90002": "The tenant is unknown: check the tenant id.",
