@@ -1,4 +1,5 @@
-"""Reads `$batch` requests, runs them through a given executor and writes the answer in Dataverse's shape.
+"""Reads `$batch` requests, runs them through a given executor and writes the answer in
+Dataverse's shape.
 
 What a single request means is the executor's business; https://learn.microsoft.com/power-apps/developer/
 data-platform/webapi/execute-batch-operations-using-web-api describes the envelope.
@@ -28,7 +29,8 @@ _KEPT_HEADERS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InnerRequest:
-    """One request of a batch. `target` is relative to the service root: `leads(guid)?$select=subject`.
+    """One request of a batch. `target` is relative to the service root:
+    `leads(guid)?$select=subject`.
 
     Header names are lower-case.
     """
@@ -93,8 +95,9 @@ class _ChangeSetFailed(Exception):  # noqa: N818  a signal that rolls the transa
 def parse_batch(content_type: str, body: bytes) -> tuple[BatchItem, ...]:
     """The requests and change sets of a batch.
 
-    Raises ODataError (400, answered as plain JSON, nothing executed) for a malformed envelope, more than
-    1,000 requests, a batch in a batch, a GET or a missing or repeated Content-ID in a change set.
+    Raises ODataError (400, answered as plain JSON, nothing executed) for a malformed envelope,
+    more than 1,000 requests, a batch in a batch, a GET or a missing or repeated Content-ID in a
+    change set.
     """
     boundary = boundary_of(content_type)
     if not content_type.strip().lower().startswith("multipart/mixed") or boundary is None:
@@ -117,8 +120,9 @@ def run_batch(
 ) -> BatchResponse:
     """Execute in order and answer in order.
 
-    Without `continue_on_error` the first failure ends the batch and gives the outer status; the parts up
-    to and including it are answered. With it the outer status is 200 and everything is answered.
+    Without `continue_on_error` the first failure ends the batch and gives the outer status; the
+    parts up to and including it are answered. With it the outer status is 200 and everything is
+    answered.
     """
     boundary = f"batchresponse_{seam.new_id()}"
     chunks: list[str] = []
@@ -173,8 +177,10 @@ def _parse_member(part: MimePart) -> InnerRequest:
     request = _parse_request(part)
     if request.method not in _WRITES:
         raise _bad_envelope(
-            f"An invalid HTTP method '{request.method}' was detected for a request in a change set. "
-            "Requests in change sets only support the HTTP methods 'POST', 'PUT', 'DELETE', and 'PATCH'."
+            f"An invalid HTTP method '{request.method}' was detected for a request in a change "
+            "set. "
+            "Requests in change sets only support the HTTP methods 'POST', 'PUT', 'DELETE', and "
+            "'PATCH'."
         )
     if not request.content_id:
         raise ODataError(400, BAD_QUERY, "Content-ID header not present")
@@ -186,7 +192,8 @@ def _raise_if_repeated(requests: tuple[InnerRequest, ...]) -> None:
     for request in requests:
         if request.content_id in seen:
             raise _bad_envelope(
-                f"The content ID '{request.content_id}' was found more than once in the same change "
+                f"The content ID '{request.content_id}' was found more than once in the same "
+                "change "
                 "set. Content IDs have to be unique across all operations of a change set."
             )
         seen.add(request.content_id)
@@ -214,7 +221,9 @@ def _parse_request(part: MimePart) -> InnerRequest:
 
 
 def relative_target(url: str) -> str:
-    """An absolute, root-relative or service-relative URL as a target relative to the service root."""
+    """An absolute, root-relative or service-relative URL as a target relative to the service
+    root.
+    """
     if len(url) > LONGEST_URL:
         raise ODataError(414, BAD_QUERY, "The request URI in the batch part is too long.")
     match = _ROOT.match(url)

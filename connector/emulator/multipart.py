@@ -1,4 +1,6 @@
-"""Cuts multipart/mixed bodies into parts, leniently about line ends and missing headers; no HTTP rules."""
+"""Cuts multipart/mixed bodies into parts, leniently about line ends and missing headers;
+no HTTP rules.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -48,7 +50,9 @@ def boundary_of(content_type: str) -> str | None:
 
 
 def split_parts(body: bytes, boundary: str) -> Iterator[MimePart]:
-    """The parts between `--boundary` lines; a missing closing delimiter is forgiven, no part is not."""
+    """The parts between `--boundary` lines; a missing closing delimiter is forgiven, no part is
+    not.
+    """
     mark = re.escape(boundary.encode("utf-8", "surrogateescape"))
     delimiter = re.compile(rb"(?:\A|\r?\n)--" + mark + rb"(--)?[ \t]*(?=\r?\n|\Z)")
     matches = list(delimiter.finditer(body))

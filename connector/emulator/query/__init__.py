@@ -1,1 +1,3 @@
-"""Reads OData query options, resource paths and FetchXML and turns them into SQL; serves no HTTP."""
+"""Reads OData query options, resource paths and FetchXML and turns them into SQL;
+serves no HTTP.
+"""

@@ -45,7 +45,9 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A parsed `$apply`: filters, then grouping columns (None: one row over everything), then aggregates."""
+    """A parsed `$apply`: filters, then grouping columns (None: one row over everything), then
+    aggregates.
+    """
 
     filters: tuple[Node, ...] = ()
     groups: tuple[Name, ...] | None = None
@@ -113,7 +115,9 @@ def run_aggregate(plan: AggregatePlan, connection: sqlite3.Connection) -> CellPa
 def _parse_transformation(cursor: Cursor, so_far: Application) -> Application:
     token = cursor.expect_identifier()
     if so_far.groups is not None or so_far.aggregates:
-        raise not_supported(f"'{token.text}' after groupby or aggregate is not supported in $apply.")
+        raise not_supported(
+            f"'{token.text}' after groupby or aggregate is not supported in $apply."
+        )
     cursor.expect_mark("(")
     if token.text == "filter":
         node = parse_expression(cursor)
@@ -202,9 +206,7 @@ def _aggregate(aggregate: Aggregate, scope: Scope) -> Output:
             f"'{definition.wire_name}' of type '{edm}'."
         )
     sql = aggregate_sql(aggregate.method, column.sql)
-    return Output(
-        aggregate.alias, sql, definition, is_whole=is_whole(aggregate.method, definition)
-    )
+    return Output(aggregate.alias, sql, definition, is_whole=is_whole(aggregate.method, definition))
 
 
 def _raise_if_repeated(outputs: tuple[Output, ...]) -> None:

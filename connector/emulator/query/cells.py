@@ -1,3 +1,4 @@
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
 """Output columns of aggregates and FetchXML: SQL in, cells out; parses nothing."""
 
 import sqlite3
@@ -83,9 +84,7 @@ def raise_if_too_many(connection: sqlite3.Connection, source: Sql, limit: int) -
         )
 
 
-def read_rows(
-    connection: sqlite3.Connection, sql: Sql, outputs: Sequence[Output]
-) -> list[CellRow]:
+def read_rows(connection: sqlite3.Connection, sql: Sql, outputs: Sequence[Output]) -> list[CellRow]:
     """Run an aggregate query."""
     cursor = connection.execute(sql.text, sql.parameters)
     return [CellRow(read_cells(outputs, tuple(row))) for row in cursor]

@@ -5,6 +5,7 @@ https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/referenc
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from connector.emulator.metadata import ColumnType
 from connector.emulator.query.context import QueryContext, instant_text
@@ -15,13 +16,12 @@ from connector.emulator.query.fragments import (
     SqlValue,
     all_of,
     any_of,
-    parameter,
     value_list,
 )
 from connector.emulator.query.identity import IDENTITY_OPERATORS, identity_condition
 from connector.emulator.query.periods import HOUR_OPERATORS, Window, day_window, window_of
 from connector.emulator.query.scopes import ColumnRef
-from connector.emulator.query.values import edm_type, is_number, parse_instant, text_to_stored
+from connector.emulator.query.values import edm_type, parse_instant, text_to_stored
 
 MOST_VALUES = 2000
 _COMPARISONS = {"eq": "=", "ne": "<>", "neq": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
@@ -263,15 +263,14 @@ def _within(condition: Condition, window: Window) -> Sql:
             text = start.astimezone(zone).date().isoformat() if by_day else instant_text(start)
             bounds.append(Sql(f"{sql} >= ?", (text,)))
         if window.end is not None:
-            bounds.append(_before(condition, window))
+            bounds.append(_before(condition, window.end))
     except OverflowError as error:
         raise _invalid_number(condition) from error
     return all_of(bounds)
 
 
-def _before(condition: Condition, window: Window) -> Sql:
-    end, sql = window.end, condition.column.sql
-    assert end is not None
+def _before(condition: Condition, end: datetime) -> Sql:
+    sql = condition.column.sql
     if not condition.column.definition.is_date_only:
         return Sql(f"{sql} < ?", (instant_text(end),))
     local = end.astimezone(condition.context.zone)
@@ -308,13 +307,3 @@ def compare_columns(left: ColumnRef, operator: str, right: ColumnRef) -> Sql:
 def is_text(column: ColumnRef) -> bool:
     """Whether the column is Edm.String."""
     return edm_type(column.definition) == "Edm.String"
-
-
-def is_numeric(column: ColumnRef) -> bool:
-    """Whether the column holds numbers."""
-    return is_number(edm_type(column.definition))
-
-
-def bound(value: SqlValue) -> Sql:
-    """One bound value."""
-    return parameter(value)

@@ -11,9 +11,9 @@ from connector.emulator.metadata import Catalog
 class QueryContext:
     """The caller and the organisation's settings.
 
-    `now` is aware; `time_zone` is the caller's IANA zone, for relative dates; `week_start` counts from
-    Monday = 0; the fiscal year starts on the first day of `fiscal_month` and has `fiscal_periods` equal
-    periods. `secret` keys the check value inside paging cookies.
+    `now` is aware; `time_zone` is the caller's IANA zone, for relative dates; `week_start` counts
+    from Monday = 0; the fiscal year starts on the first day of `fiscal_month` and has
+    `fiscal_periods` equal periods. `secret` keys the check value inside paging cookies.
     """
 
     catalog: Catalog

@@ -36,7 +36,9 @@ def write_inner(
     last: tuple[SqlValue, ...],
     seal: bytes,
 ) -> str:
-    """The inner cookie of page `page`: `<cookie page="1"><leadid last="{…}" first="{…}" /></cookie>`."""
+    """The inner cookie of page `page`: `<cookie page="1"><leadid last="{…}" first="{…}"
+    /></cookie>`.
+    """
     elements = "".join(
         f"<{_element(key)}{_attribute('last', key, end)}{_attribute('first', key, begin)} />"
         for key, begin, end in zip(keys, first, last, strict=True)
@@ -52,7 +54,9 @@ def write_skiptoken(inner: str, next_page: int) -> str:
 
 
 def write_annotation(inner: str, next_page: int) -> str:
-    """The value of `@Microsoft.Dynamics.CRM.fetchxmlpagingcookie`: the inner cookie is encoded twice."""
+    """The value of `@Microsoft.Dynamics.CRM.fetchxmlpagingcookie`: the inner cookie is encoded
+    twice.
+    """
     return _outer(_encode(_encode(inner)), next_page)
 
 

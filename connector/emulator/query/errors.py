@@ -1,4 +1,6 @@
-"""The one error a request can end with, and the codes Dataverse answers queries with; no HTTP here."""
+"""The one error a request can end with, and the codes Dataverse answers queries with;
+no HTTP here.
+"""
 
 BAD_QUERY = "0x80060888"
 BAD_PAYLOAD = "0x80048d19"

@@ -1,4 +1,7 @@
-"""Runs plans: reads the page, then each expanded navigation property in batches of keys; no JSON."""
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
+"""Runs plans: reads the page, then each expanded navigation property in batches of keys;
+no JSON.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -39,7 +42,9 @@ _PARENT = "__parent"
 
 
 def run_plan(plan: SelectPlan, connection: sqlite3.Connection) -> ResultPage:
-    """Read one page with everything expanded; `connection` has the functions of `patterns` registered."""
+    """Read one page with everything expanded; `connection` has the functions of `patterns`
+    registered.
+    """
     found = _query(connection, plan.sql)
     shown = found[: plan.limit]
     rows = [ResultRow(plan.table, plan.columns, values) for values in shown]
@@ -50,7 +55,7 @@ def run_plan(plan: SelectPlan, connection: sqlite3.Connection) -> ResultPage:
         counted = int(str(next(iter(_query(connection, plan.count)[0].values()))))
         page.total, page.total_exceeded = min(counted, LARGEST_PAGE), counted > LARGEST_PAGE
     expander = _Expander(connection, plan.context, _nested_page_size(plan))
-    expander.expand(plan.table, rows, plan.expansions)
+    expander.expand(rows, plan.expansions)
     return page
 
 
@@ -94,15 +99,13 @@ class _Expander:
     context: QueryContext
     page_size: int
 
-    def expand(
-        self, table: TableDefinition, rows: list[ResultRow], expansions: tuple[Expansion, ...]
-    ) -> None:
+    def expand(self, rows: list[ResultRow], expansions: tuple[Expansion, ...]) -> None:
         """Fill `expanded` of the rows, level by level."""
         for expansion in expansions:
             if expansion.is_principal:
                 self._expand_principal(rows, expansion)
             elif expansion.navigation.is_collection:
-                self._expand_collection(table, rows, expansion)
+                self._expand_collection(rows, expansion)
             else:
                 self._expand_lookup(rows, expansion)
 
@@ -123,7 +126,7 @@ class _Expander:
         target = target_table(self.context.catalog, navigation)
         wanted = [key for row in rows if (key := _lookup_key(row, navigation)) is not None]
         found = self._fetch_targets(target, expansion, dict.fromkeys(wanted))
-        self.expand(target, list(found.values()), expansion.children)
+        self.expand(list(found.values()), expansion.children)
         for row in rows:
             key = _lookup_key(row, navigation)
             match = found.get(key) if key is not None else None
@@ -145,9 +148,7 @@ class _Expander:
                 found[row.id] = row
         return found
 
-    def _expand_collection(
-        self, table: TableDefinition, rows: list[ResultRow], expansion: Expansion
-    ) -> None:
+    def _expand_collection(self, rows: list[ResultRow], expansion: Expansion) -> None:
         target = target_table(self.context.catalog, expansion.navigation)
         scope = Scope(self.context, target, "t0", Budget())
         keys = sort_keys(expansion.item.order, scope)
@@ -167,14 +168,12 @@ class _Expander:
             found = groups[row.id]
             children = [ResultRow(target, columns, values) for values in found[:limit]]
             everything.extend(children)
-            link = self._link_query(table, row, expansion, keys, found, limit)
+            link = self._link_query(expansion, keys, found, limit)
             row.expanded[expansion.navigation.name] = ExpandedRows(children, link)
-        self.expand(target, everything, expansion.children)
+        self.expand(everything, expansion.children)
 
     def _link_query(
         self,
-        table: TableDefinition,
-        row: ResultRow,
         expansion: Expansion,
         keys: tuple[SortKey, ...],
         found: list[dict[str, SqlValue]],

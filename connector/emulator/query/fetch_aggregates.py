@@ -1,4 +1,6 @@
-"""The outputs of aggregate FetchXML: groups, date parts, sums and counts; paging is in `fetching`."""
+"""The outputs of aggregate FetchXML: groups, date parts, sums and counts;
+paging is in `fetching`.
+"""
 
 from connector.emulator.metadata import ColumnType
 from connector.emulator.query.cells import Output, aggregate_sql, is_whole
@@ -6,6 +8,7 @@ from connector.emulator.query.conditions import collated
 from connector.emulator.query.context import QueryContext
 from connector.emulator.query.fetch_scopes import Source, Sources
 from connector.emulator.query.fetchxml import FetchAttribute, FetchOrder, invalid
+from connector.emulator.query.fragments import text_literal
 from connector.emulator.query.scopes import ColumnRef
 from connector.emulator.query.values import edm_type, is_number
 
@@ -25,18 +28,17 @@ def aggregate_outputs(sources: Sources) -> tuple[tuple[Output, ...], tuple[str, 
             if attribute.is_group:
                 groups.append(output.sql)
     if not outputs:
-        raise invalid("An aggregate query needs at least one attribute with an aggregate or groupby.")
+        raise invalid(
+            "An aggregate query needs at least one attribute with an aggregate or groupby."
+        )
     return tuple(outputs), tuple(groups)
 
 
-def aggregate_order(
-    sources: Sources, outputs: tuple[Output, ...], groups: tuple[str, ...]
-) -> str:
+def aggregate_order(sources: Sources, outputs: tuple[Output, ...], groups: tuple[str, ...]) -> str:
     """ORDER BY of an aggregate query: its `order` elements by alias, then the groups."""
     pieces: list[str] = []
     for source in sources.joined:
-        for order in source.entity.orders:
-            pieces.append(_order(order, outputs))
+        pieces.extend(_order(order, outputs) for order in source.entity.orders)
     pieces += groups
     return f" ORDER BY {', '.join(pieces)}" if pieces else ""
 
@@ -44,7 +46,8 @@ def aggregate_order(
 def _order(order: FetchOrder, outputs: tuple[Output, ...]) -> str:
     if order.alias is None:
         raise invalid(
-            "An attribute can not be specified for an order clause for an aggregate query. Use an alias."
+            "An attribute can not be specified for an order clause for an aggregate query. Use an "
+            "alias."
         )
     found = [output.sql for output in outputs if output.key == order.alias]
     if not found:
@@ -61,11 +64,13 @@ def _output(source: Source, attribute: FetchAttribute, context: QueryContext) ->
     function = (attribute.aggregate or "").lower()
     if function not in _FUNCTIONS:
         raise invalid(
-            f"The attribute '{attribute.name}' of an aggregate query needs a valid aggregate or groupby."
+            f"The attribute '{attribute.name}' of an aggregate query needs a valid aggregate or "
+            "groupby."
         )
     if function in ("avg", "sum") and not is_number(edm_type(column.definition)):
         raise invalid(
-            f"The aggregate '{function}' can't be used with the attribute '{attribute.name}' of type "
+            f"The aggregate '{function}' can't be used with the attribute '{attribute.name}' of "
+            "type "
             f"{column.definition.type}."
         )
     sql = aggregate_sql(function, column.sql, distinct=attribute.is_distinct)
@@ -85,9 +90,11 @@ def _group(
 
 
 def _date_part(part: str, column: ColumnRef, context: QueryContext) -> str:
-    # The zone is a checked IANA name from the settings, never a caller's text.
-    local = f"dataverse_local({column.sql}, '{context.zone.key}')"
-    year, month = f"CAST(substr({local}, 1, 4) AS INTEGER)", f"CAST(substr({local}, 6, 2) AS INTEGER)"
+    local = f"dataverse_local({column.sql}, {text_literal(context.time_zone)})"
+    year, month = (
+        f"CAST(substr({local}, 1, 4) AS INTEGER)",
+        f"CAST(substr({local}, 6, 2) AS INTEGER)",
+    )
     first = f"substr({local}, 1, 4) || '-01-01'"
     fiscal_year = f"({year} - ({month} < {context.fiscal_month}))"
     months = 12 // context.fiscal_periods

@@ -1,3 +1,4 @@
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
 """The tables of a FetchXML query under their SQL aliases, joined; conditions become SQL here."""
 
 from collections.abc import Iterable
@@ -94,8 +95,12 @@ def find_attribute(table: TableDefinition, name: str) -> ColumnDefinition:
     return column
 
 
-def join_links(sources: Sources, parent: Source, links: Iterable[FetchLink]) -> tuple[Sql, list[Sql]]:
-    """FROM's continuation for the links of a table, and the conditions of links that only filter."""
+def join_links(
+    sources: Sources, parent: Source, links: Iterable[FetchLink]
+) -> tuple[Sql, list[Sql]]:
+    """FROM's continuation for the links of a table, and the conditions of links that only
+    filter.
+    """
     joins, conditions = Sql(""), list[Sql]()
     for link in links:
         if link.kind in FILTER_LINKS | EXISTENCE:

@@ -1,4 +1,7 @@
-"""Compiles a FetchXML tree to one SQL query and reads a page of it; the tree is read in `fetchxml`."""
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
+"""Compiles a FetchXML tree to one SQL query and reads a page of it;
+the tree is read in `fetchxml`.
+"""
 
 import sqlite3
 from dataclasses import dataclass
@@ -23,8 +26,14 @@ from connector.emulator.query.fetch_scopes import (
     key_sql,
     source_sql,
 )
-from connector.emulator.query.fetchxml import Fetch, FetchAttribute, FetchOrder, invalid, parse_fetchxml
-from connector.emulator.query.fragments import Sql, SqlValue, all_of, column_sql, join
+from connector.emulator.query.fetchxml import (
+    Fetch,
+    FetchAttribute,
+    FetchOrder,
+    invalid,
+    parse_fetchxml,
+)
+from connector.emulator.query.fragments import Sql, SqlValue, all_of, column_sql, join, text_literal
 from connector.emulator.query.ordering import SortKey, behind, column_key, order_by, primary_key
 from connector.emulator.query.planning import LARGEST_PAGE, seal
 from connector.emulator.query.rows import CellPage, CellRow
@@ -252,7 +261,7 @@ def _order_key(source: Source, order: FetchOrder, sources: Sources) -> SortKey:
 def _label_key(column: ColumnRef, descending: bool) -> SortKey:
     """FetchXML sorts choices by label."""
     branches = " ".join(
-        f"WHEN {option.value} THEN '{option.label.replace(chr(39), chr(39) * 2)}'"
+        f"WHEN {option.value} THEN {text_literal(option.label)}"
         for option in column.definition.options
     )
     sql = f"(CASE {column.sql} {branches} END) COLLATE DATAVERSE"

@@ -95,7 +95,9 @@ class Fetch:
 
 
 def parse_fetchxml(text: str) -> Fetch:
-    """Read a FetchXML query; raises ODataError 400 for anything malformed, 501 for what is not served."""
+    """Read a FetchXML query; raises ODataError 400 for anything malformed, 501 for what is not
+    served.
+    """
     root = _parse_xml(text)
     if root.tag != "fetch":
         raise invalid(f"The root element of FetchXML must be 'fetch', not '{root.tag}'.")
@@ -135,7 +137,9 @@ def _parse_xml(text: str) -> ET.Element:
 def _flag(element: ET.Element, name: str) -> bool:
     text = element.get(name, "false").strip().lower()
     if text not in ("true", "false", "1", "0"):
-        raise invalid(f"The attribute '{name}' of '{element.tag}' must be true or false, not '{text}'.")
+        raise invalid(
+            f"The attribute '{name}' of '{element.tag}' must be true or false, not '{text}'."
+        )
     return text in ("true", "1")
 
 
@@ -211,7 +215,8 @@ def _parse_part(element: ET.Element, depth: int) -> FetchCondition | FetchFilter
         link = _parse_link(element, depth + 1)
         if link.kind not in FILTER_LINKS:
             raise invalid(
-                f"The link-type '{link.kind}' is not allowed within a filter; use any, not any, all, not all."
+                f"The link-type '{link.kind}' is not allowed within a filter; use any, not any, "
+                "all, not all."
             )
         return link
     raise invalid(f"Invalid child element '{element.tag}' of 'filter'.")

@@ -1,3 +1,4 @@
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
 """Compiles filter expressions to SQL with SQL Server's three-valued logic; parses nothing."""
 
 from connector.emulator.query.conditions import collated, compare_columns, is_text
@@ -58,6 +59,12 @@ def compile_filter(node: Node, scope: Scope) -> Sql:
             return _comparison(node, scope)
         case Quantified():
             return _quantified(node, scope)
+        case _:
+            return _single(node, scope)
+
+
+def _single(node: NamedCall | Call | Literal | Name, scope: Scope) -> Sql:
+    match node:
         case NamedCall():
             return compile_function(node, scope)
         case Call():
@@ -213,7 +220,8 @@ def _call(node: Call, scope: Scope) -> Sql:
 
 def _no_signature(name: str) -> ODataError:
     return bad_query(
-        f"No function signature for the function with name '{name}' matches the specified arguments. "
+        f"No function signature for the function with name '{name}' matches the specified "
+        "arguments. "
         f"The function signatures considered are: "
         f"{name}(Edm.String Nullable=true, Edm.String Nullable=true)."
     )

@@ -67,9 +67,10 @@ def _balanced(pieces: list[Sql], operator: str, empty: Sql) -> Sql:
     return (left + operator + _balanced(pieces[middle:], operator, empty)).wrap()
 
 
-def parameter(value: SqlValue) -> Sql:
-    """One bound value."""
-    return Sql("?", (value,))
+def text_literal(text: str) -> str:
+    """A name or label of the catalog as an SQL text constant."""
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
 
 
 def value_list(values: Iterable[SqlValue]) -> Sql:

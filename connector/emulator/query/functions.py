@@ -3,6 +3,8 @@
 https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/queryfunctions
 """
 
+from typing import cast
+
 from connector.emulator.query.conditions import Condition, compile_condition
 from connector.emulator.query.errors import ODataError, bad_query, not_supported
 from connector.emulator.query.fragments import Sql
@@ -155,7 +157,7 @@ def _list_of(call: NamedCall, node: Literal) -> list[str]:
     if not isinstance(items, list):
         raise _mismatch(call)
     texts: list[str] = []
-    for item in items:
+    for item in cast("list[object]", items):
         if isinstance(item, bool):
             texts.append("1" if item else "0")
         elif isinstance(item, str | int | float):
@@ -171,9 +173,37 @@ def is_unsupported_builtin(name: str) -> bool:
 
 
 _BUILTINS = frozenset(
-    "cast ceiling concat date day floor fractionalseconds hour indexof isof length matchesPattern "
-    "maxdatetime mindatetime minute month now round second substring time tolower toupper "
-    "totaloffsetminutes trim year geo.distance geo.intersects geo.length".split()
+    {
+        "cast",
+        "ceiling",
+        "concat",
+        "date",
+        "day",
+        "floor",
+        "fractionalseconds",
+        "hour",
+        "indexof",
+        "isof",
+        "length",
+        "matchesPattern",
+        "maxdatetime",
+        "mindatetime",
+        "minute",
+        "month",
+        "now",
+        "round",
+        "second",
+        "substring",
+        "time",
+        "tolower",
+        "toupper",
+        "totaloffsetminutes",
+        "trim",
+        "year",
+        "geo.distance",
+        "geo.intersects",
+        "geo.length",
+    }
 )
 
 

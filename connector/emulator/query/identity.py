@@ -1,4 +1,7 @@
-"""Operators about the caller and about hierarchies: eq-userid, eq-userteams, under, above; SQL only."""
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
+"""Operators about the caller and about hierarchies: eq-userid, eq-userteams, under, above;
+SQL only.
+"""
 
 from connector.emulator.metadata import Catalog, TableDefinition
 from connector.emulator.query.context import QueryContext
@@ -79,7 +82,9 @@ def _subordinates(column: ColumnRef, context: QueryContext) -> Sql:
 
 
 def parent_column(catalog: Catalog, table: TableDefinition) -> str | None:
-    """The lookup that makes a table a hierarchy: the first one to the table itself named `parent…`."""
+    """The lookup that makes a table a hierarchy: the first one to the table itself named
+    `parent…`.
+    """
     found = [
         each.referencing_column
         for each in catalog.relationships_from(table.logical_name)

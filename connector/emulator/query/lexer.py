@@ -52,7 +52,9 @@ _LONGEST_NUMBER = 60
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of `text`, ended by one END token; raises ODataError with the offending position."""
+    """The tokens of `text`, ended by one END token;
+    raises ODataError with the offending position.
+    """
     tokens: list[Token] = []
     position = 0
     while position < len(text):
@@ -154,24 +156,18 @@ def _unreadable(text: str, position: int) -> ODataError:
     )
 
 
+_JSON_PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|[\[\]{}]', re.DOTALL)
+
+
 def _read_json(text: str, start: int) -> Token:
-    depth, position, quote = 0, start, ""
-    while position < len(text):
-        character = text[position]
-        if quote:
-            if character == "\\":
-                position += 1
-            elif character == quote:
-                quote = ""
-        elif character in "\"'":
-            quote = character
-        elif character in "[{":
+    depth = 0
+    for match in _JSON_PIECES.finditer(text, start):
+        if match.group() in "[{":
             depth += 1
-        elif character in "]}":
+        elif match.group() in "]}":
             depth -= 1
-            if depth == 0:
-                return _json_token(text[start : position + 1], start)
-        position += 1
+        if depth == 0:
+            return _json_token(text[start : match.end()], start)
     raise bad_query(f"Unbalanced bracket expression at position {start} in '{text}'.")
 
 

@@ -1,4 +1,6 @@
-"""Splits and decodes the query string exactly once; what an option's text means is read elsewhere."""
+"""Splits and decodes the query string exactly once;
+what an option's text means is read elsewhere.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,8 +54,9 @@ def parse_query_options(raw_query: bytes | str) -> QueryOptions:
     """Decode a raw query string (without `?`): percent escapes as UTF-8, `+` as a blank, once.
 
     Raises ODataError 400 for an option given twice, for system options that Dataverse does not know
-    ($skip, $search, $format and anything else that starts with `$`) and for escapes that are not UTF-8.
-    Options that start with neither `$` nor `@` are kept for whoever asks (`fetchXml`, `tag`, …).
+    ($skip, $search, $format and anything else that starts with `$`) and for escapes that are not
+    UTF-8. Options that start with neither `$` nor `@` are kept for whoever asks (`fetchXml`,
+    `tag`, …).
     https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/overview
     """
     raw = raw_query.decode("latin-1") if isinstance(raw_query, bytes) else raw_query
@@ -76,7 +79,9 @@ def decode_component(text: str) -> str:
 
 
 def decode_escapes(text: str) -> str:
-    """Undo percent escapes; characters outside ASCII may also stand unescaped, as UTF-8 or Latin-1 text."""
+    """Undo percent escapes; characters outside ASCII may also stand unescaped, as UTF-8 or Latin-1
+    text.
+    """
     data = unquote_to_bytes(_as_bytes(text))
     try:
         decoded = data.decode("utf-8")
@@ -94,7 +99,8 @@ def parse_count_option(text: str | None) -> bool:
     if text.strip() == "true":
         return True
     raise bad_query(
-        f"Invalid value '{text}' for $count query option found. Valid values are 'true' and 'false'."
+        f"Invalid value '{text}' for $count query option found. Valid values are 'true' and "
+        "'false'."
     )
 
 
@@ -136,5 +142,6 @@ def _raise_if_refused(name: str, seen: set[str]) -> None:
 
 def _duplicate(name: str) -> ODataError:
     return bad_query(
-        f"Query option '{name}' was specified more than once, but it must be specified at most once."
+        f"Query option '{name}' was specified more than once, but it must be specified at most "
+        "once."
     )

@@ -1,10 +1,20 @@
-"""Sort keys as SQL, and the condition that continues behind the last row of a page; parses nothing."""
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
+"""Sort keys as SQL, and the condition that continues behind the last row of a page;
+parses nothing.
+"""
 
 from dataclasses import dataclass
 
 from connector.emulator.metadata import ColumnDefinition, ColumnType, TableDefinition
 from connector.emulator.query.conditions import collated
-from connector.emulator.query.fragments import Sql, SqlValue, all_of, any_of, column_sql
+from connector.emulator.query.fragments import (
+    Sql,
+    SqlValue,
+    all_of,
+    any_of,
+    column_sql,
+    text_literal,
+)
 from connector.emulator.query.scopes import ColumnRef, Scope, column_ref, resolve_column
 from connector.emulator.query.syntax import OrderItem
 from connector.emulator.query.values import edm_type, is_number
@@ -13,7 +23,9 @@ from connector.emulator.storage import quote
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """One sort key: an SQL expression without parameters; `name` is the element of a paging cookie."""
+    """One sort key: an SQL expression without parameters;
+    `name` is the element of a paging cookie.
+    """
 
     name: str
     sql: str
@@ -82,7 +94,7 @@ def related_name(column: ColumnRef, scope: Scope) -> str:
         return column.sql
     if column.type_sql is None or len(found) == 1:
         return f"{found[0][1]} COLLATE DATAVERSE"
-    branches = " ".join(f"WHEN '{target}' THEN {name}" for target, name in found)
+    branches = " ".join(f"WHEN {text_literal(target)} THEN {name}" for target, name in found)
     return f"(CASE {column.type_sql} {branches} END) COLLATE DATAVERSE"
 
 

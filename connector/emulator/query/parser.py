@@ -127,7 +127,8 @@ def parse_order_items(cursor: Cursor) -> tuple[OrderItem, ...]:
         expression = _parse_primary(cursor)
         if not isinstance(expression, Name):
             raise bad_query(
-                f"The $orderby expression at position {start} in '{cursor.text}' must be a property."
+                f"The $orderby expression at position {start} in '{cursor.text}' must be a "
+                "property."
             )
         descending = cursor.is_word("desc")
         if cursor.is_word("asc", "desc"):

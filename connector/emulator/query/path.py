@@ -1,4 +1,6 @@
-"""Parses resource paths (`leads(guid)/ownerid/$ref`) and resolves them against the catalog; reads no rows."""
+"""Parses resource paths (`leads(guid)/ownerid/$ref`) and resolves them against the catalog;
+reads no rows.
+"""
 
 import json
 import re
@@ -73,10 +75,10 @@ class Operation:
 class Resource:
     """What a path leads to.
 
-    `table` and `key` name the row the path starts at (no key: the whole set). `navigation` leads on from
-    that row, with `target_key` for one member of a collection; `column` is a single property of the row
-    reached so far; `operation` is bound to it, or unbound when `table` is None. `suffix` is `$ref`,
-    `$count`, `$value` or empty.
+    `table` and `key` name the row the path starts at (no key: the whole set). `navigation` leads
+    on from that row, with `target_key` for one member of a collection; `column` is a single
+    property of the row reached so far; `operation` is bound to it, or unbound when `table` is
+    None. `suffix` is `$ref`, `$count`, `$value` or empty.
     """
 
     table: TableDefinition | None = None
@@ -107,7 +109,8 @@ def parse_path(path: str, aliases: Mapping[str, str] | None = None) -> tuple[Seg
 def resolve_path(segments: tuple[Segment, ...], catalog: Catalog) -> Resource:
     """What the segments lead to; raises ODataError 400 when a name or key is unknown.
 
-    Metadata resources (`EntityDefinitions`, `$metadata`, `$batch`) are not tables: route them before.
+    Metadata resources (`EntityDefinitions`, `$metadata`, `$batch`) are not tables: route them
+    before.
     """
     if not segments:
         raise unrecognized_path()

@@ -1,4 +1,6 @@
-"""SQL Server's LIKE and local dates as SQLite functions; which operators use them is decided elsewhere."""
+"""SQL Server's LIKE and local dates as SQLite functions;
+which operators use them is decided elsewhere.
+"""
 
 import re
 import sqlite3
@@ -6,7 +8,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
-
 
 WILDCARDS = frozenset("%_[")
 
@@ -17,7 +18,9 @@ def _fold(text: str) -> str:
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
-    """Make `dataverse_like(pattern, text)` and `dataverse_local(instant, zone)` known to a connection."""
+    """Make `dataverse_like(pattern, text)` and `dataverse_local(instant, zone)` known to a
+    connection.
+    """
     connection.create_function("dataverse_like", 2, like, deterministic=True)
     connection.create_function("dataverse_local", 2, local_text, deterministic=True)
 

@@ -1,6 +1,8 @@
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
 """Turns the options of a collection request into one SQL plan; running it is in `execution`."""
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from connector.emulator.metadata import ColumnDefinition, Navigation, TableDefinition
 from connector.emulator.query.context import QueryContext
@@ -41,8 +43,8 @@ class Parent:
 class SelectPlan:
     """A compiled collection request.
 
-    `sql` yields one row more than `limit`, so that a next page is known of. `count` is the capped count
-    query when `$count=true`. `columns` are shown, in order.
+    `sql` yields one row more than `limit`, so that a next page is known of. `count` is the capped
+    count query when `$count=true`. `columns` are shown, in order.
     """
 
     table: TableDefinition
@@ -70,24 +72,24 @@ def plan_collection(
 ) -> SelectPlan:
     """Compile a request for a set or a filtered collection.
 
-    `page_size` is `odata.maxpagesize` (capped at 5,000; `$top` is ignored beside it). `restriction` is an
-    additional condition on alias t0 (row security, one row by id). Raises ODataError.
+    `page_size` is `odata.maxpagesize` (capped at 5,000; `$top` is ignored beside it).
+    `restriction` is an additional condition on alias t0 (row security, one row by id). Raises
+    ODataError.
     """
     scope = Scope(context, table, MAIN_ALIAS, Budget())
-    keys = (
-        sort_keys(parse_order(options.get("$orderby") or "", options.aliases), scope)
-        if options.get("$orderby")
-        else sort_keys((), scope)
-    )
+    order = options.get("$orderby")
+    keys = sort_keys(parse_order(order, options.aliases) if order else (), scope)
     where = _conditions(scope, options, parent, restriction)
     limit, is_paged = _limit(options, page_size)
     seal = _seal(table, options, context)
     position = _position(options, keys, seal)
+    later = [] if position is None else [behind(keys, position.last)]
     columns, expansions = _shape(table, options, context)
+    outputs = _outputs(scope, fetched_names(table, columns, expansions), keys)
     return SelectPlan(
         table=table,
         columns=columns,
-        sql=_select(scope, columns, expansions, keys, where, position, limit),
+        sql=_select(scope, outputs, keys, all_of([where, *later]), limit),
         count=_count(scope, where) if parse_count_option(options.get("$count")) else None,
         limit=limit,
         is_paged=is_paged,
@@ -108,7 +110,9 @@ def compile_count(
     parent: Parent | None = None,
     restriction: Sql | None = None,
 ) -> Sql:
-    """The query behind `/$count`: one row, one number, capped at 5,001 so that the caller can tell."""
+    """The query behind `/$count`: one row, one number, capped at 5,001 so that the caller can
+    tell.
+    """
     scope = Scope(context, table, MAIN_ALIAS, Budget())
     return _count(scope, _conditions(scope, options, parent, restriction))
 
@@ -132,7 +136,9 @@ def fetched_names(
     columns: tuple[ColumnDefinition, ...],
     expansions: tuple[Expansion, ...],
 ) -> tuple[str, ...]:
-    """The SQL columns to read: what is shown, the key, the version and the lookups that are expanded."""
+    """The SQL columns to read: what is shown, the key, the version and the lookups that are
+    expanded.
+    """
     names = [table.primary_id, "versionnumber"]
     for column in columns:
         names.extend(sql_names(column))
@@ -188,8 +194,6 @@ def _seal(table: TableDefinition, options: QueryOptions, context: QueryContext) 
 
 def seal(context: QueryContext, text: str) -> bytes:
     """What ties a paging cookie to the query it was made for."""
-    from hashlib import blake2b  # noqa: PLC0415
-
     return blake2b(text.encode("utf-8", "surrogatepass"), key=context.secret[:64]).digest()
 
 
@@ -213,23 +217,17 @@ def _shape(
     return shown_columns(table, selected), expansions
 
 
-def _select(
-    scope: Scope,
-    columns: tuple[ColumnDefinition, ...],
-    expansions: tuple[Expansion, ...],
-    keys: tuple[SortKey, ...],
-    where: Sql,
-    position: Position | None,
-    limit: int,
-) -> Sql:
-    names = fetched_names(scope.table, columns, expansions)
+def _outputs(scope: Scope, names: tuple[str, ...], keys: tuple[SortKey, ...]) -> str:
     output = [column_sql(scope.alias, name) for name in names]
     output += [f"{key.sql} AS {name}" for key, name in zip(keys, key_names(keys), strict=True)]
-    conditions = [where] if position is None else [where, behind(keys, position.last)]
+    return ", ".join(output)
+
+
+def _select(scope: Scope, outputs: str, keys: tuple[SortKey, ...], where: Sql, limit: int) -> Sql:
     source = f"FROM {quote(scope.table.logical_name)} {scope.alias}"
-    head = Sql(f"SELECT {', '.join(output)} {source} WHERE ")
+    head = Sql(f"SELECT {outputs} {source} WHERE ")
     tail = Sql(f" ORDER BY {order_by(keys)} LIMIT ?", (limit + 1,))
-    return join("", [head, all_of(conditions), tail])
+    return join("", [head, where, tail])
 
 
 def _count(scope: Scope, where: Sql) -> Sql:

@@ -56,7 +56,8 @@ Expanded = ExpandedRow | ExpandedRows
 class ResultPage:
     """One page. `next_token` is the value of `$skiptoken`, ready to stand in a link.
 
-    `total` is capped at 5,000 (None when `$count` was not asked), `total_exceeded` says that it was.
+    `total` is capped at 5,000 (None when `$count` was not asked), `total_exceeded` says that it
+    was.
     """
 
     rows: list[ResultRow]
@@ -69,7 +70,8 @@ class ResultPage:
 class Cell:
     """One value of an aggregated or fetched row under the key it has on the wire.
 
-    `definition` is the column it comes from (None for counts); `target` the table a lookup points to.
+    `definition` is the column it comes from (None for counts); `target` the table a lookup points
+    to.
     """
 
     key: str
@@ -80,7 +82,9 @@ class Cell:
 
 @dataclass(slots=True)
 class CellRow:
-    """A row of cells; null cells were left out. `id` and `version` are those of the table's own row."""
+    """A row of cells; null cells were left out. `id` and `version` are those of the table's own
+    row.
+    """
 
     cells: list[Cell]
     id: str | None = None
@@ -89,7 +93,9 @@ class CellRow:
 
 @dataclass(slots=True)
 class CellPage:
-    """The answer to `$apply` or FetchXML; the cookie is the value of the paging cookie annotation."""
+    """The answer to `$apply` or FetchXML; the cookie is the value of the paging cookie
+    annotation.
+    """
 
     table: TableDefinition
     rows: list[CellRow]

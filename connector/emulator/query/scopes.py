@@ -1,3 +1,4 @@
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
 """Resolves property names and navigation paths of expressions to SQL columns; compares nothing."""
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from connector.emulator.metadata import (
 )
 from connector.emulator.query.context import QueryContext
 from connector.emulator.query.errors import bad_query, missing_property, not_supported
-from connector.emulator.query.fragments import Budget, Sql, column_sql
+from connector.emulator.query.fragments import Budget, Sql, column_sql, text_literal
 from connector.emulator.storage import quote, type_column
 
 
@@ -31,7 +32,9 @@ class ColumnRef:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The rows an expression speaks of: a table under an alias, and the lambda variables around it."""
+    """The rows an expression speaks of: a table under an alias, and the lambda variables around
+    it.
+    """
 
     context: QueryContext
     table: TableDefinition
@@ -86,7 +89,8 @@ def resolve_navigation(scope: Scope, path: tuple[str, ...]) -> tuple[Scope, Navi
         raise missing_property(path[0], scope.table.logical_name)
     if len(path) > 1 and first is not None:
         raise not_supported(
-            f"A condition on the collection '{path[-1]}' below the lookup '{path[0]}' is not supported."
+            f"A condition on the collection '{path[-1]}' below the lookup '{path[0]}' is not "
+            "supported."
         )
     if first is None or not first.is_collection or len(path) > 1:
         raise bad_query("Any/All may only be used following a collection.")
@@ -140,7 +144,7 @@ def _resolve_related(scope: Scope, path: tuple[str, ...]) -> ColumnRef:
     for depth, name in enumerate(path[:-1]):
         navigation = _single_valued(scope.catalog, table, name, path[depth + 1])
         if len(navigation.targets) > 1:
-            return _principal_column(scope.catalog, navigation, path, depth, source, table)
+            return _principal_column(navigation, path, depth, source, table)
         scope.budget.count_link(scope.alias, *path[: depth + 1])
         alias = scope.budget.next_alias()
         table = target_table(scope.catalog, navigation)
@@ -162,7 +166,7 @@ def _resolve_related(scope: Scope, path: tuple[str, ...]) -> ColumnRef:
 def _constant_link(navigation: Navigation, source: str, target: str) -> str:
     condition = link_condition(navigation, source, target)
     # The only parameter is the name of a table from the catalog, so it may stand in the text.
-    return condition.text.replace("?", f"'{navigation.target}'")
+    return condition.text.replace("?", text_literal(navigation.target))
 
 
 def _single_valued(
@@ -180,7 +184,6 @@ def _single_valued(
 
 
 def _principal_column(
-    catalog: Catalog,
     navigation: Navigation,
     path: tuple[str, ...],
     depth: int,

@@ -19,7 +19,8 @@ from connector.emulator.query.scopes import find_column
 from connector.emulator.query.syntax import ExpandItem, Name, Node, OrderItem
 
 _LIMITED = (
-    "Only $select and $filter clause can be provided while doing $expand on many-to-one relationship "
+    "Only $select and $filter clause can be provided while doing $expand on many-to-one "
+    "relationship "
     "or nested one-to-many relationship."
 )
 _NESTED_OPTIONS = ("$select", "$filter", "$orderby", "$top", "$expand")
@@ -27,7 +28,9 @@ _NESTED_OPTIONS = ("$select", "$filter", "$orderby", "$top", "$expand")
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """One checked `$expand` item: `columns` None selects every column, children are nested expands."""
+    """One checked `$expand` item: `columns` None selects every column, children are nested
+    expands.
+    """
 
     navigation: Navigation
     item: ExpandItem
@@ -63,7 +66,8 @@ def resolve_select(
 ) -> tuple[ColumnDefinition, ...] | None:
     """The selected columns in order, the primary key last; None stands for every readable column.
 
-    A single-valued navigation property selects the lookup behind it; money brings its currency along.
+    A single-valued navigation property selects the lookup behind it; money brings its currency
+    along.
     https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/select-columns
     """
     if names is None:
@@ -129,7 +133,8 @@ def _resolve_item(
         raise bad_query(_LIMITED)
     if is_nested and navigation.kind is NavigationKind.INTERSECTION:
         raise bad_query(
-            f"The many-to-many relationship '{navigation.relationship}' can't be part of a nested $expand."
+            f"The many-to-many relationship '{navigation.relationship}' can't be part of a nested "
+            "$expand."
         )
     if len(navigation.targets) > 1:
         return _principal_expansion(navigation, item)
@@ -154,7 +159,8 @@ def _not_expandable(table: TableDefinition, item: ExpandItem) -> ODataError:
     if find_column(table, item.navigation) is None:
         return missing_property(item.navigation, table.logical_name)
     return bad_query(
-        f"Property '{item.navigation}' on type 'Microsoft.Dynamics.CRM.{table.logical_name}' is not a "
+        f"Property '{item.navigation}' on type 'Microsoft.Dynamics.CRM.{table.logical_name}' is "
+        "not a "
         "navigation property or complex property. Only navigation properties can be expanded."
     )
 

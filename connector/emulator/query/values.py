@@ -1,4 +1,6 @@
-"""Turns constants, typed or written as text, into the form a column is stored in; builds no conditions."""
+"""Turns constants, typed or written as text, into the form a column is stored in;
+builds no conditions.
+"""
 
 import re
 from datetime import UTC, date, datetime
@@ -92,7 +94,9 @@ def text_to_stored(text: str, column: ColumnDefinition, context: QueryContext) -
 
 
 def parse_instant(text: str, context: QueryContext) -> datetime:
-    """An ISO 8601 instant or day; without an offset it is the caller's local time. Raises ValueError."""
+    """An ISO 8601 instant or day; without an offset it is the caller's local time. Raises
+    ValueError.
+    """
     moment = datetime.fromisoformat(text.strip())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=context.zone)
@@ -146,5 +150,6 @@ def _exact_instant(moment: datetime) -> str:
         text = instant_text(moment)
     except OverflowError as error:
         raise TypeError("Edm.DateTimeOffset") from error
-    # Rows hold whole seconds; "~" sorts behind "Z", so a fraction compares as later than its second.
+    # Rows hold whole seconds; "~" sorts behind "Z", so a fraction compares as later than its
+    # second.
     return text if moment.microsecond == 0 else f"{text[:-1]}~"
