@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
+from engine.check import list_conditions
 from engine.conditions.model import All, Condition
-from engine.errors import Path, Problem
+from engine.errors import Problem
 from engine.implication import find_contradiction, implies, paths_of
 from engine.labels import number_labels
 from engine.ruleset import AnySeller, Queues, Rule, RuleSet, Segment, Selection, Sellers, Teams
@@ -56,26 +57,12 @@ class _Lint:
             *self._find_idle_sequences(),
         ]
 
-    def _conditions(self) -> Iterator[tuple[Path, str, Condition | None]]:
-        """Every condition with its path and the table of its rows."""
-        for index, segment in enumerate(self._rule_set.segments):
-            yield ("segments", index, "when"), segment.table, segment.when
-        for index, rule in enumerate(self._rule_set.rules):
-            yield ("rules", index, "when"), rule.table, rule.when
-            found = selection_of(rule)
-            if found is not None:
-                kind, selection = found
-                path: Path = ("rules", index, "assign_to", kind, "matching")
-                yield path, TABLES[kind], selection.matching
-        for index, sequence in enumerate(self._rule_set.sequences):
-            yield ("sequences", index, "exit_when"), sequence.table, sequence.exit_when
-
     def _find_contradictions(self) -> Iterator[Problem]:
-        for path, table, condition in self._conditions():
-            if condition is not None:
-                why = find_contradiction(number_labels(condition, table, self._schema))
-                if why is not None:
-                    yield Problem(path, f"this condition never holds: {why}")
+        for placed in list_conditions(self._rule_set):
+            condition = number_labels(placed.condition, placed.table, self._schema)
+            why = find_contradiction(condition)
+            if why is not None:
+                yield Problem(placed.path, f"this condition never holds: {why}")
 
     def _when(self, part: Segment | Rule) -> Condition:
         when = All(()) if part.when is None else part.when

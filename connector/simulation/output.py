@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from engine.decisions import AssignmentDecision, FailedCondition, RuleTrace, SegmentTrace
+from engine.decisions import AssignmentDecision
+from engine.explain import explain_decision
 from engine.records import EntityReference
+from engine.traces import trace_to_data
 
 
 def build_line(decision: AssignmentDecision) -> dict[str, Any]:
-    """One line of output; with a trace it ends in `trace`."""
+    """One line of output; with a trace it ends in `trace`, which says it in words as well."""
     line: dict[str, Any] = {
         "table": decision.table,
         "id": decision.id,
@@ -21,10 +23,8 @@ def build_line(decision: AssignmentDecision) -> dict[str, Any]:
         "sequence_status": _number(decision.sequence_status),
     }
     if decision.trace is not None:
-        line["trace"] = {
-            "segments": [_build_segment(segment) for segment in decision.trace.segments],
-            "rules": [_build_rule(rule) for rule in decision.trace.rules],
-        }
+        explanation = explain_decision(decision)
+        line["trace"] = {**trace_to_data(decision.trace), "explanation": explanation}
     return line
 
 
@@ -36,34 +36,3 @@ def _build_reference(reference: EntityReference | None) -> dict[str, str | None]
     if reference is None:
         return None
     return {"table": reference.table, "id": reference.id, "name": reference.name}
-
-
-def _build_failed(failed: FailedCondition | None) -> dict[str, str] | None:
-    return None if failed is None else {"condition": failed.condition, "seen": failed.seen}
-
-
-def _build_segment(segment: SegmentTrace) -> dict[str, Any]:
-    return {
-        "segment": segment.segment,
-        "matched": segment.matched,
-        "skipped": segment.skipped,
-        "failed": _build_failed(segment.failed),
-    }
-
-
-def _build_rule(rule: RuleTrace) -> dict[str, Any]:
-    candidates = [
-        {
-            **(_build_reference(candidate.target) or {}),
-            "stage": candidate.stage.value,
-            "detail": candidate.detail,
-        }
-        for candidate in rule.candidates
-    ]
-    return {
-        "rule": rule.rule,
-        "status": int(rule.status),
-        "failed": _build_failed(rule.failed),
-        "candidates": candidates,
-        "counterfactuals": list(rule.counterfactuals),
-    }

@@ -1,0 +1,88 @@
+"""A rule set as a tree for people; which rule set is the command's part."""
+
+from rich.markup import escape
+from rich.tree import Tree
+
+from engine.conditions.printing import describe
+from engine.ruleset import (
+    AccessTeam,
+    AccountColumn,
+    AnySeller,
+    Queues,
+    Rule,
+    RuleSet,
+    Segment,
+    Selection,
+    Sellers,
+    Teams,
+)
+
+
+def build_tree(rule_set: RuleSet, table: str) -> Tree:
+    """The segments of a table in the order they are tried, with their rules; idle ones last."""
+    tree = Tree(f"[bold]{escape(table)}[/bold]")
+    active = rule_set.segments_of(table)
+    idle = [segment for segment in rule_set.segments if segment.table == table]
+    for segment in (*active, *(segment for segment in idle if not segment.active)):
+        branch = tree.add(escape(_describe_segment(segment)))
+        if segment.when is not None:
+            branch.add(escape(f"when {describe(segment.when)}"))
+        if segment.sequence is not None:
+            branch.add(escape(f"sequence {segment.sequence}"))
+        for number, rule in enumerate(rule_set.rules_of(segment), start=1):
+            _add_rule(branch, number, rule)
+    return tree
+
+
+def _describe_segment(segment: Segment) -> str:
+    order = "default" if segment.default else f"priority {segment.priority}"
+    flags = {
+        "not active": not segment.active,
+        "takes rows of other segments": segment.accept_from_other_segments,
+        "runs rules on a move": segment.route_on_move,
+    }
+    notes = [order, *(name for name, holds in flags.items() if holds)]
+    return f"{segment.name} ({', '.join(notes)})"
+
+
+def _add_rule(branch: Tree, number: int, rule: Rule) -> None:
+    leaf = branch.add(escape(f"{number}. {rule.name}"))
+    if rule.when is not None:
+        leaf.add(escape(f"when {describe(rule.when)}"))
+    if rule.created_within_hours is not None:
+        leaf.add(f"created within {rule.created_within_hours} hours")
+    leaf.add(escape(f"to {_describe_target(rule)}"))
+
+
+def _describe_target(rule: Rule) -> str:
+    match rule.assign_to:
+        case AnySeller():
+            target = "any seller"
+        case Sellers(sellers=selection):
+            target = f"sellers {_describe_selection(selection)}"
+        case Teams(teams=selection):
+            target = f"teams {_describe_selection(selection)}"
+        case Queues(queues=selection):
+            target = f"queues {_describe_selection(selection)}"
+        case AccountColumn(account_column=column):
+            target = f"the account's {column}"
+        case AccessTeam():
+            target = "the access team"
+    return ", ".join([target, *_describe_distribution(rule)])
+
+
+def _describe_selection(selection: Selection) -> str:
+    if selection.matching is not None:
+        return f"where {describe(selection.matching)}"
+    return ", ".join(selection.named or ())
+
+
+def _describe_distribution(rule: Rule) -> list[str]:
+    notes = [rule.distribute_by.replace("_", " ")] if rule.distribute_by is not None else []
+    if rule.when_several is not None:
+        notes.append(f"when several fit: {rule.when_several.replace('_', ' ')}")
+    if rule.available_within_hours is not None:
+        notes.append(f"available within {rule.available_within_hours} hours")
+    if rule.respect_capacity:
+        notes.append("with capacity left")
+    return notes
