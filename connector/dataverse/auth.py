@@ -31,7 +31,7 @@ class TokenSource(Protocol):
     """Obtains a new token each time it is asked."""
 
     def fetch_token(self) -> AccessToken:
-        """Sign in; raises SignInProblem with what to do, or LostReply when the network failed."""
+        """Sign in; raises SignInProblem with what to do, or NotSent when the network failed."""
         ...
 
 

@@ -8,7 +8,13 @@ from connector.dataverse.actions import DataverseActions
 from connector.dataverse.changes import ChangeFeed
 from connector.dataverse.channel import Channel
 from connector.dataverse.definitions import TableDefinition
-from connector.dataverse.errors import DataverseError, NotSent, RowFault, UnusableRequest
+from connector.dataverse.errors import (
+    DataverseError,
+    NotSent,
+    RowFault,
+    SignInUnreachable,
+    UnusableRequest,
+)
 from connector.dataverse.metadata import MetadataReader
 from connector.dataverse.payloads import WHO_AM_I
 from connector.dataverse.reading import RowReader
@@ -68,6 +74,8 @@ class DataverseClient:
         try:
             reply = self._parts.channel.call(Request(method="GET", url=url, operation="who_am_i"))
             found = WHO_AM_I.decode(reply.body)
+        except SignInUnreachable:
+            raise
         except NotSent as error:
             raise UnusableRequest(
                 f"The environment {self.url} cannot be reached: check LEADROBIN_DATAVERSE__URL "

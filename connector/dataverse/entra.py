@@ -12,8 +12,7 @@ import requests
 
 from connector.dataverse.auth import AccessToken
 from connector.dataverse.certificates import SigningCertificate
-from connector.dataverse.clouds import is_microsoft_authority
-from connector.dataverse.errors import LostReply, SignInProblem
+from connector.dataverse.errors import SignInProblem, SignInUnreachable
 from connector.ports import Clock
 
 _SIGN_IN_TIMEOUT_SECONDS = 30
@@ -34,13 +33,16 @@ class AppRegistration:
     clock: Clock
 
     def connect(self, kind: Any, **options: object) -> Any:
-        """An MSAL application of a kind; instance discovery only knows Microsoft's hosts."""
+        """An MSAL application of a kind.
+
+        Instance discovery stays off: it only knows Microsoft's own hosts, and asks them about ours.
+        """
         authority = self.authority()
         return run_sign_in(
             lambda: kind(
                 self.client_id,
                 authority=authority,
-                instance_discovery=None if is_microsoft_authority(authority) else False,
+                instance_discovery=False,
                 http_client=self.session,
                 **options,
             )
@@ -186,7 +188,7 @@ def build_sign_in_session(session: requests.Session) -> requests.Session:
 
 
 def run_sign_in(step: Callable[[], Result]) -> Result:
-    """Run one step of MSAL; raises SignInProblem or LostReply in place of its own exceptions."""
+    """Run one step of MSAL; raises our own errors in place of its own exceptions."""
     try:
         return step()
     except requests.exceptions.SSLError as error:
@@ -195,7 +197,9 @@ def run_sign_in(step: Callable[[], Result]) -> Result:
             "the CA that issued it."
         ) from error
     except requests.exceptions.RequestException as error:
-        raise LostReply(f"The sign-in host cannot be reached ({type(error).__name__}).") from error
+        raise SignInUnreachable(
+            f"The sign-in host cannot be reached ({type(error).__name__})."
+        ) from error
     except ValueError as error:
         raise SignInProblem(
             "The tenant or the authority is wrong, or does not answer: check the tenant id. "

@@ -97,6 +97,10 @@ class NotSent(RetriableError):  # noqa: N818  the house word
     """No connection could be made; the server has not seen the request."""
 
 
+class SignInUnreachable(NotSent):
+    """The sign-in host did not answer, so nothing was sent to the environment."""
+
+
 class LostReply(RetriableError):  # noqa: N818  the house word
     """The connection broke; whether the server did the work is unknown."""
 
