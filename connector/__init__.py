@@ -1,1 +1,4 @@
-"""The imperative shell: everything that touches the network, the disk, the clock or the terminal."""
+"""The imperative shell: everything that touches the network, the disk.
+
+The clock or the terminal.
+"""

@@ -20,6 +20,7 @@ from connector.state import (
 )
 from engine.decisions import AssignmentDecision
 from engine.records import EntityReference, Record, Row
+from engine.schema import TableSchema
 from engine.sellers import Directory
 
 
@@ -161,6 +162,14 @@ class TableReader(Protocol):
         filter: str | None = None,  # noqa: A002  the query option's name
     ) -> Iterator[Row]:
         """Every row that the OData filter lets through, with the wire columns asked for."""
+        ...
+
+
+class TableDescriber(Protocol):
+    """Knows the tables of the environment."""
+
+    def __call__(self, logical_name: str) -> TableSchema:
+        """The table as the environment defines it; raises ConfigProblem when there is none."""
         ...
 
 

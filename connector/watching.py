@@ -143,14 +143,52 @@ def build_watched_table(
     )
 
 
+def build_target_query(
+    rule_set: RuleSet, table: str, schema: Schema, *, always: Sequence[str]
+) -> TableQuery:
+    """What has to be read of sellers, teams or queues; raises ConfigProblem for unknown columns."""
+    reader = _ColumnReader(schema)
+    known = schema[table]
+    conditions = list(target_conditions(rule_set, table))
+    paths = {path for condition in conditions for path in columns_of(condition)}
+    navigations = {path for condition in conditions for path in navigations_of(condition)}
+    own = [path[0] for path in paths if len(path) == 1]
+    present = [name for name in always if name in known.columns]
+    query = TableQuery(
+        table=table,
+        columns=tuple(sorted({known.primary_id, *reader.wire_names(known, [*present, *own])})),
+        expand=reader.build_expand(known, paths, navigations),
+    )
+    reader.raise_if_unknown()
+    return query
+
+
+def target_conditions(rule_set: RuleSet, table: str) -> Iterator[Condition]:
+    """The conditions on sellers (systemuser), teams or queues of all rules."""
+    kind = {"systemuser": "sellers", "team": "teams", "queue": "queues"}[table]
+    for rule in rule_set.rules:
+        selection = getattr(rule.assign_to, kind, None)
+        if selection is not None and selection.matching is not None:
+            yield selection.matching
+        if kind == "sellers":
+            yield from _owner_conditions(rule)
+
+
 def tables_reached(rule_set: RuleSet, table: str, schema: Schema) -> frozenset[str]:
-    """The tables whose metadata the conditions of one table need, itself included."""
+    """The tables whose metadata the conditions on rows of one table need, itself included.
+
+    Paths end where `schema` does not know the next table yet: ask again once it does.
+    """
     reached = {table}
-    for condition in _record_conditions(rule_set, table):
-        for path in navigations_of(condition):
-            reached |= set(_walk(schema, table, path))
-    for path in _seller_side_paths(rule_set, table):
-        reached |= set(_walk(schema, table, path[:-1]))
+    if table in {"systemuser", "team", "queue"}:
+        conditions = list(target_conditions(rule_set, table))
+    else:
+        conditions = list(_record_conditions(rule_set, table))
+        for path in _seller_side_paths(rule_set, table):
+            reached |= set(_walk(schema, table, path[:-1]))
+    for condition in conditions:
+        for navigation in navigations_of(condition):
+            reached |= set(_walk(schema, table, navigation))
     return frozenset(reached)
 
 
@@ -243,10 +281,15 @@ def _target_conditions(rule: Rule) -> Iterator[Condition]:
         selection = getattr(target, name, None)
         if selection is not None and selection.matching is not None:
             yield selection.matching
-    primary = getattr(target, "primary", None)
+    yield from _owner_conditions(rule)
+
+
+def _owner_conditions(rule: Rule) -> Iterator[Condition]:
+    """The conditions on the primary and secondary owners of insights."""
+    primary = getattr(rule.assign_to, "primary", None)
     if primary is not None:
         yield primary
-    yield from getattr(target, "secondary", ())
+    yield from getattr(rule.assign_to, "secondary", ())
 
 
 def _rules_of(rule_set: RuleSet, table: str) -> Sequence[Rule]:

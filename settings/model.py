@@ -150,6 +150,9 @@ class StoreSettings(Group):
         le=3600,
         description="after how long without a sign of life the lease may be taken over",
     )
+    keep_traces: bool = Field(
+        default=True, description="keep with each decision everything that was tried"
+    )
 
 
 class RulesSettings(Group):
@@ -193,6 +196,9 @@ class WriteSettings(Group):
     )
     coexist: bool = Field(
         default=False, description="write although Microsoft's own assignment rules are active"
+    )
+    reroute_manual: bool = Field(
+        default=False, description="decide rows again whose owner a person chose"
     )
     concurrency: int = Field(default=4, ge=1, le=52, description="writes in flight at once")
 

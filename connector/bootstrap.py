@@ -1,0 +1,299 @@
+"""The composition root: the one module that names concrete classes, the clock, ids and chance."""
+
+import os
+import random
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import make_url
+
+from connector.application import Application
+from connector.cycle.parts import CycleOptions, CycleParts
+from connector.dataverse.client import DataverseClient
+from connector.dataverse.governor import GovernorOptions
+from connector.dataverse.transport import TransportOptions
+from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
+from connector.dataverse.writing import WriteOptions
+from connector.directory import DirectoryReader, RememberedDirectory
+from connector.environment import (
+    build_tables,
+    choose_tables,
+    describe_tables,
+    raise_if_rules_active,
+)
+from connector.hierarchies import fetch_hierarchies
+from connector.lease import StoreLease, hold_file_lease
+from connector.store.opening import SqlStore, open_store
+from connector.watching import WriteColumns, identify_segments
+from engine.deciding import Decider
+from engine.errors import ConfigProblem, RetriableError
+from engine.planning import SafetyLimits
+from engine.ruleset import RuleSet
+from engine.schema import TableSchema
+from settings.model import SequenceMode, Settings
+from settings.rules_file import load_rule_set
+from settings.sources import require_set
+
+GOVERNOR = "governor"
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The current instant, in UTC."""
+        return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A fresh identifier."""
+    return str(uuid4())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What one invocation asks beyond the settings.
+
+    `writes` = rows may be written: the lease is taken, and Microsoft's own rules must be off.
+    `report` hears what was done, and how often; `show_message` what a person has to be told.
+    """
+
+    writes: bool = True
+    is_forced: bool = False
+    report: Callable[[str, int], None] = lambda _what, _count: None
+    show_message: Callable[[str], None] | None = None
+
+
+@contextmanager
+def open_application(settings: Settings, wishes: Wishes) -> Iterator[Application]:
+    """The connector, ready for cycles; closes everything when the block ends.
+
+    Raises ConfigProblem for whatever in the settings, the rules file or the environment is not as
+    it has to be, and LeaseHeld when another process works on the store.
+    """
+    rule_set = load_rules(settings)
+    stop = threading.Event()
+    with ExitStack() as stack:
+        store = open_store(settings.store.url)
+        stack.callback(store.close)
+        renew = stack.enter_context(_hold_lease(settings, store)) if wishes.writes else _nothing
+        client = open_client(settings, stop=stop, show_message=wishes.show_message)
+        stack.callback(client.close)
+        built = _Building(settings=settings, rule_set=rule_set, client=client, store=store)
+        application = built.finish(stop, wishes, renew)
+        _restore_governor(store, client)
+        stack.callback(_save_governor, store, client)
+        yield application
+
+
+def load_rules(settings: Settings) -> RuleSet:
+    """The rule set of the settings; raises ConfigProblem."""
+    if settings.rules.file is None:
+        raise ConfigProblem("no rules file is set: set LEADROBIN_RULES__FILE to your rules file")
+    return load_rule_set(settings.rules.file)
+
+
+def open_client(
+    settings: Settings,
+    *,
+    stop: threading.Event,
+    show_message: Callable[[str], None] | None = None,
+) -> DataverseClient:
+    """The client of the environment in the settings.
+
+    It talks to nobody yet. Raises ConfigProblem.
+    """
+    require_set(settings, ("dataverse.url",))
+
+    def sleep(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise RetriableError("stopped while waiting for the environment")
+
+    surroundings = Surroundings(
+        clock=SystemClock(),
+        sleep=sleep,
+        random=random.random,
+        new_id=new_id,
+        show_message=show_message,
+    )
+    return build_client(_client_options(settings), surroundings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Building:
+    """The parts at hand while an application is put together."""
+
+    settings: Settings
+    rule_set: RuleSet
+    client: DataverseClient
+    store: SqlStore
+
+    def finish(
+        self, stop: threading.Event, wishes: Wishes, renew: Callable[[], None]
+    ) -> Application:
+        settings, rule_set, client = self.settings, self.rule_set, self.client
+        organization_id = client.who_am_i().organization_id
+        if wishes.writes and not settings.write.coexist:
+            raise_if_rules_active(client, self._describe)
+        names = choose_tables(rule_set, settings.poll.tables)
+        schema = describe_tables(rule_set, names, self._describe)
+        tables = build_tables(
+            rule_set,
+            names,
+            schema,
+            page_size=settings.poll.page_size,
+            writes=_write_columns(settings),
+        )
+        people = DirectoryReader(client, self._describe, rule_set, schema=schema)
+        directory = RememberedDirectory(
+            people.fetch_directory,
+            SystemClock(),
+            life=timedelta(seconds=settings.poll.directory_interval_seconds),
+        )
+        hierarchies = fetch_hierarchies(rule_set, schema, client)
+        engine_rules = identify_segments(rule_set)
+        # Built once here, so that people whom the rules name and nobody knows stop the start.
+        Decider(engine_rules, directory(), schema=schema, hierarchies=hierarchies)
+        parts = CycleParts(
+            source=client,
+            writer=client,
+            store=self.store,
+            clock=SystemClock(),
+            new_id=new_id,
+            rule_set=rule_set,
+            directory=directory,
+            make_decider=lambda sellers: Decider(
+                engine_rules, sellers, schema=schema, hierarchies=hierarchies
+            ),
+            page_lock=threading.Lock(),
+            organization_id=organization_id,
+            connector=client,
+            options=_cycle_options(settings, wishes),
+            is_stopping=stop.is_set,
+            report=wishes.report,
+        )
+        return Application(
+            parts=parts,
+            tables=tables,
+            stop=stop,
+            start_cycle=client.start_cycle,
+            renew_lease=renew,
+            forget_people=directory.forget,
+        )
+
+    def _describe(self, logical_name: str) -> TableSchema:
+        return self.client.describe_table(logical_name).to_schema()
+
+
+def _cycle_options(settings: Settings, wishes: Wishes) -> CycleOptions:
+    safety = settings.safety
+    return CycleOptions(
+        limits=SafetyLimits(
+            max_owner_change_share=safety.max_owner_change_share,
+            min_rows=safety.min_rows,
+            max_changes=safety.max_changes,
+        ),
+        is_forced=wishes.is_forced,
+        routes_manual_rows=settings.write.reroute_manual,
+        keeps_traces=settings.store.keep_traces,
+    )
+
+
+def _write_columns(settings: Settings) -> WriteColumns:
+    mode = settings.write.sequence_mode
+    return WriteColumns(
+        segment=settings.write.segment_column or None,
+        sequence=settings.write.sequence_column if mode is SequenceMode.COLUMN else None,
+        by_action=mode is SequenceMode.ACTION,
+    )
+
+
+def _client_options(settings: Settings) -> ClientOptions:
+    dataverse, governor = settings.dataverse, settings.governor
+    concurrency = settings.write.concurrency
+    return ClientOptions(
+        url=dataverse.url or "",
+        sign_in=_sign_in_options(settings),
+        transport=TransportOptions(
+            connections=concurrency + 4,
+            connect_timeout=dataverse.connect_timeout_seconds,
+            read_timeout=dataverse.read_timeout_seconds,
+            api_version=dataverse.api_version,
+            impersonate_user_id=dataverse.impersonate_user_id,
+            ca_file=str(dataverse.ca_file) if dataverse.ca_file else None,
+            proxy=dataverse.proxy,
+        ),
+        governor=GovernorOptions(
+            requests=governor.requests,
+            execution_seconds=governor.execution_seconds,
+            max_concurrency=governor.concurrency,
+            share=1 - governor.headroom,
+            window_seconds=governor.window_seconds,
+            is_pacing=governor.enabled,
+            daily_limit=governor.daily_requests,
+            stop_at_daily_limit=governor.daily_requests is not None,
+        ),
+        writes=WriteOptions(concurrency=concurrency),
+    )
+
+
+def _sign_in_options(settings: Settings) -> SignInOptions:
+    auth = settings.auth
+    return SignInOptions(
+        mode=auth.mode.value,
+        tenant_id=auth.tenant_id,
+        client_id=auth.client_id,
+        client_secret=auth.client_secret.get_secret_value() if auth.client_secret else None,
+        authority=auth.authority,
+        certificate_path=auth.certificate_file,
+        certificate_password=(
+            auth.certificate_password.get_secret_value() if auth.certificate_password else None
+        ),
+        token=auth.static_token.get_secret_value() if auth.static_token else None,
+        token_cache_path=auth.token_cache_file,
+    )
+
+
+@contextmanager
+def _hold_lease(settings: Settings, store: SqlStore) -> Iterator[Callable[[], None]]:
+    """Keep others off the store; what is handed out renews the lease."""
+    url = make_url(settings.store.url)
+    if url.get_backend_name() == "sqlite":
+        with hold_file_lease(Path(url.database or "leadrobin.db")):
+            yield _nothing
+        return
+    lease = StoreLease(
+        store,
+        SystemClock(),
+        holder=f"{socket.gethostname()}:{os.getpid()}:{new_id()[:8]}",
+        life=timedelta(seconds=settings.store.lease_seconds),
+    )
+    lease.acquire()
+    try:
+        yield lease.renew
+    finally:
+        lease.release()
+
+
+def _nothing() -> None:
+    """No lease to renew: nothing to do."""
+
+
+def _restore_governor(store: SqlStore, client: DataverseClient) -> None:
+    with store.begin() as session:
+        saved = session.load_document(GOVERNOR, client.url)
+    if saved is not None:
+        client.restore_governor(saved)
+
+
+def _save_governor(store: SqlStore, client: DataverseClient) -> None:
+    with store.begin() as session:
+        session.save_document(
+            GOVERNOR, client.url, document=client.save_governor(), at=SystemClock().now()
+        )

@@ -1,0 +1,54 @@
+"""Cycles as tables and as JSON."""
+
+from collections.abc import Iterable, Sequence
+
+from connector.cli.output import print_table
+from connector.state import CycleRecord
+
+_COLUMNS = (
+    ("Baseline", ("baseline",)),
+    ("Read", ("rows_read",)),
+    ("New", ("created",)),
+    ("Updated", ("updated",)),
+    ("By hand", ("manual",)),
+    ("Retried", ("retried",)),
+    ("Decided", ("decided",)),
+    ("Assigned", ("assigned",)),
+    ("Written", ("applied", "already_so")),
+    ("Conflicts", ("conflict",)),
+    ("Failed", ("failed", "refused", "forbidden")),
+    ("Rejected", ("rejected",)),
+    ("Deleted", ("deleted",)),
+)
+
+
+def print_cycles(cycles: Sequence[CycleRecord], *, title: str | None = None) -> None:
+    """Cycles as a table, in the order given."""
+    rows = [
+        (
+            cycle.table,
+            cycle.outcome.value,
+            *(_sum(cycle, names) or "" for _, names in _COLUMNS),
+            cycle.id,
+        )
+        for cycle in cycles
+    ]
+    print_table(("Table", "Outcome", *(name for name, _ in _COLUMNS), "Cycle"), rows, title=title)
+
+
+def cycle_data(cycle: CycleRecord) -> dict[str, object]:
+    """A cycle as plain data."""
+    return {
+        "cycle": cycle.id,
+        "table": cycle.table,
+        "origin": cycle.origin.value,
+        "outcome": cycle.outcome.value,
+        "started_at": cycle.started_at.isoformat(),
+        "finished_at": cycle.finished_at.isoformat() if cycle.finished_at else None,
+        "counts": {name: count for name, count in cycle.counts.items() if count},
+        "message": cycle.message,
+    }
+
+
+def _sum(cycle: CycleRecord, names: Iterable[str]) -> int:
+    return sum(cycle.counts.get(name, 0) for name in names)

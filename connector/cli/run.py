@@ -1,0 +1,72 @@
+"""The verb `run`: the service, or one cycle of every table for cron."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from connector.bootstrap import SystemClock, Wishes, open_application
+from connector.cli.cycles_output import cycle_data, print_cycles
+from connector.cli.invocation import settings_of
+from connector.cli.output import talk, write_json
+from connector.cli.progress import show_progress
+from connector.logs import configure_logs
+from connector.schedule import run_service, stopped_by_signals
+from settings.model import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the program."""
+    app.command("run")(run)
+
+
+def run(
+    context: typer.Context,
+    once: Annotated[
+        bool, typer.Option("--once", help="Run one cycle of every table and end.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write also what the safety limits refuse.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --once: print the cycles as JSON.")
+    ] = False,
+) -> None:
+    """Watch the tables and assign new and changed rows, until Ctrl-C.
+
+    The first cycle of a table takes the baseline: rows that are there already are not decided.
+    """
+    settings = settings_of(context)
+    configure_logs(settings.log.level.value, settings.log.format.value)
+    if once:
+        _run_once(settings, is_forced=force, as_json=as_json)
+    else:
+        _run_service(settings, is_forced=force)
+
+
+def _run_once(settings: Settings, *, is_forced: bool, as_json: bool) -> None:
+    with (
+        show_progress("Cycle") as report,
+        open_application(
+            settings, Wishes(is_forced=is_forced, report=report, show_message=talk)
+        ) as application,
+        stopped_by_signals(application.stop),
+    ):
+        cycles = application.run_once()
+    if as_json:
+        write_json([cycle_data(cycle) for cycle in cycles])
+    else:
+        print_cycles(cycles)
+
+
+def _run_service(settings: Settings, *, is_forced: bool) -> None:
+    interval = timedelta(seconds=settings.poll.interval_seconds)
+    wishes = Wishes(is_forced=is_forced, show_message=talk)
+    with (
+        open_application(settings, wishes) as application,
+        stopped_by_signals(application.stop),
+    ):
+        tables = ", ".join(table.name for table in application.tables)
+        talk(f"Watching {tables} every {settings.poll.interval_seconds} s; Ctrl-C ends it.")
+        run_service(application, SystemClock(), interval=interval)
+    talk("Stopped; everything under way is saved.")

@@ -1,0 +1,104 @@
+"""The service: one job for each table, run again and again until a signal ends it."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import FrameType
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from connector.application import Application
+from connector.logs import get_log
+from connector.ports import Clock
+from connector.watching import WatchedTable
+from engine.errors import FatalError, LeadrobinError, LeaseHeld, UnsafePlan
+
+STOPPING = (FatalError, LeaseHeld, UnsafePlan)
+"""What the service cannot mend by trying again."""
+
+
+@contextmanager
+def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM set `stop` instead of ending the process; the old handlers come back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        get_log().info("stopping", action="stop_requested", signal=signal.Signals(number).name)
+        stop.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, note) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def run_service(application: Application, clock: Clock, *, interval: timedelta) -> None:
+    """Run cycles until `application.stop` is set; raises the error that stopped the service.
+
+    Cycles of one table never overlap, and missed ones are made up for by one. Requests in flight
+    are finished and saved before this returns.
+    """
+    failure: list[LeadrobinError] = []
+    repeats = _Repeats()
+
+    def run(table: WatchedTable) -> None:
+        try:
+            application.run_table(table)
+            repeats.note_success(table.name)
+        except STOPPING as error:
+            failure.append(error)
+            application.stop.set()
+        except LeadrobinError:
+            repeats.note_failure(table.name)
+
+    scheduler = BackgroundScheduler(
+        executors={"default": ThreadPoolExecutor(max(1, len(application.tables)))},
+        timezone="UTC",
+    )
+    for table in application.tables:
+        scheduler.add_job(
+            run,
+            "interval",
+            args=[table],
+            id=table.name,
+            seconds=interval.total_seconds(),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            next_run_time=clock.now(),
+        )
+    _serve(scheduler.start, scheduler.shutdown, application.stop)
+    if failure:
+        raise failure[0]
+
+
+def _serve(start: Callable[[], None], shutdown: Callable[[], None], stop: threading.Event) -> None:
+    start()
+    try:
+        while not stop.wait(1):
+            pass
+    finally:
+        shutdown()
+
+
+class _Repeats:
+    """Tells a recovery from an ordinary success, to say so once."""
+
+    def __init__(self) -> None:
+        self._failing: set[str] = set()
+
+    def note_failure(self, table: str) -> None:
+        self._failing.add(table)
+
+    def note_success(self, table: str) -> None:
+        if table in self._failing:
+            self._failing.discard(table)
+            get_log().info("cycles work again", action="cycle_recovered", table=table)
