@@ -128,7 +128,7 @@ class SegmentRouter:
     """The active rules of one segment in their order.
 
     A rule that finds nobody passes the row on to the next one, unless failures stop the search:
-    then the first rule whose conditions hold has the last word.
+    then the first rule whose conditions hold is the last one tried.
     """
 
     def __init__(

@@ -335,7 +335,7 @@ class RuleSet(_Model):
         """SHA-256 over the meaning: the same for another spelling, comment or description."""
         parts = {"sequences", "segments", "rules"}
         silent = {part: {"__all__": {"description"}} for part in parts}
-        plain = self.model_dump(mode="json", exclude=silent)
+        plain = self.model_dump(mode="json", exclude=silent, exclude_defaults=True)
         text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
