@@ -15,6 +15,8 @@ from engine.closures import public_holidays
 from engine.sellers import Calendar, Interval
 
 __all__ = [
+    "EARLIEST",
+    "LATEST",
     "LONGEST_WINDOW",
     "Outlook",
     "Timeline",
@@ -23,6 +25,7 @@ __all__ = [
     "is_day_off",
     "parse_calendar",
     "wait_until_free",
+    "workable",
 ]
 
 LONGEST_WINDOW = timedelta(hours=120)
@@ -30,8 +33,8 @@ _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _CHUNK = timedelta(days=14)
 _LOOK_BACK = timedelta(days=7)
-_EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9998, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
+LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 
 Span = tuple[datetime, datetime]
 """A half-open stretch of time."""
@@ -44,11 +47,16 @@ def wait_until_free(calendar: Calendar | None, now: datetime) -> timedelta | Non
     """
     if calendar is None:
         return timedelta(0)
-    begin = min(max(now.astimezone(UTC), _EARLIEST), _LATEST)
+    begin = workable(now)
     for start, _ in free_spans(calendar, begin, begin + LONGEST_WINDOW + _SECOND):
         wait = start - begin
         return wait if wait <= LONGEST_WINDOW else None
     return None
+
+
+def workable(now: datetime) -> datetime:
+    """`now` in UTC, kept a little away from the ends of the calendar so that windows fit in."""
+    return min(max(now, EARLIEST), LATEST).astimezone(UTC)
 
 
 def bucket_of(wait: timedelta) -> int:
@@ -79,8 +87,8 @@ class Timeline:
 
     def outlook(self, now: datetime) -> Outlook:
         """What holds at `now` (aware, in UTC)."""
-        now = min(max(now, _EARLIEST), _LATEST)
-        (begin, end), spans, starts = self._chunk((now - _EARLIEST) // _CHUNK)
+        now = workable(now)
+        (begin, end), spans, starts = self._chunk((now - EARLIEST) // _CHUNK)
         at = bisect_right(starts, now) - 1
         if at >= 0 and spans[at][1] > now:
             return Outlook(True, *spans[at])
@@ -91,7 +99,7 @@ class Timeline:
     def _chunk(self, number: int) -> tuple[Span, list[Span], list[datetime]]:
         """A fortnight's stretches, with a week before and a fortnight behind it."""
         if number not in self._chunks:
-            begin = _EARLIEST + number * _CHUNK
+            begin = EARLIEST + number * _CHUNK
             bounds = (begin - _LOOK_BACK, begin + 2 * _CHUNK)
             spans = free_spans(self._calendar, *bounds)
             self._chunks[number] = (bounds, spans, [start for start, _ in spans])

@@ -3,9 +3,13 @@
 Which sellers are candidates is decided in `routing`.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from engine.decisions import CandidateTrace, Stage
+from engine.distribution_calibration import Calibration
+from engine.distribution_keys import KeyLayout
+from engine.distribution_lanes import Lane, LaneKind
 from engine.distribution_ledger import Ledger
 from engine.distribution_model import (
     DistributionOutcome,
@@ -14,7 +18,8 @@ from engine.distribution_model import (
     Method,
     Scope,
 )
-from engine.distribution_scan import scan
+from engine.distribution_pools import Pool
+from engine.distribution_windows import TimelineShelf
 from engine.sellers import Directory, Seller, Team
 from engine.statuses import RoutingStatus
 
@@ -27,6 +32,12 @@ __all__ = [
     "SellerPool",
 ]
 
+_MOST_POOLS = 20_000
+"""Beyond so many different candidate sets the index is started afresh, to bound its memory."""
+
+_Question = tuple[frozenset[int], Method, str | None, int | None, bool]
+"""What a pool answers: candidates, method, rule whose clock counts, window, capacity."""
+
 
 class SellerPool:
     """The sellers and teams of a directory with their clocks and capacity, moving with each
@@ -37,8 +48,17 @@ class SellerPool:
     """
 
     def __init__(self, directory: Directory, settings: DistributionSettings | None = None) -> None:
-        self._ledger = Ledger(directory, settings or DistributionSettings())
-        self._chosen = [self._outcome_of(position) for position in range(len(self._ledger.targets))]
+        settings = settings or DistributionSettings()
+        self._ledger = Ledger(directory, settings)
+        self._layout = KeyLayout(self._ledger)
+        self._shelf = TimelineShelf(self._ledger.calendars)
+        self._lanes: dict[LaneKind, Lane] = {}
+        self._pools: dict[_Question, tuple[Lane, Pool]] = {}
+        self._chosen = [self._outcome_of(position) for position in self._layout.position_of]
+        self._by_rule = settings.round_robin_scope == "rule"
+        self._calibration: Calibration | None = None
+        if settings.fairness is not None:
+            self._calibration = Calibration(self._ledger, settings.fairness)
 
     def position_of(self, target_id: str) -> int | None:
         """The position of a seller or team by id, whatever the case of its letters."""
@@ -50,21 +70,67 @@ class SellerPool:
         The status is 2, or 5 without candidates, 7 when nobody has capacity, 6 when nobody is free
         in time.
         """
-        found = scan(self._ledger, request)
-        if isinstance(found, RoutingStatus):
-            return DistributionOutcome(None, found)
-        return self._chosen[found]
+        if self._calibration is not None:
+            self._refresh(self._calibration.advance(request.now))
+        rank = self._first(request)
+        if rank >= 0:
+            return self._chosen[rank]
+        return DistributionOutcome(None, self._failure(request))
+
+    def _first(self, request: DistributionRequest) -> int:
+        rule, candidates, _, method, now, within_hours, respect_capacity, _ = request
+        scope = rule if self._by_rule else None
+        question = (candidates, method, scope, within_hours, respect_capacity)
+        found = self._pools.get(question)
+        if found is None:
+            found = self._pool_for(question)
+        lane, pool = found
+        if within_hours is not None:
+            lane.advance(now)
+        return pool.first()
+
+    def _pool_for(self, question: _Question) -> tuple[Lane, Pool]:
+        """The lane and pool that answer a question, made on the first occasion."""
+        candidates, method, rule, within_hours, respect_capacity = question
+        kind = LaneKind(method == "load_balancing", rule, within_hours, respect_capacity)
+        if kind not in self._lanes:
+            self._lanes[kind] = Lane(kind, self._ledger, self._layout, self._shelf)
+        if len(self._pools) >= _MOST_POOLS:
+            self._pools.clear()
+            self._lanes = {kind: Lane(kind, self._ledger, self._layout, self._shelf)}
+        lane = self._lanes[kind]
+        self._pools[question] = (lane, lane.pool(candidates))
+        return self._pools[question]
+
+    def _failure(self, request: DistributionRequest) -> RoutingStatus:
+        if not request.candidates:
+            return RoutingStatus.NO_SELLERS_MEET_CONDITIONS
+        if request.within_hours is None:
+            return RoutingStatus.NO_CAPACITY
+        at_any_time = request._replace(within_hours=None, method="round_robin")
+        return (
+            RoutingStatus.NO_AVAILABILITY
+            if self._first(at_any_time) >= 0
+            else RoutingStatus.NO_CAPACITY
+        )
 
     def assign(self, request: DistributionRequest, outcome: DistributionOutcome) -> None:
         """Record that the outcome's seller or team got the record.
 
         Moves the clocks to the request's now, consumes the rule's units, and gives the table's
-        units back to the listed owner the record is taken from; who keeps the record pays nothing.
+        units back to the listed owner the record is taken from; who keeps it pays nothing.
         """
+        position = outcome.position
         owner = None if request.owner_id is None else self.position_of(request.owner_id)
         self._ledger.assign(
-            outcome.position, rule=request.rule, table=request.table, now=request.now, owner=owner
+            position, rule=request.rule, table=request.table, now=request.now, owner=owner
         )
+        self._refresh((position,) if owner is None else (position, owner))
+
+    def _refresh(self, positions: Iterable[int]) -> None:
+        for lane in self._lanes.values():
+            for position in positions:
+                lane.refresh(position)
 
     def touch(self, target_id: str, at: datetime) -> None:
         """Move a clock without an engine's assignment: assigned by hand, or created by its owner.
@@ -74,6 +140,7 @@ class SellerPool:
         position = self.position_of(target_id)
         if position is not None:
             self._ledger.move_clock(position, at)
+            self._refresh((position,))
 
     def clock_of(self, target_id: str) -> datetime | None:
         """When a seller or team was last given something; None = never, or not in the pool."""
@@ -84,14 +151,16 @@ class SellerPool:
         """Count a row that somebody got without `assign`."""
         position = self.position_of(target_id)
         if position is not None:
-            self._ledger.consume(position, table, self._ledger.settings.units.cost(table, rule))
+            self._ledger.consume(position, table, self._ledger.cost(table, rule))
+            self._refresh((position,))
 
     def release(self, target_id: str, table: str, rule: str | None = None) -> None:
         """Give a row's units back: closed, deleted, or taken away. `rule` is the one that assigned
         it, if known."""
         position = self.position_of(target_id)
         if position is not None:
-            self._ledger.release(position, table, self._ledger.settings.units.cost(table, rule))
+            self._ledger.release(position, table, self._ledger.cost(table, rule))
+            self._refresh((position,))
 
     def snapshot(self) -> Directory:
         """The directory as it stands now; a pool built from it goes on where this one is."""

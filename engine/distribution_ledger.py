@@ -1,5 +1,4 @@
-"""The moving part of a directory: clocks, turns and consumed units; choosing with it is in
-`distribution`."""
+"""Clocks, turns and consumed units of a directory as they move; choosing is in `distribution`."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -23,94 +22,105 @@ class Ledger:
         self.directory = directory
         self.settings = settings
         self.targets: tuple[Target, ...] = (*directory.sellers, *directory.teams)
-        self.positions = {
-            target.id.lower(): position for position, target in enumerate(self.targets)
-        }
+        self.positions = {target.id.lower(): at for at, target in enumerate(self.targets)}
         self.clock = [target.last_assigned_at for target in self.targets]
         self.rule_clock = [dict(target.last_assigned_at_by_rule) for target in self.targets]
         self.order = [target.assignment_order for target in self.targets]
-        self.turns = [target.turns_taken for target in self.targets]
-        self.consumed = [dict(target.consumed) for target in self.targets]
+        self.turns = [
+            target.turns_taken % self.weight_of(at) for at, target in enumerate(self.targets)
+        ]
+        self.joined_at = [target.joined_at for target in self.targets]
+        self.head_start = [target.head_start for target in self.targets]
+        self.handicap = [0] * len(self.targets)
         self.maximum = [self._maximum(target) for target in self.targets]
-        self.available = [self._available(position) for position in range(len(self.targets))]
+        self.available = [
+            available_units(maximum, target.consumed, settings.counted_tables)
+            for maximum, target in zip(self.maximum, self.targets, strict=True)
+        ]
+        tables = {table for target in self.targets for table in target.consumed}
+        self._consumed = {table: self._counts(table) for table in tables}
         self.calendars = [self._calendars(target) for target in self.targets]
-        self.next_order = max(self.order, default=0) + 1
-
-    def _maximum(self, target: Target) -> int | None:
-        if target.max_capacity is not None or isinstance(target, Seller):
-            return self._own_maximum(target)
-        maxima = [self._own_maximum(seller) for seller in self._members(target)]
-        known = [maximum for maximum in maxima if maximum is not None]
-        if not maxima:
-            return self.settings.default_capacity
-        return sum(known) if len(known) == len(maxima) else None
-
-    def _members(self, team: Team) -> list[Seller]:
-        members = {member.lower() for member in team.members}
-        return [seller for seller in self.directory.sellers if seller.id.lower() in members]
-
-    def _calendars(self, target: Target) -> tuple[Calendar | None, ...]:
-        if isinstance(target, Seller):
-            return (target.calendar,)
-        return tuple(seller.calendar for seller in self._members(target)) or (None,)
+        self._costs: dict[tuple[str, str | None], int] = {}
+        self._next_order = max(self.order, default=0) + 1
 
     def weight_of(self, position: int) -> int:
         """The weight that counts: everybody's is 1 unless weights are switched on."""
-        return self.targets[position].weight if self.settings.use_weights else 1
+        return max(1, self.targets[position].weight) if self.settings.use_weights else 1
 
-    def _own_maximum(self, target: Target) -> int | None:
-        return (
-            self.settings.default_capacity if target.max_capacity is None else target.max_capacity
-        )
-
-    def _available(self, position: int) -> int | None:
-        return available_units(
-            self.maximum[position], self.consumed[position], self.settings.counted_tables
-        )
+    def line_clock(self, position: int, rule: str) -> datetime | None:
+        """The clock that round robin compares: the organisation's or the rule's, or when joined."""
+        clock = self.clock[position]
+        if self.settings.round_robin_scope == "rule":
+            clock = self.rule_clock[position].get(rule)
+        joined_at = self.joined_at[position]
+        if joined_at is None or self.settings.fairness is None:
+            return clock
+        return joined_at if clock is None else max(clock, joined_at)
 
     def assign(
         self, position: int, *, rule: str, table: str, now: datetime, owner: int | None
     ) -> None:
         """A rule gave a row to `position`; `owner` is the position of who owned it, if listed."""
+        settings = self.settings
         self.move_clock(position, now)
-        if self.settings.round_robin_scope == "rule":
+        if settings.round_robin_scope == "rule":
             self.rule_clock[position][rule] = now
-        if self.settings.use_weights:
+        if settings.use_weights:
             self.turns[position] = (self.turns[position] + 1) % self.weight_of(position)
         if owner != position:
-            self.consume(position, table, self.settings.units.cost(table, rule))
+            self.consume(position, table, self.cost(table, rule))
             if owner is not None:
-                self.release(owner, table, self.settings.units.cost(table))
+                self.release(owner, table, self.cost(table))
 
-    def move_clock(self, position: int, now: datetime) -> None:
+    def move_clock(self, position: int, at: datetime) -> None:
         """Set the organisation's clock and take the next place among equal ones."""
-        self.clock[position] = now
-        self.order[position] = self.next_order
-        self.next_order += 1
+        self.clock[position] = at
+        self.order[position] = self._next_order
+        self._next_order += 1
+
+    def join(self, position: int, at: datetime, head_start: int) -> None:
+        """Stand at the end of the line from `at` on, with a head start in load."""
+        self.joined_at[position] = at
+        self.head_start[position] = head_start
+        self.order[position] = self._next_order
+        self._next_order += 1
+
+    def cost(self, table: str, rule: str | None = None) -> int:
+        """Units that a row of `table` costs; the answer is kept."""
+        known = self._costs.get((table, rule))
+        if known is None:
+            known = self._costs[table, rule] = self.settings.units.cost(table, rule)
+        return known
 
     def consume(self, position: int, table: str, units: int) -> None:
         """Count `units` more of `table`."""
-        consumed = self.consumed[position]
-        consumed[table] = consumed.get(table, 0) + units
-        self.available[position] = self._available(position)
+        if table not in self._consumed:
+            self._consumed[table] = self._counts(table)
+        self._consumed[table][position] += units
+        self._move_available(position, table, -units)
 
     def release(self, position: int, table: str, units: int) -> None:
         """Give `units` of `table` back; nobody owns less than nothing."""
-        consumed = self.consumed[position]
-        if table in consumed:
-            consumed[table] = max(0, consumed[table] - units)
-        self.available[position] = self._available(position)
+        counts = self._consumed.get(table)
+        returned = 0 if counts is None else min(units, counts[position])
+        if counts is not None and returned > 0:
+            counts[position] -= returned
+            self._move_available(position, table, returned)
+
+    def consumed(self, position: int) -> dict[str, int]:
+        """Units consumed by table, without tables that never counted for this target."""
+        listed = self.targets[position].consumed
+        counts = {table: counts[position] for table, counts in sorted(self._consumed.items())}
+        return {table: units for table, units in counts.items() if units or table in listed}
 
     def snapshot(self) -> Directory:
         """The directory with everything that moved since."""
-        count = len(self.directory.sellers)
+        first_team = len(self.directory.sellers)
         return replace(
             self.directory,
-            sellers=tuple(
-                self._moved(seller, at) for at, seller in enumerate(self.directory.sellers)
-            ),
+            sellers=tuple(self._moved(each, at) for at, each in enumerate(self.directory.sellers)),
             teams=tuple(
-                self._moved(team, count + at) for at, team in enumerate(self.directory.teams)
+                self._moved(each, at) for at, each in enumerate(self.directory.teams, first_team)
             ),
         )
 
@@ -121,5 +131,40 @@ class Ledger:
             last_assigned_at_by_rule=dict(self.rule_clock[position]),
             assignment_order=self.order[position],
             turns_taken=self.turns[position],
-            consumed=dict(self.consumed[position]),
+            joined_at=self.joined_at[position],
+            head_start=self.head_start[position],
+            consumed=self.consumed(position),
         )
+
+    def _move_available(self, position: int, table: str, units: int) -> None:
+        available = self.available[position]
+        if available is not None:
+            counted = self.settings.counted_tables
+            if counted is None or table in counted:
+                self.available[position] = available + units
+
+    def _counts(self, table: str) -> list[int]:
+        return [target.consumed.get(table, 0) for target in self.targets]
+
+    def _maximum(self, target: Target) -> int | None:
+        if target.max_capacity is not None or isinstance(target, Seller):
+            return self._own_maximum(target)
+        maxima = [self._own_maximum(seller) for seller in self._members(target)]
+        known = [maximum for maximum in maxima if maximum is not None]
+        if not maxima:
+            return self.settings.default_capacity
+        return sum(known) if len(known) == len(maxima) else None
+
+    def _own_maximum(self, target: Target) -> int | None:
+        maximum = target.max_capacity
+        return self.settings.default_capacity if maximum is None else maximum
+
+    def _calendars(self, target: Target) -> tuple[Calendar | None, ...]:
+        if isinstance(target, Seller):
+            return (target.calendar,)
+        return tuple(seller.calendar for seller in self._members(target)) or (None,)
+
+    def _members(self, team: Team) -> list[Seller]:
+        at = [self.positions.get(member.lower()) for member in team.members]
+        sellers = self.directory.sellers
+        return [sellers[each] for each in at if each is not None and each < len(sellers)]

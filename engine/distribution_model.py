@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from engine.capacity import CapacityUnits
+from engine.fairness import FairnessSettings
 from engine.records import EntityReference
 from engine.sellers import Seller, Team
 from engine.statuses import RoutingStatus
@@ -53,7 +54,7 @@ class DistributionSettings:
     `counted_tables` are those with an active rule in an active segment (None: every table).
     `use_weights`: a seller of weight 3 takes three records each time the turn comes, and a record
     weighs a third in load balancing. `load_balance_every_bucket` compares load beyond bucket 0D
-    too.
+    too. `fairness` calibrates newcomers and returners (None: as they come).
     """
 
     default_capacity: int | None = None
@@ -62,3 +63,4 @@ class DistributionSettings:
     use_weights: bool = False
     units: CapacityUnits = field(default_factory=CapacityUnits)
     counted_tables: frozenset[str] | None = None
+    fairness: FairnessSettings | None = None

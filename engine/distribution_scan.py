@@ -71,7 +71,7 @@ def order_key(
     ledger: Ledger, request: DistributionRequest, position: int, *, by_load: bool
 ) -> OrderKey:
     """What candidates are compared by, smallest first; the id makes it total."""
-    clock = clock_of(ledger, request, position)
+    clock = ledger.line_clock(position, request.rule)
     return (
         -spare_load(ledger, position) if by_load else 0.0,
         ledger.turns[position] == 0,
@@ -82,17 +82,10 @@ def order_key(
     )
 
 
-def clock_of(ledger: Ledger, request: DistributionRequest, position: int) -> datetime | None:
-    """The clock that round robin compares: the organisation's, or the rule's own."""
-    if ledger.settings.round_robin_scope == "rule":
-        return ledger.rule_clock[position].get(request.rule)
-    return ledger.clock[position]
-
-
 def spare_load(ledger: Ledger, position: int) -> Fraction | float:
     """Available capacity as load balancing compares it; unlimited beats every figure."""
     maximum = ledger.maximum[position]
     if maximum is None:
         return inf
-    consumed = consumed_units(ledger.consumed[position], ledger.settings.counted_tables)
-    return maximum - Fraction(consumed, ledger.weight_of(position))
+    consumed = consumed_units(ledger.consumed(position), ledger.settings.counted_tables)
+    return maximum - ledger.handicap[position] - Fraction(consumed, ledger.weight_of(position))

@@ -144,18 +144,24 @@ _ROUTING_TEXTS: dict[int, tuple[str, str | None]] = {
     RoutingStatus.SERVER_ISSUE: ("There was an issue with the server", _LOOK_INTO_ERROR),
     RoutingStatus.RECORD_MEETS_NO_CONDITIONS: (
         "Record doesn't meet any conditions",
-        "Widen the conditions of one of the segment's rules, add a rule that takes such rows, or"
-        " assign this one by hand.",
+        (
+            "Widen the conditions of one of the segment's rules, add a rule that takes such rows,"
+            " or assign this one by hand."
+        ),
     ),
     RoutingStatus.NO_SELLERS_MEET_CONDITIONS: (
         "No sellers meet the conditions",
-        "Widen whom the rule assigns to, add the missing attributes to sellers, or switch"
-        " assignment on for those it names.",
+        (
+            "Widen whom the rule assigns to, add the missing attributes to sellers, or switch"
+            " assignment on for those it names."
+        ),
     ),
     RoutingStatus.NO_AVAILABILITY: (
         "Eligible sellers don't have availability",
-        "Check working hours and time off of the rule's sellers, widen the rule's window, or add"
-        " sellers who work at other times.",
+        (
+            "Check working hours and time off of the rule's sellers, widen the rule's window, or"
+            " add sellers who work at other times."
+        ),
     ),
     RoutingStatus.NO_CAPACITY: (
         "Eligible sellers don't have capacity",
@@ -163,8 +169,10 @@ _ROUTING_TEXTS: dict[int, tuple[str, str | None]] = {
     ),
     RoutingStatus.NO_ASSIGNMENT_RULE: (
         "No assignment rule for this record's segment",
-        "Write an assignment rule for the segment, or activate one; leave it so if rows of this"
-        " segment are to stay where they are.",
+        (
+            "Write an assignment rule for the segment, or activate one; leave it so if rows of this"
+            " segment are to stay where they are."
+        ),
     ),
     RoutingStatus.OWNER_ASSIGNED_MANUALLY: ("Owner assigned manually", None),
     RoutingStatus.SELLER_LACKS_PERMISSIONS: (

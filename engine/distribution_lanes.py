@@ -1,0 +1,75 @@
+"""One key table for each way of comparing candidates, kept in step with the ledger and the time."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from engine.distribution_keys import KeyLayout
+from engine.distribution_ledger import Ledger
+from engine.distribution_pools import KeyTable, Pool
+from engine.distribution_windows import TimelineShelf, Window
+
+
+class LaneKind(NamedTuple):
+    """A way of comparing candidates; `rule` None = by the organisation's clock."""
+
+    by_load: bool
+    rule: str | None
+    within_hours: int | None
+    respect_capacity: bool
+
+
+class Lane:
+    """The current key of every target under one way of comparing.
+
+    Who cannot be chosen now, for want of capacity or time, is blocked.
+    """
+
+    def __init__(
+        self, kind: LaneKind, ledger: Ledger, layout: KeyLayout, shelf: TimelineShelf
+    ) -> None:
+        self._by_load = kind.by_load
+        self._respect_capacity = kind.respect_capacity
+        self._every_bucket = ledger.settings.load_balance_every_bucket
+        self._ledger = ledger
+        self._available = ledger.available
+        self._layout = layout
+        self._rule = kind.rule or ""
+        self._clocks = None if kind.rule or ledger.settings.fairness else ledger.clock
+        self._window: Window | None = None
+        if kind.within_hours is not None:
+            self._window = Window(shelf, kind.within_hours, len(ledger.targets))
+        keys = [self._key(position) for position in layout.position_of]
+        self._table = KeyTable(keys, layout.mask, layout.blocked, layout.load_shift)
+
+    def pool(self, candidates: Iterable[int]) -> Pool:
+        """A pool over the positions in `candidates`."""
+        return Pool(self._table, map(self._layout.rank_of.__getitem__, candidates))
+
+    def advance(self, now: datetime) -> None:
+        """Let the time be `now`."""
+        if self._window is not None:
+            for position in self._window.advance(now):
+                self.refresh(position)
+
+    def refresh(self, position: int) -> None:
+        """Something about the target at `position` moved."""
+        self._table.set(self._layout.rank_of[position], self._key(position))
+
+    def _key(self, position: int) -> int:
+        layout = self._layout
+        bucket = 0 if self._window is None else self._window.buckets[position]
+        if bucket is None or (self._respect_capacity and self._is_full(position)):
+            return layout.blocked
+        if self._clocks is None:
+            clock = self._ledger.line_clock(position, self._rule)
+        else:
+            clock = self._clocks[position]
+        key = layout.line(position, clock)
+        if self._by_load and (bucket == 0 or self._every_bucket):
+            key += layout.load(position)
+        return key + layout.bucket(bucket) if bucket else key
+
+    def _is_full(self, position: int) -> bool:
+        available = self._available[position]
+        return available is not None and available <= 0

@@ -1,0 +1,175 @@
+"""Distribution beside its baselines: a look at every seller, and a plain lazy heap for each pool.
+
+Run alone: `python -m tests.benchmarks.distribution`.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from heapq import heapify, heapreplace
+from time import process_time
+
+from engine.distribution import DistributionRequest, DistributionSettings, Method, SellerPool
+from engine.distribution_ledger import Ledger
+from engine.distribution_scan import scan
+from engine.sellers import Directory, Seller
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+TERRITORIES, LANGUAGES, TIERS = 10, 5, 4
+Signature = tuple[tuple[str, str], ...]
+
+
+def run() -> None:
+    """Measure everything and print each ratio beside its target."""
+    print("distribution: choose and assign, records a second on one core")
+    for sellers, records, sample, target in ((200, 60_000, 1_500, 15), (5_000, 60_000, 60, 200)):
+        for method in ("round_robin", "load_balancing"):
+            compare_with_scan(sellers, records, sample, target, method)
+    compare_with_heaps(sellers=5_000, pools=1_500, average=299, records=300_000, target=3)
+
+
+def compare_with_scan(count: int, records: int, sample: int, target: int, method: Method) -> None:
+    """Sellers found by attributes: 60 % territory and language, 25 % tier, 15 % everybody."""
+    directory = directory_of(count)
+    signatures = draw_signatures(records)
+    found = {signature: matching(directory, signature) for signature in set(signatures)}
+    pool = SellerPool(directory)
+
+    def indexed(signature: Signature) -> int:
+        request = request_for(found[signature], method)
+        outcome = pool.choose(request)
+        pool.assign(request, outcome)
+        return outcome.position
+
+    ledger = Ledger(directory, DistributionSettings())
+
+    def scanned(signature: Signature) -> int:
+        position = scan(ledger, request_for(matching(directory, signature), method))
+        assert isinstance(position, int)
+        ledger.assign(position, rule="R", table="lead", now=NOW, owner=None)
+        return position
+
+    ours, answers = rate(indexed, signatures)
+    theirs, expected = rate(scanned, signatures[:sample])
+    assert answers[:sample] == expected, "the index and the scan disagree"
+    report(f"{count:>6,} sellers, {method}", "linear scan", ours, theirs, target)
+
+
+def compare_with_heaps(
+    *, sellers: int, pools: int, average: int, records: int, target: int
+) -> None:
+    """The worst overlap: nearly every heap's top is outdated when it is asked."""
+    directory = directory_of(sellers)
+    rng = random.Random(11)
+    share = average / sellers
+    candidates = [
+        frozenset(at for at in range(sellers) if rng.random() < share) for _ in range(pools)
+    ]
+    asked = rng.choices(range(pools), k=records)
+    pool = SellerPool(directory)
+
+    def indexed(number: int) -> int:
+        request = request_for(candidates[number], "round_robin")
+        outcome = pool.choose(request)
+        pool.assign(request, outcome)
+        return outcome.position
+
+    heaps = PlainHeaps(directory, candidates)
+    ours, answers = rate(indexed, asked)
+    theirs, expected = rate(heaps.choose, asked[: records // 6])
+    assert answers[: len(expected)] == expected, "the index and the heaps disagree"
+    report(f"{sellers:>6,} sellers, {pools:,} pools", "plain heap", ours, theirs, target)
+
+
+class PlainHeaps:
+    """A lazy heap of packed keys for each pool and nothing else: round robin only."""
+
+    def __init__(self, directory: Directory, candidates: Sequence[frozenset[int]]) -> None:
+        ids = [seller.id for seller in directory.sellers]
+        self._position_of = sorted(range(len(ids)), key=ids.__getitem__)
+        rank_of = {position: rank for rank, position in enumerate(self._position_of)}
+        self._keys = list(range(len(ids)))
+        self._heaps = [[rank_of[position] for position in each] for each in candidates]
+        for heap in self._heaps:
+            heapify(heap)
+        self._order = 0
+
+    def choose(self, number: int) -> int:
+        heap, keys = self._heaps[number], self._keys
+        while True:
+            top = heap[0]
+            key = keys[top & 0xFFFF]
+            if key == top:
+                break
+            heapreplace(heap, key)
+        self._order += 1
+        rank = top & 0xFFFF
+        keys[rank] = self._order << 16 | rank
+        return self._position_of[rank]
+
+
+def directory_of(count: int) -> Directory:
+    """Sellers with a territory, one or two languages, a tier and differing capacity; seeded."""
+    rng = random.Random(7)
+    return Directory(
+        sellers=tuple(
+            Seller(
+                id=f"{rng.getrandbits(128):032x}",
+                name=f"Seller {number}",
+                row={},
+                max_capacity=rng.randrange(1_000, 100_000),
+                attributes={
+                    "Territory": (f"T{rng.randrange(TERRITORIES)}",),
+                    "Language": tuple(f"L{rng.randrange(LANGUAGES)}" for _ in range(2)),
+                    "Tier": (f"C{rng.randrange(TIERS)}",),
+                },
+            )
+            for number in range(count)
+        )
+    )
+
+
+def draw_signatures(records: int) -> list[Signature]:
+    """What each record asks of its seller."""
+    rng = random.Random(3)
+    kinds = rng.choices(("both", "tier", "everybody"), weights=(60, 25, 15), k=records)
+    return [signature_of(kind, rng) for kind in kinds]
+
+
+def signature_of(kind: str, rng: random.Random) -> Signature:
+    if kind == "both":
+        territory, language = rng.randrange(TERRITORIES), rng.randrange(LANGUAGES)
+        return (("Territory", f"T{territory}"), ("Language", f"L{language}"))
+    return (("Tier", f"C{rng.randrange(TIERS)}"),) if kind == "tier" else ()
+
+
+def matching(directory: Directory, signature: Signature) -> frozenset[int]:
+    """The sellers whose attributes have every value asked for."""
+    return frozenset(
+        position
+        for position, seller in enumerate(directory.sellers)
+        if all(value in seller.attributes[name] for name, value in signature)
+    )
+
+
+def request_for(candidates: frozenset[int], method: Method) -> DistributionRequest:
+    return DistributionRequest("R", candidates, "lead", method, NOW)
+
+
+def rate(choose: Callable[[object], int], asked: Sequence[object]) -> tuple[float, list[int]]:
+    started = process_time()
+    answers = [choose(each) for each in asked]
+    return len(asked) / (process_time() - started), answers
+
+
+def report(scenario: str, baseline: str, ours: float, theirs: float, target: int) -> None:
+    ratio = ours / theirs
+    verdict = "ok" if ratio >= target else "BELOW"
+    print(
+        f"  {scenario:<32} {ours:>10,.0f}/s   {baseline} {theirs:>9,.0f}/s"
+        f"   {ratio:>7.1f} x (target {target} x) {verdict}"
+    )
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,158 @@
+"""The index of the pool answers as a look at every candidate does, whatever happened before."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.capacity import CapacityUnits
+from engine.distribution import DistributionRequest, DistributionSettings, SellerPool
+from engine.distribution_calibration import Calibration
+from engine.distribution_ledger import Ledger
+from engine.distribution_scan import scan
+from engine.fairness import FairnessSettings
+from engine.sellers import Calendar, Directory, Seller, Team
+from engine.statuses import RoutingStatus
+
+START = datetime(2026, 3, 27, 6, 30, tzinfo=UTC)
+TABLES = ("lead", "opportunity")
+moments = st.integers(0, 30 * 24 * 4).map(lambda quarters: START + timedelta(minutes=15 * quarters))
+maybe_moments = st.none() | moments
+calendars = st.sampled_from(
+    [
+        None,
+        Calendar(
+            time_zone="Europe/London",
+            weekly={"mon": (("09:00", "17:00"),), "tue": (("22:00", "06:00"),)},
+        ),
+        Calendar(
+            time_zone="America/New_York",
+            weekly=dict.fromkeys(("mon", "wed", "fri", "sun"), (("08:00", "16:00"),)),
+            breaks={"wed": (("12:00", "12:30"),)},
+        ),
+        Calendar(
+            time_zone="Australia/Lord_Howe", time_off=((date(2026, 3, 20), date(2026, 4, 5)),)
+        ),
+        Calendar(weekly={}),
+    ]
+)
+
+
+@st.composite
+def sellers(draw, number):
+    return Seller(
+        id=f"{draw(st.sampled_from('abAB'))}{number:03}",
+        name=f"Seller {number}",
+        row={},
+        max_capacity=draw(st.none() | st.integers(0, 4)),
+        consumed=draw(st.dictionaries(st.sampled_from((*TABLES, "case")), st.integers(0, 3))),
+        last_assigned_at=draw(maybe_moments),
+        last_assigned_at_by_rule=draw(st.dictionaries(st.sampled_from("RS"), moments, max_size=2)),
+        assignment_order=draw(st.integers(-2, 3)),
+        calendar=draw(calendars),
+        weight=draw(st.integers(1, 3)),
+        turns_taken=draw(st.integers(0, 2)),
+        joined_at=draw(maybe_moments),
+        head_start=draw(st.integers(0, 3)),
+    )
+
+
+@st.composite
+def directories(draw):
+    count = draw(st.integers(1, 14))
+    people = tuple(draw(sellers(number)) for number in range(count))
+    members = st.lists(st.sampled_from([seller.id for seller in people]), max_size=3)
+    teams = tuple(
+        Team(
+            id=f"t{number}",
+            name="",
+            row={},
+            members=tuple(draw(members)),
+            last_assigned_at=draw(maybe_moments),
+            max_capacity=draw(st.none() | st.integers(0, 3)),
+        )
+        for number in range(draw(st.integers(0, 3)))
+    )
+    return Directory(sellers=people, teams=teams)
+
+
+distribution_settings = st.builds(
+    DistributionSettings,
+    default_capacity=st.none() | st.integers(1, 3),
+    round_robin_scope=st.sampled_from(("organization", "rule")),
+    load_balance_every_bucket=st.booleans(),
+    use_weights=st.booleans(),
+    units=st.sampled_from(
+        [CapacityUnits(), CapacityUnits(by_table={"lead": 2}, by_rule={"R": 3, "S": 0})]
+    ),
+    counted_tables=st.sampled_from([None, frozenset({"lead"}), frozenset(TABLES)]),
+    fairness=st.none() | st.builds(FairnessSettings, ramp_days=st.integers(1, 9)),
+)
+
+
+class PlainPool:
+    """The same bookkeeping with a look at every candidate in place of the index."""
+
+    def __init__(self, directory, settings):
+        self.ledger = Ledger(directory, settings)
+        self.calibration = settings.fairness and Calibration(self.ledger, settings.fairness)
+
+    def choose(self, request):
+        if self.calibration:
+            self.calibration.advance(request.now)
+        return scan(self.ledger, request)
+
+
+@given(data=st.data(), directory=directories(), chosen_settings=distribution_settings)
+@settings(max_examples=150)
+def test_the_index_answers_as_a_plain_scan_does(data, directory, chosen_settings):
+    pool, plain = SellerPool(directory, chosen_settings), PlainPool(directory, chosen_settings)
+    count = len(plain.ledger.targets)
+    subsets = st.frozensets(st.integers(0, count - 1))
+    known = data.draw(st.lists(subsets, min_size=1, max_size=4))
+    ids = st.sampled_from([target.id for target in plain.ledger.targets] + ["nobody"])
+    windows = st.none() | st.sampled_from([1, 24, 60, 120])
+    for _ in range(data.draw(st.integers(1, 25))):
+        request = DistributionRequest(
+            rule=data.draw(st.sampled_from("RS")),
+            candidates=data.draw(st.sampled_from(known)),
+            table=data.draw(st.sampled_from(TABLES)),
+            method=data.draw(st.sampled_from(("round_robin", "load_balancing"))),
+            now=data.draw(moments),
+            within_hours=data.draw(windows),
+            respect_capacity=data.draw(st.booleans()),
+            owner_id=data.draw(st.none() | ids),
+        )
+        found, expected = pool.choose(request), plain.choose(request)
+        if isinstance(expected, RoutingStatus):
+            assert (found.position, found.status) == (-1, expected)
+        else:
+            assert found.position == expected
+            owner = plain.ledger.positions.get((request.owner_id or "").lower())
+            pool.assign(request, found)
+            plain.ledger.assign(
+                expected, rule=request.rule, table=request.table, now=request.now, owner=owner
+            )
+        apply_by_hand(data, pool, plain.ledger, ids)
+        assert pool.snapshot() == plain.ledger.snapshot()
+
+
+def apply_by_hand(data, pool, ledger, ids):
+    """Something that happens to a seller beside the engine."""
+    who, table = data.draw(ids), data.draw(st.sampled_from(TABLES))
+    position = ledger.positions.get(who.lower())
+    units = ledger.settings.units.cost(table)
+    match data.draw(st.sampled_from(("nothing", "touch", "release", "consume"))):
+        case "touch":
+            at = data.draw(moments)
+            pool.touch(who, at)
+            if position is not None:
+                ledger.move_clock(position, at)
+        case "release":
+            pool.release(who, table)
+            if position is not None:
+                ledger.release(position, table, units)
+        case "consume":
+            pool.consume(who, table)
+            if position is not None:
+                ledger.consume(position, table, units)
