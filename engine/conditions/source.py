@@ -86,10 +86,9 @@ class Reads:
     def _local(self, kind: str, path: ColumnPath, build: Callable[[str], list[str]]) -> str:
         key = (kind, path)
         if key not in self._locals:
-            name = f"{kind}{len(self._locals)}"
-            lines = build(name)
-            self._locals[key] = name
-            self.lines += lines
+            # Named before it is built: building may need other variables.
+            self._locals[key] = f"{kind}{len(self._locals)}"
+            self.lines += build(self._locals[key])
         return self._locals[key]
 
     def getter(self, navigation: ColumnPath) -> str:
