@@ -31,7 +31,8 @@ from engine.conditions.values import scalars_of
 from engine.errors import Path, Problem
 from engine.schema import Column, ColumnType, RelationshipKind, Schema, TableSchema
 
-_PUBLISHER_PREFIX = re.compile(r"(?!address\d_)[a-z][a-z0-9]{1,7}_", re.IGNORECASE)
+_PUBLISHER_PREFIX = re.compile(r"[a-z][a-z0-9]{1,7}_", re.IGNORECASE)
+_STANDARD_PREFIXES = ("address1", "address2", "address3")
 _UTC = zone_of("UTC")
 _TYPED_KINDS = frozenset({ValueKind.SCALAR, ValueKind.LIST, ValueKind.PAIR})
 _COMPARABLE = {frozenset({Family.NUMBER, Family.CHOICE})}
@@ -168,7 +169,10 @@ class _Checker:
 
 
 def _must_be_known(name: str, table: TableSchema) -> bool:
-    return table.is_complete and _PUBLISHER_PREFIX.match(name) is None
+    """Whether the name has no publisher prefix; a misspelt `address1` is none either."""
+    prefix = name.partition("_")[0].lower()
+    is_standard = bool(difflib.get_close_matches(prefix, _STANDARD_PREFIXES, n=1, cutoff=0.8))
+    return table.is_complete and (is_standard or _PUBLISHER_PREFIX.match(name) is None)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
