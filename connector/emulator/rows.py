@@ -70,6 +70,11 @@ class RowShaper:
         self._logical_name = preferences.wants_annotation(LOGICAL_NAME)
         self._annotates = self._formatted or self._navigation or self._logical_name
 
+    @property
+    def is_formatted(self) -> bool:
+        """Whether formatted values were asked for."""
+        return self._formatted
+
     def shape(
         self,
         table: TableDefinition,

@@ -12,6 +12,7 @@ from connector.emulator.query.cells import (
     MOST_AGGREGATED,
     Output,
     aggregate_sql,
+    column_output,
     is_whole,
     raise_if_too_many,
     read_rows,
@@ -190,7 +191,7 @@ def _group(column: ColumnRef, table: TableDefinition) -> Output:
     key = definition.wire_name
     if column.table is not table:
         key = f"{column.table.logical_name}_{definition.logical_name}"
-    return Output(key, collated(column), definition, column.type_sql)
+    return Output(key, collated(column), definition, column.table, column.type_sql)
 
 
 def _aggregate(aggregate: Aggregate, scope: Scope) -> Output:
@@ -206,7 +207,8 @@ def _aggregate(aggregate: Aggregate, scope: Scope) -> Output:
             f"'{definition.wire_name}' of type '{edm}'."
         )
     sql = aggregate_sql(aggregate.method, column.sql)
-    return Output(aggregate.alias, sql, definition, is_whole=is_whole(aggregate.method, definition))
+    whole = is_whole(aggregate.method, definition)
+    return column_output(aggregate.alias, column, sql, is_whole=whole)
 
 
 def _raise_if_repeated(outputs: tuple[Output, ...]) -> None:

@@ -5,10 +5,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector.emulator.metadata import ColumnDefinition, ColumnType
+from connector.emulator.metadata import ColumnDefinition, ColumnType, TableDefinition
 from connector.emulator.query.errors import AGGREGATE_LIMIT, ODataError
 from connector.emulator.query.fragments import Sql, SqlValue
 from connector.emulator.query.rows import Cell, CellRow
+from connector.emulator.query.scopes import ColumnRef
 
 MOST_AGGREGATED = 50_000
 
@@ -20,6 +21,7 @@ class Output:
     key: str
     sql: str
     definition: ColumnDefinition | None = None
+    table: TableDefinition | None = None
     type_sql: str | None = None
     is_whole: bool = False
 
@@ -42,7 +44,8 @@ def read_cells(outputs: Sequence[Output], row: Sequence[SqlValue]) -> list[Cell]
             continue
         if output.is_whole:
             value = int(float(value))
-        cells.append(Cell(output.key, value, output.definition, _target(output, target)))
+        found = _target(output, target)
+        cells.append(Cell(output.key, value, output.definition, output.table, found))
     return cells
 
 
@@ -51,6 +54,14 @@ def _target(output: Output, target: SqlValue) -> str | None:
         return str(target)
     targets = output.definition.targets if output.definition is not None else ()
     return targets[0] if targets else None
+
+
+def column_output(
+    key: str, column: ColumnRef, sql: str | None = None, *, is_whole: bool = False
+) -> Output:
+    """An output that shows a column, or something computed from it (`sql`) in the column's type."""
+    kind = column.type_sql if sql is None else None
+    return Output(key, sql or column.sql, column.definition, column.table, kind, is_whole)
 
 
 def aggregate_sql(function: str, sql: str, *, distinct: bool = False) -> str:

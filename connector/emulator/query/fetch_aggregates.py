@@ -3,7 +3,7 @@ paging is in `fetching`.
 """
 
 from connector.emulator.metadata import ColumnType
-from connector.emulator.query.cells import Output, aggregate_sql, is_whole
+from connector.emulator.query.cells import Output, aggregate_sql, column_output, is_whole
 from connector.emulator.query.conditions import collated
 from connector.emulator.query.context import QueryContext
 from connector.emulator.query.fetch_scopes import Source, Sources
@@ -74,16 +74,17 @@ def _output(source: Source, attribute: FetchAttribute, context: QueryContext) ->
             f"{column.definition.type}."
         )
     sql = aggregate_sql(function, column.sql, distinct=attribute.is_distinct)
-    definition = None if function.startswith("count") else column.definition
+    if function.startswith("count"):
+        return Output(attribute.alias, sql)
     whole = is_whole(function, column.definition)
-    return Output(attribute.alias, sql, definition, is_whole=whole)
+    return column_output(attribute.alias, column, sql, is_whole=whole)
 
 
 def _group(
     attribute: FetchAttribute, alias: str, column: ColumnRef, context: QueryContext
 ) -> Output:
     if attribute.date_grouping is None:
-        return Output(alias, collated(column), column.definition, column.type_sql)
+        return Output(alias, collated(column), column.definition, column.table, column.type_sql)
     if column.definition.type is not ColumnType.DATETIME:
         raise invalid(f"dategrouping can only be used with date columns, not '{attribute.name}'.")
     return Output(alias, _date_part(attribute.date_grouping.lower(), column, context))

@@ -10,6 +10,7 @@ from connector.emulator.metadata import ColumnDefinition, ColumnType, TableDefin
 from connector.emulator.query.cells import (
     MOST_AGGREGATED,
     Output,
+    column_output,
     raise_if_too_many,
     read_cells,
     select_list,
@@ -210,7 +211,7 @@ def _implied(source: Source, attributes: list[FetchAttribute]) -> list[Output]:
 def _output(source: Source, attribute: FetchAttribute) -> Output:
     column = source.column(attribute.name)
     key = attribute.alias or _key(source, column.definition)
-    return Output(key, column.sql, column.definition, column.type_sql)
+    return column_output(key, column)
 
 
 def _key(source: Source, definition: ColumnDefinition) -> str:

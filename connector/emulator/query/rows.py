@@ -70,13 +70,14 @@ class ResultPage:
 class Cell:
     """One value of an aggregated or fetched row under the key it has on the wire.
 
-    `definition` is the column it comes from (None for counts); `target` the table a lookup points
-    to.
+    `definition` is the column of `table` it comes from (None for counts and date parts); `target`
+    the table a lookup points to.
     """
 
     key: str
     value: SqlValue
     definition: ColumnDefinition | None = None
+    table: TableDefinition | None = None
     target: str | None = None
 
 
