@@ -5,6 +5,7 @@ Running them is in `routing`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from engine.assigning import QUEUE_DRAW, TEAM_DRAW, DrawAssigner, PoolAssigner
 from engine.candidates import (
@@ -102,6 +103,8 @@ class Assembly:
                 return DrawAssigner(rule, found, QUEUE_DRAW, pool=None)
             case AccountColumn() | AccessTeam():
                 return self._assign_insights(rule, rule.assign_to)
+            case _:
+                assert_never(rule.assign_to)
 
     def _assign_to_sellers(self, rule: Rule, path: Path) -> Assigner:
         sellers = list_sellers(self.directory, rule.table)

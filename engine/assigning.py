@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from engine.candidates import CandidateFinder
+from engine.conditions.cells import read_cell, related_row
 from engine.decisions import CandidateTrace, Stage
 from engine.distribution import (
     DistributionOutcome,
@@ -163,10 +164,11 @@ def _name_of(outcome: DistributionOutcome) -> str:
 
 
 def _account_owner_of(row: Row) -> str | None:
-    accounts = (row.get(navigation) for navigation in _ACCOUNTS)
-    account = next((found for found in accounts if isinstance(found, Mapping)), None)
-    owner_id = None if account is None else account.get("_ownerid_value")
-    return owner_id if isinstance(owner_id, str) else None
+    for navigation in _ACCOUNTS:
+        owner_id = read_cell(related_row(row, (navigation,)), "ownerid")
+        if isinstance(owner_id, str):
+            return owner_id
+    return None
 
 
 class DrawStatuses(NamedTuple):

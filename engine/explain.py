@@ -97,13 +97,13 @@ def _explain_sequence(decision: AssignmentDecision) -> Iterator[str]:
 
 def _explain_segment_changes(trace: Trace) -> Iterator[str]:
     """The segments that one changed value would have led to; the nearest when none is that near."""
-    failed = [segment for segment in trace.segments if segment.failed is not None]
-    fewest = min((segment.also_failed for segment in failed), default=0)
-    for segment in failed:
-        if segment.failed is not None and segment.also_failed == fewest:
-            more = f" and {fewest} more conditions" if fewest else ""
-            condition = segment.failed.condition
-            yield f'If {condition}{more} held, segment "{segment.segment}" would take the row'
+    tried = [(found, found.failed) for found in trace.segments if found.failed is not None]
+    fewest = min((segment.also_failed for segment, _ in tried), default=0)
+    more = f" and {fewest} more conditions" if fewest else ""
+    for segment, failed in tried:
+        if segment.also_failed == fewest:
+            change = f"{failed.condition}{more}"
+            yield f'If {change} held, segment "{segment.segment}" would take the row'
 
 
 def _say(status: Status) -> str:

@@ -3,11 +3,12 @@
 Rules for other tables are in `assigning`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from engine.assigning import draw, give
 from engine.candidates import Candidate
+from engine.conditions.cells import read_cell, related_row
 from engine.decisions import CandidateTrace, Stage
 from engine.distribution import SellerPool
 from engine.predicates import TargetTest
@@ -31,7 +32,7 @@ class People:
 
     def behind_column(self, record: Record, column: str) -> list[Candidate]:
         """The user that the account's column points to, or the members of the team it points to."""
-        value = _account_of(record).get(f"_{column}_value") or _account_of(record).get(column)
+        value = read_cell(_account_of(record), column)
         if not isinstance(value, str):
             return []
         if value.lower() in self._by_id:
@@ -41,8 +42,8 @@ class People:
 
     def in_access_team(self, record: Record) -> list[Candidate]:
         """The members of the teams whose `regardingobjectid` is the insight or its account."""
-        account = _account_of(record)
-        ids = {record.id, record.row.get(f"_{_ACCOUNT}_value"), account.get("accountid")}
+        account_id = read_cell(_account_of(record), "accountid")
+        ids = (record.id, read_cell(record.row, _ACCOUNT), account_id)
         wanted = {row_id.lower() for row_id in ids if isinstance(row_id, str)}
         return self._members([team for team in self._access if _regards(team) in wanted])
 
@@ -52,9 +53,8 @@ class People:
         return [seller for seller in self._sellers if seller.reference.id.lower() in ids]
 
 
-def _account_of(record: Record) -> Row:
-    account = record.row.get(_ACCOUNT)
-    return account if isinstance(account, Mapping) else {}
+def _account_of(record: Record) -> Row | None:
+    return related_row(record.row, (_ACCOUNT,))
 
 
 def _regards(team: Team) -> str:
@@ -100,7 +100,9 @@ class InsightAssigner:
         people = self._list(record, with_barred=True)
         fitting = self._list_readable(record, now)
         primary = self._draw(record, fitting) if fitting else None
-        others = set(self._list_secondary(record, now, primary, fitting)) if primary else set()
+        others: set[EntityReference] = set()
+        if primary is not None:
+            others.update(self._list_secondary(record, now, primary, fitting))
         return tuple(self._trace_one(seller, primary, others) for seller in people)
 
     def preview(self, record: Record, now: datetime) -> EntityReference | None:

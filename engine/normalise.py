@@ -7,9 +7,7 @@ from typing import cast
 
 from engine.records import EntityReference, Record, RejectedRow, Row
 
-_GUID = re.compile(
-    r"\{?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\}?", re.IGNORECASE
-)
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _TYPE = "@odata.type"
 _TYPE_PREFIX = "#Microsoft.Dynamics.CRM."
 _LOOKUP_TYPE = "@Microsoft.Dynamics.CRM.lookuplogicalname"
@@ -83,11 +81,12 @@ class _Reading:
         return self._read_guid(self.primary_id, value)
 
     def _read_guid(self, column: str, value: object) -> str | None:
-        found = _GUID.fullmatch(value) if isinstance(value, str) else None
-        if found is None:
-            self.reasons.append(f"{column} is not a GUID: {value!r}")
-            return None
-        return found.group(1).lower()
+        if isinstance(value, str):
+            bare = value[1:-1] if value.startswith("{") and value.endswith("}") else value
+            if _GUID.fullmatch(bare):
+                return bare.lower()
+        self.reasons.append(f"{column} is not a GUID: {value!r}")
+        return None
 
     def _read_lookup(self, column: str) -> str | None:
         name = f"_{column}_value"
@@ -99,7 +98,7 @@ class _Reading:
         if owner_id is None:
             return None
         table = self.row.get(f"_ownerid_value{_LOOKUP_TYPE}") or "systemuser"
-        if table not in {"systemuser", "team"}:
+        if table not in ("systemuser", "team"):
             self.reasons.append(
                 f"_ownerid_value points to {table!r}; an owner is a systemuser or a team"
             )

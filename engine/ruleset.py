@@ -379,14 +379,16 @@ class RuleSet(_Model):
     @override
     def model_json_schema(
         cls,
-        by_alias: bool | None = True,
+        by_alias: bool | None = None,
         ref_template: str = DEFAULT_REF_TEMPLATE,
         schema_generator: type[GenerateJsonSchema] = GenerateJsonSchema,
         mode: JsonSchemaMode = "validation",
         **more: Any,
     ) -> dict[str, Any]:
         """The JSON Schema of a rules file; conditions are described in full, recursively."""
-        schema = super().model_json_schema(by_alias, ref_template, schema_generator, mode, **more)
+        schema = super().model_json_schema(
+            by_alias is not False, ref_template, schema_generator, mode, **more
+        )
         linked = cast("dict[str, Any]", link_conditions(schema))
         linked["$defs"]["Condition"] = CONDITION_SCHEMA
         return linked

@@ -100,6 +100,15 @@ def test_skipped_segments_and_several_failures_are_told() -> None:
     assert lines[-1].endswith('and 1 more conditions held, segment "Fair" would take the row')
 
 
+def test_only_the_nearest_segments_are_told() -> None:
+    both = {"all": [eq("address1_country", "UK"), eq("subject", "x")]}
+    far = UK | {"name": "Far", "priority": 2, "when": both}
+    near = UK | {"name": "Near", "priority": 3, "when": eq("companyname", "x")}
+    lines = explain_decision(decide(rules(segments=[UK, far, near]), trace=True))
+    told = [line for line in lines if line.endswith("would take the row")]
+    assert [line.split('segment "')[1].split('"')[0] for line in told] == ["UK", "Near"]
+
+
 def test_every_stage_at_which_a_seller_falls_out() -> None:
     people = [
         seller(1, "Off", is_disabled=True),

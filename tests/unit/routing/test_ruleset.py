@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from engine.conditions.parsing import parse_condition
 from engine.errors import InvalidDocument, Path
-from engine.ruleset import RuleSet, build_rule_set
+from engine.ruleset import Rule, RuleSet, build_rule_set
 from tests.unit.routing.builders import ANY, DEFAULT, eq, rules
 
 UK = {"name": "UK", "table": "lead", "priority": 1, "when": eq("address1_country", "UK")}
@@ -252,6 +253,12 @@ def test_parts_may_be_built_before_the_whole() -> None:
     rule_set = rules(ANY)
     again = RuleSet(version=1, segments=rule_set.segments, rules=rule_set.rules)
     assert again == rule_set
+
+
+def test_a_condition_may_be_a_tree_already() -> None:
+    tree = parse_condition(eq("subject", "x"))
+    rule = Rule.model_validate(ANY | {"when": tree})
+    assert rule.when == tree
 
 
 def test_the_checksum_follows_the_meaning_only() -> None:

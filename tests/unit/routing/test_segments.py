@@ -99,6 +99,13 @@ def test_a_row_moves_to_a_segment_that_accepts_it(
     assert (found.assigned_to is not None) is assigned
 
 
+def test_every_row_of_a_segment_is_asked_the_same_way() -> None:
+    chosen = decider(with_rules(UK, FAIR), [MIRIAM])
+    for number in (1, 2):
+        found = chosen.decide(record(number, subject="Fair", **IN_FAIR), NOW)
+        assert statuses(found) == (4, None, 5)
+
+
 def test_a_lower_segment_that_accepts_others_does_not_pull_a_row_away() -> None:
     rule_set = with_rules(
         FAIR | {"priority": 1}, UK | {"priority": 2, "accept_from_other_segments": True}
