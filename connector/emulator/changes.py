@@ -19,7 +19,12 @@ from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError, bad_query
 from connector.emulator.query.options import QueryOptions
 from connector.emulator.rows import RowShaper, WireRow
-from connector.emulator.selecting import context_url, select_clause, select_columns
+from connector.emulator.selecting import (
+    context_url,
+    select_clause,
+    select_columns,
+    selected_names,
+)
 from connector.emulator.storage import StoredRow, Tombstone, quote
 
 NOT_ENABLED = "0x80072491"
@@ -222,7 +227,7 @@ def _delta_page(
     entries: list[WireRow] = _shaper(read).shape_all(read.table, upserts[:size], columns)
     if len(upserts) > size:
         following = _next(read, window, position, upserts[size - 1])
-        return _respond(read, columns, entries, window, following, delta=True)
+        return _respond(read, entries, window, following, delta=True)
     sent = position.last_version if position.deleting else window.after
     gone = [each for each in _deletions(read, window) if each.version > sent]
     room = size - len(entries)
@@ -232,7 +237,7 @@ def _delta_page(
         last = gone[room - 1].version if room else window.after
         place = Position(position.page + 1, gone[room].id, last, deleting=True)
         following = _write_cookie(read, window, place)
-    return _respond(read, columns, entries, window, following, delta=True)
+    return _respond(read, entries, window, following, delta=True)
 
 
 def _changed_rows(
@@ -272,14 +277,13 @@ def _shaper(read: TrackedRead) -> RowShaper:
 
 def _respond(
     read: TrackedRead,
-    columns: Sequence[ColumnDefinition] | None,
     entries: list[WireRow],
     window: Window,
     following: str | None,
     *,
     delta: bool,
 ) -> Response:
-    context = context_url(read.request.base, read.table, columns if read.select_text else None)
+    context = context_url(read.request.base, read.table, selected_names(read.select_text))
     document: dict[str, object] = {"@odata.context": context + ("/$delta" if delta else "")}
     if following is None:
         token = build_delta_token(read.organization, window.up_to)

@@ -11,6 +11,7 @@ from uuid import uuid5
 from connector.emulator.clock import EmulatorClock, TimeSource
 from connector.emulator.dice import Dice
 from connector.emulator.metadata import NAMESPACE, Catalog, TableDefinition
+from connector.emulator.query.patterns import register_functions
 from connector.emulator.storage import Storage
 from connector.emulator.tables.standard import standard_catalog
 
@@ -66,8 +67,10 @@ def open_organization(
 ) -> Organization:
     """An organisation with empty tables, in memory or on disk."""
     catalog = standard_catalog()
+    storage = Storage(catalog, path)
+    register_functions(storage.connection)
     return Organization(
-        storage=Storage(catalog, path),
+        storage=storage,
         catalog=catalog,
         clock=EmulatorClock(source),
         dice=Dice(seed, "runtime"),

@@ -35,7 +35,7 @@ from connector.emulator.query.errors import ODataError, bad_query
 from connector.emulator.query.options import QueryOptions, parse_query_options
 from connector.emulator.query.path import Resource, RowKey
 from connector.emulator.rows import RowShaper, wire_value
-from connector.emulator.selecting import context_url, select_columns
+from connector.emulator.selecting import context_url, select_columns, selected_names
 from connector.emulator.storage import StoredRow
 from connector.emulator.values import read_value
 from connector.emulator.writes import Writer
@@ -90,7 +90,7 @@ class RowResource:
         columns = select_columns(
             self.organization.catalog, self.table, self.options().get("$select")
         )
-        context = context_url(self.request.base, self.table, columns)
+        context = context_url(self.request.base, self.table, names)
         wire = RowShaper(self.organization.storage, self.request.preferences).shape(
             self.table, row, columns
         )
@@ -156,12 +156,13 @@ class RowResource:
             and not self.request.preferences.annotations
         ):
             return Response(304, (("ETag", current_etag(row)), ("OData-Version", "4.0")))
-        options = self.options()
-        columns = select_columns(self.organization.catalog, self.table, options.get("$select"))
+        select = self.options().get("$select")
+        columns = select_columns(self.organization.catalog, self.table, select)
+        names = selected_names(select)
         wire = RowShaper(self.organization.storage, self.request.preferences).shape(
             self.table, row, columns
         )
-        context = f"{context_url(self.request.base, self.table, columns)}/$entity"
+        context = f"{context_url(self.request.base, self.table, names)}/$entity"
         document = {"@odata.context": context, **wire, **(expanded or {})}
         return json_response(document, 200, (("ETag", current_etag(row)),))
 

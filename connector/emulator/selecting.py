@@ -19,9 +19,13 @@ def select_clause(text: str | None) -> str:
     return f"$select={encode(text, safe=',*')}&" if text else ""
 
 
-def context_url(
-    base: str, table: TableDefinition, columns: Sequence[ColumnDefinition] | None
-) -> str:
+def selected_names(text: str | None) -> list[str]:
+    """The names as a `$select` lists them; empty when all columns are read."""
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    return [] if "*" in names else names
+
+
+def context_url(base: str, table: TableDefinition, names: Sequence[str]) -> str:
     """`{base}/$metadata#leads(subject,_ownerid_value)`."""
-    names = f"({','.join(column.wire_name for column in columns)})" if columns else ""
-    return f"{base}/$metadata#{table.entity_set}{names}"
+    shown = f"({','.join(names)})" if names else ""
+    return f"{base}/$metadata#{table.entity_set}{shown}"

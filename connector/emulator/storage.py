@@ -195,6 +195,21 @@ class Storage:
         ).fetchone()
         return int(found[0])
 
+    def open_version(self) -> int:
+        """Take a number for a write that will commit later."""
+        version = self.next_version()
+        self.open_versions.add(version)
+        return version
+
+    def pin_version(self, version: int | None) -> None:
+        """Let the next write use a number taken before."""
+        self.pinned_version = version
+
+    def close_version(self, version: int | None) -> None:
+        """The write with that number is about to commit."""
+        if version is not None:
+            self.open_versions.discard(version)
+
     def safe_version(self) -> int:
         """The highest version below which nothing is still uncommitted."""
         return min([self.last_version(), *(version - 1 for version in self.open_versions)])

@@ -1,0 +1,164 @@
+"""The `/_emulator/` endpoints: faults, clock, requests, snapshots. They need no token."""
+
+from collections import deque
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from starlette.requests import Request as HttpRequest
+
+from connector.emulator.auth import Tenant
+from connector.emulator.clock import timestamp
+from connector.emulator.faults import FaultScript
+from connector.emulator.messages import Response
+from connector.emulator.organization import Organization
+from connector.emulator.throttle import Limits, Throttle
+
+REMEMBERED_REQUESTS = 20_000
+
+
+@dataclass(slots=True)
+class LoggedRequest:
+    """One request to the Web API; authorization is never kept."""
+
+    number: int
+    at: str
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    status: int | None = None
+    fault: str | None = None
+
+
+class RequestLog:
+    """The last requests to the Web API, oldest first."""
+
+    def __init__(self, organization: Organization) -> None:
+        self.entries: deque[LoggedRequest] = deque(maxlen=REMEMBERED_REQUESTS)
+        self._organization = organization
+        self._count = 0
+
+    def start(self, method: str, path: str, query: str, headers: dict[str, str]) -> LoggedRequest:
+        """Remember a request; its status is filled in when it is answered."""
+        self._count += 1
+        kept = {name: value for name, value in headers.items() if name not in _SECRET_HEADERS}
+        at = timestamp(self._organization.clock.now())
+        entry = LoggedRequest(self._count, at, method, path, query, kept)
+        self.entries.append(entry)
+        return entry
+
+    def clear(self) -> None:
+        """Forget all; numbers go on."""
+        self.entries.clear()
+
+
+_SECRET_HEADERS = frozenset({"authorization", "cookie"})
+
+
+@dataclass
+class Control:
+    """What the control endpoints act on."""
+
+    organization: Organization
+    tenant: Tenant
+    throttle: Throttle
+    faults: FaultScript
+    log: RequestLog
+    snapshots: dict[str, tuple[bytes, dict[str, int]]] = field(
+        default_factory=dict[str, tuple[bytes, dict[str, int]]]
+    )
+
+    async def answer(self, http: HttpRequest, name: str, body: bytes) -> Response:
+        """Answer one control request; 404 for an unknown one, 400 for a body that does not fit."""
+        handlers = {
+            ("POST", "faults"): self._add_faults,
+            ("GET", "faults"): lambda _: [asdict(each) for each in self.faults.waiting],
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "clock"): self._move_clock,
+            ("GET", "clock"): lambda _: self._clock(),
+            ("GET", "requests"): lambda _: [asdict(each) for each in self.log.entries],
+            ("DELETE", "requests"): self._clear_requests,
+            ("POST", "snapshot"): self._snapshot,
+            ("POST", "restore"): self._restore,
+            ("POST", "limits"): self._set_limits,
+            ("POST", "tokens"): self._expire_tokens,
+        }
+        handler = handlers.get((http.method, name.strip("/")))
+        if handler is None:
+            return _json(404, {"error": f"There is no {http.method} /_emulator/{name}."})
+        try:
+            document = msgspec.json.decode(body) if body.strip() else {}
+            with self.organization.lock:
+                return _json(200, handler(document))
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            return _json(400, {"error": str(error)})
+
+    def _add_faults(self, document: Any) -> Any:
+        documents = document.get("faults", document) if isinstance(document, dict) else document
+        listed = documents if isinstance(documents, list) else [documents]
+        return [asdict(each) for each in self.faults.add(listed)]
+
+    def _clear_faults(self, document: Any) -> Any:
+        del document
+        self.faults.clear()
+        return {"faults": 0}
+
+    def _clock(self) -> dict[str, Any]:
+        clock = self.organization.clock
+        return {"now": timestamp(clock.now()), "frozen": clock.is_frozen}
+
+    def _move_clock(self, document: Any) -> Any:
+        """`{"set": T}`, `{"advance_seconds": N}`, `{"freeze": true|false}`, in this order."""
+        clock = self.organization.clock
+        if "set" in document:
+            moment = datetime.fromisoformat(str(document["set"]).replace("Z", "+00:00"))
+            clock.set(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        if "advance_seconds" in document:
+            clock.advance(timedelta(seconds=float(document["advance_seconds"])))
+        if document.get("freeze") is True:
+            clock.freeze()
+        if document.get("freeze") is False:
+            clock.resume()
+        return self._clock()
+
+    def _clear_requests(self, document: Any) -> Any:
+        del document
+        self.log.clear()
+        return {"requests": 0}
+
+    def _snapshot(self, document: Any) -> Any:
+        name = str(document.get("name", "default"))
+        organization = self.organization
+        self.snapshots[name] = (
+            organization.storage.snapshot(),
+            dict(organization.metadata_changes),
+        )
+        return {"name": name}
+
+    def _restore(self, document: Any) -> Any:
+        name = str(document.get("name", "default"))
+        if name not in self.snapshots:
+            raise ValueError(f"There is no snapshot '{name}'.")
+        image, changes = self.snapshots[name]
+        self.organization.storage.restore(image)
+        self.organization.metadata_changes = dict(changes)
+        return {"name": name}
+
+    def _set_limits(self, document: Any) -> Any:
+        known = {name: document[name] for name in document if name in Limits.__dataclass_fields__}
+        if len(known) != len(document):
+            raise ValueError(f"Limits are {', '.join(Limits.__dataclass_fields__)}.")
+        self.throttle.reset(replace(self.throttle.limits, **known))
+        return asdict(self.throttle.limits)
+
+    def _expire_tokens(self, document: Any) -> Any:
+        del document
+        self.tenant.expire_tokens()
+        return {"expired": True}
+
+
+def _json(status: int, document: object) -> Response:
+    headers = (("Content-Type", "application/json"),)
+    return Response(status, headers, msgspec.json.encode(document))

@@ -1,0 +1,267 @@
+"""Reads of `EntityDefinitions`, `RelationshipDefinitions` and `GlobalOptionSetDefinitions`.
+
+The documents themselves are built in `definition_documents`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from connector.emulator.definition_documents import (
+    Document,
+    attribute_class,
+    column_document,
+    column_id,
+    key_document,
+    many_to_many_document,
+    many_to_one_document,
+    option_set_document,
+    table_document,
+)
+from connector.emulator.document_filters import (
+    filter_by_node,
+    filter_documents,
+    parse_names,
+    select_members,
+)
+from connector.emulator.messages import Request, Response, json_response
+from connector.emulator.metadata import Catalog, ColumnDefinition, TableDefinition
+from connector.emulator.organization import Organization
+from connector.emulator.query.errors import ODataError, bad_query, not_supported
+from connector.emulator.query.options import QueryOptions
+from connector.emulator.query.path import Segment, parse_path, unrecognized_path
+from connector.emulator.query.selection import parse_expand
+from connector.emulator.query.syntax import ExpandItem
+
+NOT_FOUND = "0x80060888"
+_ROOTS = ("EntityDefinitions", "GlobalOptionSetDefinitions", "RelationshipDefinitions")
+_REFUSED = ("$skiptoken", "$deltatoken", "$apply")
+_COLLECTIONS = (
+    "Attributes",
+    "Keys",
+    "ManyToOneRelationships",
+    "OneToManyRelationships",
+    "ManyToManyRelationships",
+)
+CAST = "Microsoft.Dynamics.CRM."
+
+
+def is_definition_path(path: str) -> bool:
+    """Whether a path belongs to metadata."""
+    return path.split("(", 1)[0].split("/", 1)[0] in _ROOTS
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One request: where it goes, and how to answer it."""
+
+    catalog: Catalog
+    base: str
+    options: QueryOptions
+
+    def respond_many(self, documents: list[Document], path: str, always: str) -> Response:
+        """A collection of documents, filtered, selected and expanded."""
+        kept = filter_documents(documents, self.options.get("$filter"), self.options.aliases)
+        names = parse_names(self.options.get("$select"))
+        shown = [self._finish(each, names, always) for each in kept]
+        document: Document = {"@odata.context": f"{self.base}/$metadata#{path}"}
+        if self.options.get("$count") == "true":
+            document["@odata.count"] = len(shown)
+        return json_response({**document, "value": shown})
+
+    def respond_one(self, document: Document, path: str, always: str) -> Response:
+        """One document."""
+        names = parse_names(self.options.get("$select"))
+        shown = self._finish(document, names, always)
+        context = f"{self.base}/$metadata#{path}/$entity"
+        return json_response({"@odata.context": context, **shown})
+
+    def _finish(self, document: Document, names: list[str] | None, always: str) -> Document:
+        shown = select_members(document, names, always)
+        text = self.options.get("$expand")
+        for item in parse_expand(text) if text else ():
+            shown[item.navigation] = self._expanded(document, item)
+        return shown
+
+    def _expanded(self, document: Document, item: ExpandItem) -> Any:
+        table = self.catalog.table(str(document.get("EntityLogicalName", "")))
+        if table is not None:
+            column = table.column(str(document.get("LogicalName")))
+            return self._expanded_options(table, column, item)
+        table = self.catalog.table(str(document.get("LogicalName", "")))
+        if table is None:
+            raise bad_query(f"'{item.navigation}' cannot be expanded here.")
+        names = ["/".join(name.path) for name in item.select] if item.select is not None else None
+        documents = _collection(self.catalog, table, item.navigation)
+        kept = filter_by_node(documents, item.filter)
+        return [select_members(each, names, "MetadataId") for each in kept]
+
+    def _expanded_options(
+        self, table: TableDefinition, column: ColumnDefinition | None, item: ExpandItem
+    ) -> Any:
+        if item.navigation not in ("OptionSet", "GlobalOptionSet") or column is None:
+            raise bad_query(f"'{item.navigation}' cannot be expanded here.")
+        if item.navigation == "GlobalOptionSet":
+            return None
+        found = option_set_document(table, column)
+        names = ["/".join(name.path) for name in item.select] if item.select is not None else None
+        return select_members(found, names, "MetadataId") if found else None
+
+
+def read_definitions(
+    organization: Organization, request: Request, options: QueryOptions
+) -> Response:
+    """Answer a GET of metadata; raises ODataError for what is not there or not supported."""
+    for name in _REFUSED:
+        if name in options:
+            raise bad_query(f"The query parameter {name} is not supported on metadata.")
+    segments = parse_path(request.path, options.aliases)
+    reading = _Reading(organization.catalog, request.base, options)
+    match segments[0].name:
+        case "EntityDefinitions":
+            return _read_tables(reading, segments)
+        case "RelationshipDefinitions":
+            return _read_relationships(reading, segments)
+        case _:
+            return _read_global_options(reading, segments)
+
+
+def _read_tables(reading: _Reading, segments: tuple[Segment, ...]) -> Response:
+    first, rest = segments[0], segments[1:]
+    tables = reading.catalog.tables.values()
+    if not first.arguments:
+        if rest:
+            raise unrecognized_path()
+        documents = [table_document(table) for table in tables]
+        return reading.respond_many(documents, "EntityDefinitions", "MetadataId")
+    table = _find_table(reading.catalog, first)
+    if not rest:
+        return reading.respond_one(table_document(table), "EntityDefinitions", "MetadataId")
+    path = f"EntityDefinitions({table.metadata_id})/{rest[0].name}"
+    if rest[0].name == "Attributes":
+        return _read_columns(reading, table, rest, path)
+    if rest[0].name in _COLLECTIONS and len(rest) == 1 and rest[0].arguments is None:
+        documents = _collection(reading.catalog, table, rest[0].name)
+        return reading.respond_many(documents, path, "MetadataId")
+    raise unrecognized_path()
+
+
+def _find_table(catalog: Catalog, segment: Segment) -> TableDefinition:
+    name = segment.argument("LogicalName")
+    key = segment.arguments[0].literal.value if segment.arguments else None
+    for table in catalog.tables.values():
+        if name is not None and table.logical_name == str(name.value):
+            return table
+        if name is None and table.metadata_id == str(key).lower():
+            return table
+    wanted = name.value if name is not None else key
+    raise ODataError(
+        404,
+        NOT_FOUND,
+        f"Could not find an entity with name {wanted} and id "
+        "00000000-0000-0000-0000-000000000000 in the MetadataCache.",
+    )
+
+
+def _collection(catalog: Catalog, table: TableDefinition, name: str) -> list[Document]:
+    logical_name = table.logical_name
+    match name:
+        case "Attributes":
+            return [column_document(table, column) for column in table.columns]
+        case "Keys":
+            return [key_document(table, key) for key in table.keys]
+        case "ManyToOneRelationships":
+            found = catalog.relationships_from(logical_name)
+            return [many_to_one_document(catalog, each) for each in found]
+        case "OneToManyRelationships":
+            found = catalog.relationships_to(logical_name)
+            return [many_to_one_document(catalog, each) for each in found]
+        case "ManyToManyRelationships":
+            pairs = catalog.many_to_many
+            mine = [each for each in pairs if logical_name in (each.table1, each.table2)]
+            return [many_to_many_document(each) for each in mine]
+        case _:
+            raise not_supported(f"'{name}' of a table's definition is not served.")
+
+
+def _read_columns(
+    reading: _Reading, table: TableDefinition, rest: tuple[Segment, ...], path: str
+) -> Response:
+    segments = list(rest)
+    first = segments.pop(0)
+    cast = segments.pop(0).operation if segments and segments[0].is_qualified else None
+    if not first.arguments:
+        if segments:
+            raise unrecognized_path()
+        columns = [column for column in table.columns if _is_cast(column, cast)]
+        documents = [column_document(table, column) for column in columns]
+        shown = f"{path}/{CAST}{cast}" if cast else path
+        return reading.respond_many(documents, shown, "MetadataId")
+    column = _find_column(table, first)
+    if not _is_cast(column, cast):
+        raise ODataError(404, NOT_FOUND, f"The column '{column.logical_name}' is no {cast}.")
+    if segments:
+        return _read_options(reading, table, column, segments)
+    return reading.respond_one(column_document(table, column), path, "MetadataId")
+
+
+def _is_cast(column: ColumnDefinition, cast: str | None) -> bool:
+    if cast == "EnumAttributeMetadata":
+        return column.type.is_choice
+    return cast is None or cast in (attribute_class(column), "AttributeMetadata")
+
+
+def _find_column(table: TableDefinition, segment: Segment) -> ColumnDefinition:
+    name = segment.argument("LogicalName")
+    if name is not None:
+        column = table.column(str(name.value))
+        if column is not None:
+            return column
+    elif segment.arguments:
+        wanted = str(segment.arguments[0].literal.value).lower()
+        for column in table.columns:
+            if column_id(table, column) == wanted:
+                return column
+    shown = name.value if name is not None else "00000000-0000-0000-0000-000000000000"
+    raise ODataError(
+        404,
+        NOT_FOUND,
+        f"Could not find an attribute with specified name: {shown} on entity {table.logical_name}",
+    )
+
+
+def _read_options(
+    reading: _Reading, table: TableDefinition, column: ColumnDefinition, rest: list[Segment]
+) -> Response:
+    found = option_set_document(table, column)
+    if len(rest) != 1 or rest[0].name not in ("OptionSet", "GlobalOptionSet") or found is None:
+        raise unrecognized_path()
+    return reading.respond_one(found, "OptionSetMetadata", "MetadataId")
+
+
+def _read_relationships(reading: _Reading, segments: tuple[Segment, ...]) -> Response:
+    catalog = reading.catalog
+    documents = [many_to_one_document(catalog, each) for each in catalog.many_to_one]
+    documents += [many_to_many_document(each) for each in catalog.many_to_many]
+    rest = list(segments[1:])
+    if rest and rest[0].is_qualified:
+        kind = f"#{CAST}{rest.pop(0).operation}"
+        documents = [each for each in documents if each["@odata.type"] == kind]
+    if rest:
+        raise unrecognized_path()
+    name = segments[0].argument("SchemaName")
+    if not segments[0].arguments:
+        return reading.respond_many(documents, "RelationshipDefinitions", "MetadataId")
+    for document in documents:
+        if name is not None and document["SchemaName"] == name.value:
+            return reading.respond_one(document, "RelationshipDefinitions", "MetadataId")
+    raise ODataError(404, NOT_FOUND, "Could not find a relationship with that name.")
+
+
+def _read_global_options(reading: _Reading, segments: tuple[Segment, ...]) -> Response:
+    if len(segments) > 1:
+        raise unrecognized_path()
+    name = segments[0].argument("Name")
+    if not segments[0].arguments:
+        return reading.respond_many([], "GlobalOptionSetDefinitions", "MetadataId")
+    shown = name.value if name is not None else segments[0].arguments[0].literal.value
+    raise ODataError(404, NOT_FOUND, f"Could not find an optionset with name or id '{shown}'.")

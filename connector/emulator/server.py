@@ -1,0 +1,224 @@
+"""The emulator as a server: put together, started and stopped, in this process or as a command."""
+
+import asyncio
+import contextlib
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from connector.emulator.auth import Tenant
+from connector.emulator.clock import EmulatorClock, TimeSource
+from connector.emulator.control import Control, RequestLog
+from connector.emulator.dice import Dice
+from connector.emulator.faults import Fault, FaultScript
+from connector.emulator.loading import load_directory
+from connector.emulator.organization import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    TENANT_ID,
+    Organization,
+    open_organization,
+)
+from connector.emulator.privileges import Privileges
+from connector.emulator.seed import SeedSize, seed_organization
+from connector.emulator.throttle import Limits, Throttle
+from connector.emulator.tls import write_tls_files
+from connector.emulator.web import WebApi
+
+START_SECONDS = 15.0
+
+
+def machine_time() -> datetime:
+    """The machine's clock: the source the emulator's own clock starts from."""
+    return datetime.now(tz=UTC)  # noqa: TID251  the emulator is a program of its own; tests pass another source
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmulatorOptions:
+    """How an emulator is started; `data` replaces the seed for the sets it holds."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    use_tls: bool = True
+    accept_any_token: bool = False
+    seed: int = 7
+    size: SeedSize = field(default_factory=SeedSize)
+    data: Path | None = None
+    state: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+    source: TimeSource = machine_time
+    note: Callable[[str], None] = lambda _: None
+
+
+class _Protocol(HttpToolsProtocol):
+    """Lets a fault script break the connection."""
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self.scope["leadrobin.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+
+
+class EmulatorServer:
+    """A running emulator; a context manager for tests.
+
+    `url`, `ca_file`, `authority`, `tenant_id`, `client_id`, `client_secret` are what a client needs;
+    `organization`, `privileges`, `tenant`, `throttle`, `faults`, `log` and `clock` are for the test (hold
+    `organization.lock` around changes to rows).
+    """
+
+    def __init__(self, options: EmulatorOptions | None = None) -> None:
+        self.options = options or EmulatorOptions()
+        self.organization = self._open()
+        self.privileges = Privileges(self.organization)
+        dice = Dice(self.options.seed, "tenant")
+        self.tenant = Tenant(self.clock, dice, accept_any_token=self.options.accept_any_token)
+        self.throttle = Throttle(self.options.limits, self.clock, time.perf_counter)
+        self.faults = FaultScript(Dice(self.options.seed, "faults"), self._change_organization)
+        self.log = RequestLog(self.organization)
+        control = Control(self.organization, self.tenant, self.throttle, self.faults, self.log)
+        self.web = WebApi(
+            self.organization, self.privileges, self.tenant, self.throttle, self.faults, control
+        )
+        self.tenant_id, self.client_id, self.client_secret = TENANT_ID, CLIENT_ID, CLIENT_SECRET
+        self.url = ""
+        self.ca_file: Path | None = None
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._socket: socket.socket | None = None
+
+    @property
+    def clock(self) -> EmulatorClock:
+        """The emulator's clock."""
+        return self.organization.clock
+
+    @property
+    def authority(self) -> str:
+        """Where tokens come from, as Entra's sign-in host."""
+        return self.url
+
+    def _open(self) -> Organization:
+        options = self.options
+        known = options.state is not None and options.state.exists()
+        organization = open_organization(options.source, seed=options.seed, path=options.state)
+        if not known:
+            with organization.storage.transaction():
+                replaced = load_directory(organization, options.data, options.note)
+                seed_organization(organization, options.seed, options.size, replaced)
+        return organization
+
+    def _change_organization(self, fault: Fault) -> None:
+        with self.organization.lock:
+            if fault.kind == "expired_delta_token":
+                self.organization.delta_floor = self.organization.storage.next_version()
+            if fault.kind == "metadata_change":
+                for table in self.organization.catalog.tables.values():
+                    if fault.table in (None, table.logical_name):
+                        version = self.organization.storage.next_version()
+                        self.organization.metadata_changes[table.logical_name] = version
+                self.organization.catalog.touch()
+
+    def bind(self) -> socket.socket:
+        """Bind the port and settle the URL."""
+        family = socket.AF_INET6 if ":" in self.options.host else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((self.options.host, self.options.port))
+        scheme = "https" if self.options.use_tls else "http"
+        host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
+        self.url = f"{scheme}://{host}:{bound.getsockname()[1]}"
+        self.web.root = self.url
+        return bound
+
+    def build_server(self) -> uvicorn.Server:
+        """The HTTP server around the application, TLS files written."""
+        app = Starlette(routes=[Mount("/", app=self.web)])
+        config = uvicorn.Config(
+            app,
+            http=_Protocol,
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            timeout_graceful_shutdown=3,
+            timeout_keep_alive=30,
+            backlog=512,
+        )
+        if self.options.use_tls:
+            self._directory = tempfile.TemporaryDirectory(prefix="leadrobin-emulator-")
+            directory = Path(self._directory.name)
+            files = write_tls_files(directory, self.options.source(), self.options.host)
+            config.ssl_certfile = str(files.certificate_file)
+            config.ssl_keyfile = str(files.key_file)
+            self.ca_file = files.ca_file
+        return uvicorn.Server(config)
+
+    def start(self) -> Self:
+        """Serve from a thread of this process until `stop`."""
+        self._socket = self.bind()
+        self._server = self.build_server()
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=self._serve, args=(self._server, self._socket, ready), daemon=True
+        )
+        self._thread.start()
+        if not ready.wait(START_SECONDS):
+            raise RuntimeError("The emulator did not start in time.")
+        return self
+
+    def _serve(self, server: uvicorn.Server, bound: socket.socket, ready: threading.Event) -> None:
+        async def run() -> None:
+            watcher = asyncio.create_task(_announce(server, ready))
+            await server.serve(sockets=[bound])
+            watcher.cancel()
+
+        asyncio.run(run())
+
+    def stop(self) -> None:
+        """Stop serving and remove what was written."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(START_SECONDS)
+        self.close()
+
+    def close(self) -> None:
+        """Release the socket, the database and the certificate files."""
+        if self._socket is not None:
+            self._socket.close()
+        self.organization.storage.close()
+        if self._directory is not None:
+            with contextlib.suppress(OSError):
+                self._directory.cleanup()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+async def _announce(server: uvicorn.Server, ready: threading.Event) -> None:
+    while not server.started:
+        await asyncio.sleep(0.005)
+    ready.set()
