@@ -7,12 +7,22 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from connector.cycle.parts import CycleOptions, CycleParts
-from connector.cycle.table_cycle import run_cycle
+from connector.cycle.applying import (
+    Leftover,
+    apply_plan,
+    build_undo_decisions,
+    plan_undo,
+)
+from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
+from connector.cycle.previewing import Preview, preview_cycle, preview_rows
+from connector.cycle.retrying import retry_due
+from connector.cycle.table_cycle import build_run, finish_run, run_cycle, save_start, start_run
 from connector.logs import get_log
-from connector.state import CycleOutcome, CycleRecord
+from connector.reviewed_plan import ReviewedPlan
+from connector.state import CycleOutcome, CycleRecord, DecisionRecord, PlanOrigin
 from connector.watching import WatchedTable
 from engine.errors import ConfigProblem, LeadrobinError
+from engine.planning import Plan, build_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,92 @@ class Application:
         level = log.info if record.outcome is CycleOutcome.DONE else log.warning
         level("cycle ended", action="cycle_ended", cycle_id=record.id, **counts)
         return record
+
+    def retry_backlog(self, table: WatchedTable) -> CycleRecord:
+        """Try every waiting row of a table now."""
+        self.start_cycle()
+        run = start_run(self.parts, table, PlanOrigin.BACKLOG)
+        return finish_run(self.parts, run, lambda: retry_due(self.parts, run, everything=True))
+
+    def preview(self) -> list[Preview]:
+        """What a cycle of every table would do; nothing is saved or written.
+
+        Each table is decided from the store's clocks, as if its cycle were the next one.
+        """
+        self.start_cycle()
+        return [preview_cycle(self.parts, table) for table in self.tables]
+
+    def apply_plan(self, reviewed: ReviewedPlan) -> tuple[list[CycleRecord], list[Leftover]]:
+        """Write a reviewed plan; raises ConfigProblem when it was made with other rules."""
+        if reviewed.plan.rule_set_checksum != self.parts.rule_set.checksum:
+            raise ConfigProblem(
+                "the plan was made with another rules file; make a new one with `leadrobin plan`"
+            )
+        self.start_cycle()
+        records: list[CycleRecord] = []
+        leftovers: list[Leftover] = []
+        for name in reviewed.tables:
+            run = start_run(self.parts, self.find_table(name), PlanOrigin.APPLY)
+            records.append(self._write(run, reviewed.plan, reviewed.decisions, leftovers))
+        return records, leftovers
+
+    def backfill(self, table: WatchedTable, preview: Preview) -> tuple[CycleRecord, list[Leftover]]:
+        """Write what was previewed for rows that were there before."""
+        run = start_run(self.parts, table, PlanOrigin.BACKFILL)
+        leftovers: list[Leftover] = []
+        decisions = [row.decision for row in preview.batch.rows]
+        return self._write(run, preview.plan, decisions, leftovers), leftovers
+
+    def preview_backfill(
+        self, table: WatchedTable, *, segment: str | None, limit: int | None
+    ) -> Preview:
+        """What the rules make of rows that were never decided, oldest first."""
+        self.start_cycle()
+        with self.parts.store.begin() as session:
+            ids = session.iterate_ids(table.name, undecided_only=True, limit=limit)
+        return preview_rows(self.parts, table, ids, segment=segment)
+
+    def find_cycle_table(self, cycle_id: str) -> WatchedTable:
+        """The table of a cycle that decided something; raises LeadrobinError."""
+        with self.parts.store.begin() as session:
+            decisions = session.list_decisions(cycle_id=cycle_id, limit=1)
+        if not decisions:
+            raise LeadrobinError(f"there is no cycle {cycle_id}, or it decided nothing")
+        return self.find_table(decisions[0].table)
+
+    def undo_cycle(
+        self, table: WatchedTable, cycle_id: str, *, is_dry: bool
+    ) -> tuple[Plan, list[Leftover], CycleRecord | None]:
+        """Put a cycle's rows back where nobody touched them since; with `is_dry` only the plan."""
+        self.start_cycle()
+        parts = self.parts
+        run = build_run(parts, table, PlanOrigin.UNDO)
+        planned, leftovers = plan_undo(parts, run, cycle_id)
+        plan = build_plan(parts.rule_set.checksum, planned)
+        if is_dry:
+            return plan, leftovers, None
+        save_start(parts, run)
+        decisions = build_undo_decisions(parts, run, planned, cycle_id)
+        return plan, leftovers, self._write(run, plan, list(decisions.values()), leftovers)
+
+    def _write(
+        self,
+        run: CycleRun,
+        plan: Plan,
+        decisions: Sequence[DecisionRecord],
+        leftovers: list[Leftover],
+    ) -> CycleRecord:
+        """Write the rows of one table of a plan; adds those that were left out to `leftovers`."""
+        own = {d.row_id: d for d in decisions if d.table == run.table.name}
+        planned = {row.id: row for row in plan.rows if row.table == run.table.name}
+        in_order = [planned[row_id] for row_id in own if row_id in planned]
+
+        def work() -> bool:
+            is_done, left = apply_plan(self.parts, run, in_order, own)
+            leftovers.extend(left)
+            return is_done
+
+        return finish_run(self.parts, run, work)
 
     def run_once(self) -> list[CycleRecord]:
         """One cycle of every table, one after the other; a stop ends it behind the table under way.

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -68,6 +68,10 @@ class Wishes:
     is_forced: bool = False
     report: Callable[[str, int], None] = lambda _what, _count: None
     show_message: Callable[[str], None] | None = None
+
+    def reporting(self, report: Callable[[str, int], None]) -> "Wishes":
+        """The same, heard by `report`."""
+        return replace(self, report=report)
 
 
 @contextmanager

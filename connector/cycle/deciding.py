@@ -1,7 +1,7 @@
 """Takes decisions and turns them into an intent; writing it is in `writing`."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connector.clocks import apply_state, clocks_of, find_moved, read_clocks
@@ -22,6 +22,7 @@ from engine.planning import (
     raise_if_unsafe,
 )
 from engine.records import Record
+from engine.traces import trace_to_data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +166,7 @@ def _build_decision(
     current: Placement,
     wanted: Placement,
 ) -> DecisionRecord:
-    trace = None if decision.trace is None else asdict(decision.trace)
+    trace = None if decision.trace is None else trace_to_data(decision.trace)
     return DecisionRecord(
         table=decision.table,
         row_id=decision.id,

@@ -30,13 +30,29 @@ def run_cycle(parts: CycleParts, table: WatchedTable) -> CycleRecord:
 
 def start_run(parts: CycleParts, table: WatchedTable, origin: PlanOrigin) -> CycleRun:
     """A new run with its record saved."""
-    run = CycleRun(id=parts.new_id(), table=table, origin=origin, started_at=parts.clock.now())
+    run = build_run(parts, table, origin)
+    save_start(parts, run)
+    return run
+
+
+def build_run(parts: CycleParts, table: WatchedTable, origin: PlanOrigin) -> CycleRun:
+    """A new run that nobody hears of yet."""
+    with parts.store.begin() as session:
+        mark = session.load_watermark(table.name)
+    return CycleRun(
+        id=parts.new_id(),
+        table=table,
+        origin=origin,
+        started_at=parts.clock.now(),
+        generation=mark.generation if mark else 1,
+    )
+
+
+def save_start(parts: CycleParts, run: CycleRun) -> None:
+    """Save that a run began, and the columns its fingerprints will be made of."""
     with parts.store.begin() as session:
         session.save_cycle(run.build_record())
-        session.save_watched_set(table.watched_set, table.watched)
-        mark = session.load_watermark(table.name)
-    run.generation = mark.generation if mark else 1
-    return run
+        session.save_watched_set(run.table.watched_set, run.table.watched)
 
 
 def finish_run(parts: CycleParts, run: CycleRun, work: Callable[[], bool]) -> CycleRecord:
@@ -64,13 +80,13 @@ def _save_end(
 def _pass(parts: CycleParts, run: CycleRun) -> bool:
     if not settle_intents(parts, run):
         return False
-    mark = _load_mark(parts, run)
+    mark = load_mark(parts, run)
     if not _follow(parts, run, mark):
         return False
     return retry_due(parts, run)
 
 
-def _load_mark(parts: CycleParts, run: CycleRun) -> Watermark:
+def load_mark(parts: CycleParts, run: CycleRun) -> Watermark:
     """The watermark to go on from; another set of columns needs a new read of the table."""
     table = run.table
     with parts.store.begin() as session:
@@ -85,7 +101,7 @@ def _load_mark(parts: CycleParts, run: CycleRun) -> Watermark:
         )
     _raise_if_foreign(parts, mark)
     if mark.columns_hash != table.columns_hash:
-        mark = _start_over(mark)
+        mark = start_over(mark)
     return replace(mark, watched_set=table.watched_set, columns_hash=table.columns_hash)
 
 
@@ -98,7 +114,7 @@ def _raise_if_foreign(parts: CycleParts, mark: Watermark) -> None:
         )
 
 
-def _start_over(mark: Watermark) -> Watermark:
+def start_over(mark: Watermark) -> Watermark:
     """A new full read: the first one again, or one that finds out what happened meanwhile."""
     is_first = mark.baseline_done_at is None
     return replace(
@@ -117,7 +133,7 @@ def _follow(parts: CycleParts, run: CycleRun, mark: Watermark) -> bool:
         if parts.is_stopping():
             return False
         try:
-            page = _fetch(parts, run, mark)
+            page = fetch_marked(parts, run, mark)
         except ResyncRequired as error:
             restarts += 1
             if restarts > MAX_RESTARTS:
@@ -125,7 +141,7 @@ def _follow(parts: CycleParts, run: CycleRun, mark: Watermark) -> bool:
                     f"the change feed of {run.table.name} broke off {restarts} times: {error}"
                 ) from error
             run.counts["resyncs"] += 1
-            mark = _start_over(mark)
+            mark = start_over(mark)
             continue
         after = _advance(parts, run, mark, page)
         if not _process(parts, run, page, mark=mark, after=after):
@@ -135,7 +151,7 @@ def _follow(parts: CycleParts, run: CycleRun, mark: Watermark) -> bool:
         mark = after
 
 
-def _fetch(parts: CycleParts, run: CycleRun, mark: Watermark) -> RowPage:
+def fetch_marked(parts: CycleParts, run: CycleRun, mark: Watermark) -> RowPage:
     if mark.link is None:
         return parts.source.fetch_first_page(run.table.query)
     return parts.source.fetch_page(run.table.query, mark.link)

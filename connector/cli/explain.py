@@ -1,0 +1,92 @@
+"""The verb `explain`: why one row is where it is, from the stored decision alone."""
+
+from typing import Annotated
+
+import typer
+
+from connector.cli.invocation import settings_of
+from connector.cli.output import talk, write_json
+from connector.decision_document import build_decision_data, parse_decision
+from connector.plan_document import parse_reference
+from connector.state import DecisionRecord, LedgerRow
+from connector.store.opening import open_store
+from engine.errors import LeadrobinError
+from engine.explain import explain_decision
+from engine.records import EntityReference
+from engine.statuses import RoutingStatus
+
+MANUAL = "manual"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the program."""
+    app.command("explain")(explain)
+
+
+def explain(
+    context: typer.Context,
+    table: Annotated[str, typer.Argument(help="Logical name of the table, such as lead.")],
+    row_id: Annotated[str, typer.Argument(metavar="ID", help="The row's id.")],
+    every: Annotated[bool, typer.Option("--all", help="Every decision, newest first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what was decided about a row.
+
+    Segments, rules and sellers tried, and why each fell out.
+    """
+    row = EntityReference(table=table, id=row_id.strip("{}").lower())
+    store = open_store(settings_of(context).store.url)
+    try:
+        with store.begin() as session:
+            decisions = session.list_decisions(row=row, limit=1000 if every else 1)
+            known = session.load_rows(table, [row.id]).get(row.id)
+    finally:
+        store.close()
+    if not decisions:
+        raise LeadrobinError(_explain_absence(row, known))
+    if as_json:
+        found = [build_decision_data(decision) for decision in decisions]
+        write_json(found if every else found[0])
+        return
+    for decision in decisions:
+        print_explanation(decision)
+
+
+def print_explanation(decision: DecisionRecord) -> None:
+    """A stored decision in words, on stdout."""
+    lines = describe_manual(decision) if decision.outcome == MANUAL else _describe(decision)
+    typer.echo("\n".join(lines))
+
+
+def describe_manual(decision: DecisionRecord) -> list[str]:
+    """What is known of an owner that a person chose."""
+    before = _name(parse_reference(decision.before.get("owner")))
+    after = _name(parse_reference(decision.after.get("owner")))
+    status = int(RoutingStatus.OWNER_ASSIGNED_MANUALLY)
+    return [
+        f"{decision.table} {decision.row_id}, seen at {decision.decided_at.isoformat()}",
+        f"Owner: {after}, chosen by hand instead of {before} ({status})",
+        "  it is not routed again unless asked",
+    ]
+
+
+def _describe(decision: DecisionRecord) -> list[str]:
+    lines = explain_decision(parse_decision(decision))
+    said = f": {decision.message}" if decision.message else ""
+    lines.append(f"Written: {decision.outcome}{said}")
+    lines.append(f"Rule set {decision.rule_set_checksum[:12]}, cycle {decision.cycle_id}")
+    return lines
+
+
+def _explain_absence(row: EntityReference, known: LedgerRow | None) -> str:
+    if known is None:
+        return f"{row.table} {row.id} is not in the store: it was never read from the environment"
+    talk(f"Owner at last sight: {_name(known.owner)}")
+    return (
+        f"{row.table} {row.id} was never decided: it was there at the baseline, and no watched "
+        "column of it changed since; `leadrobin backfill` decides such rows"
+    )
+
+
+def _name(reference: EntityReference | None) -> str:
+    return "nobody" if reference is None else reference.name or reference.id

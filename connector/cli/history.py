@@ -1,0 +1,112 @@
+"""The verbs `history` and `undo`: what cycles did, and putting one back."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from connector.bootstrap import Wishes, open_application
+from connector.cli.cycles_output import cycle_data, print_cycles
+from connector.cli.invocation import settings_of
+from connector.cli.output import print_table, talk, write_json, write_json_line
+from connector.cli.plan_output import plan_data, print_leftovers, print_plan
+from connector.decision_document import build_decision_data
+from connector.logs import configure_logs
+from connector.plan_document import parse_reference
+from connector.schedule import stopped_by_signals
+from connector.state import DecisionRecord
+from connector.store.opening import open_store
+from engine.errors import LeadrobinError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the program."""
+    app.command("history")(history)
+    app.command("undo")(undo)
+
+
+def history(
+    context: typer.Context,
+    cycle: Annotated[
+        str | None, typer.Argument(help="A cycle's id: list its decisions instead.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_lines: Annotated[
+        bool, typer.Option("--json-lines", help="Print every decision, one JSON object a line.")
+    ] = False,
+) -> None:
+    """List the latest cycles with their counts, or the decisions of one."""
+    store = open_store(settings_of(context).store.url)
+    try:
+        with store.begin() as session:
+            cycles = [] if cycle or as_lines else session.list_cycles(limit)
+            decisions = (
+                session.list_decisions(cycle_id=cycle, limit=1_000_000 if as_lines else limit)
+                if cycle or as_lines
+                else []
+            )
+    finally:
+        store.close()
+    if as_lines:
+        for decision in reversed(decisions):
+            write_json_line(build_decision_data(decision))
+    elif as_json:
+        found = map(build_decision_data, decisions) if cycle else map(cycle_data, cycles)
+        write_json(list(found))
+    elif cycle:
+        print_decisions(decisions)
+    else:
+        print_cycles(cycles)
+
+
+def undo(
+    context: typer.Context,
+    cycle: Annotated[str, typer.Argument(help="The cycle's id, from `leadrobin history`.")],
+    dry_run: Annotated[bool, typer.Option("--plan", help="Show the plan; write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Put back owner, segment and sequence of a cycle's rows, where nobody touched them since."""
+    settings = settings_of(context)
+    configure_logs(settings.log.level.value, settings.log.format.value)
+    with (
+        open_application(settings, Wishes(writes=not dry_run, show_message=talk)) as application,
+        stopped_by_signals(application.stop),
+    ):
+        table = application.find_cycle_table(cycle)
+        plan, leftovers, record = application.undo_cycle(table, cycle, is_dry=dry_run)
+    if as_json:
+        left = [{"id": row.row_id, "reason": row.reason} for row in leftovers]
+        done = None if record is None else cycle_data(record)
+        write_json({"plan": plan_data(plan), "left": left, "cycle": done})
+        return
+    print_plan(plan)
+    print_leftovers(leftovers)
+    if record is not None:
+        print_cycles([record])
+
+
+def print_decisions(decisions: Sequence[DecisionRecord]) -> None:
+    """Decisions as a table."""
+    if not decisions:
+        raise LeadrobinError("no such cycle, or it decided nothing")
+    print_table(
+        ("Table", "Row", "Segment", "Rule", "Owner", "Sequence", "Outcome"),
+        [
+            (
+                decision.table,
+                decision.row_id,
+                decision.segment,
+                decision.rule,
+                _owner(decision),
+                decision.after.get("sequence"),
+                decision.outcome,
+            )
+            for decision in decisions
+        ],
+    )
+
+
+def _owner(decision: DecisionRecord) -> str:
+    owner = parse_reference(decision.after.get("assigned_to") or decision.after.get("owner"))
+    return "" if owner is None else owner.name or owner.id

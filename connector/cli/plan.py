@@ -1,0 +1,129 @@
+"""The verbs `plan` and `apply`: review first, write what was reviewed."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.bootstrap import Wishes, open_application
+from connector.cli.cycles_output import cycle_data, print_cycles
+from connector.cli.invocation import settings_of
+from connector.cli.output import talk, write_json
+from connector.cli.plan_output import build_markdown, plan_data, print_leftovers, print_plan
+from connector.cli.progress import show_progress
+from connector.cycle.previewing import Preview
+from connector.logs import configure_logs
+from connector.reviewed_plan import ReviewedPlan, build_document, merge_previews, parse_document
+from connector.schedule import stopped_by_signals
+from engine.errors import ConfigProblem
+from settings.model import Settings
+
+
+class PlanForm(StrEnum):
+    """How a plan is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the program."""
+    app.command("plan")(plan)
+    app.command("apply")(apply)
+
+
+def plan(
+    context: typer.Context,
+    out: Annotated[Path | None, typer.Option(help="Save the plan for `leadrobin apply`.")] = None,
+    form: Annotated[PlanForm, typer.Option("--format", help="How to print it.")] = PlanForm.TABLE,
+    as_json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False,
+) -> None:
+    """Read what changed and decide it, as `run` would; write nothing to Dataverse."""
+    settings = settings_of(context)
+    reviewed = _preview(settings)
+    if out is not None:
+        out.write_text(json.dumps(build_document(reviewed), indent=1), encoding="utf-8")
+        talk(f"The plan was saved; `leadrobin apply {out}` writes it.")
+    if as_json or form is PlanForm.JSON:
+        write_json(plan_data(reviewed.plan))
+    elif form is PlanForm.MARKDOWN:
+        typer.echo(build_markdown(reviewed.plan), nl=False)
+    else:
+        print_plan(reviewed.plan)
+
+
+def apply(
+    context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(help="A plan saved by `leadrobin plan --out`.")
+    ] = None,
+    checksum: Annotated[
+        str | None, typer.Option(help="Write only if the plan has this checksum.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write also what the safety limits refuse.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write a saved plan, or without FILE one made now.
+
+    Rows that changed since the plan was made are not written but named; the next cycle decides
+    them.
+    """
+    settings = settings_of(context)
+    configure_logs(settings.log.level.value, settings.log.format.value)
+    reviewed = _preview(settings) if file is None else _load(file)
+    _raise_if_other(reviewed, checksum)
+    wishes = Wishes(is_forced=force, show_message=talk)
+    with (
+        show_progress("Apply") as report,
+        open_application(settings, wishes.reporting(report)) as application,
+        stopped_by_signals(application.stop),
+    ):
+        records, leftovers = application.apply_plan(reviewed)
+    if as_json:
+        left = [{"id": row.row_id, "reason": row.reason} for row in leftovers]
+        write_json({"cycles": [cycle_data(record) for record in records], "left": left})
+        return
+    print_cycles(records)
+    print_leftovers(leftovers)
+
+
+def _preview(settings: Settings) -> ReviewedPlan:
+    with (
+        show_progress("Plan") as report,
+        open_application(settings, Wishes(writes=False, report=report)) as application,
+    ):
+        previews = application.preview()
+        checksum = application.parts.rule_set.checksum
+    for preview in previews:
+        _talk_about(preview)
+    return merge_previews(previews, checksum)
+
+
+def _talk_about(preview: Preview) -> None:
+    if preview.is_first_contact:
+        talk(f"{preview.table}: no baseline yet; the first `leadrobin run --once` takes it.")
+    if preview.open_plans:
+        talk(
+            f"{preview.table}: {preview.open_plans} plan(s) left open; the next cycle settles them."
+        )
+
+
+def _load(file: Path) -> ReviewedPlan:
+    try:
+        return parse_document(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise ConfigProblem(f"there is no file {file}") from error
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ConfigProblem(f"{file} is not a plan that `leadrobin plan --out` wrote") from error
+
+
+def _raise_if_other(reviewed: ReviewedPlan, checksum: str | None) -> None:
+    if checksum is not None and not reviewed.plan.checksum.startswith(checksum):
+        raise ConfigProblem(
+            f"the plan's checksum is {reviewed.plan.checksum}, not {checksum}; review it again"
+        )

@@ -1,0 +1,98 @@
+"""Plans for the terminal, as Markdown and as JSON."""
+
+from collections.abc import Iterable, Sequence
+
+from connector.cli.output import print_table, talk
+from connector.cycle.applying import Leftover
+from connector.plan_document import build_plan_document
+from engine.planning import (
+    Change,
+    OwnerChange,
+    Plan,
+    PlannedRow,
+    QueueChange,
+    SegmentChange,
+    SequenceChange,
+    count_by,
+)
+from engine.records import EntityReference
+
+COLUMNS = ("Table", "Row", "Owner before", "Owner after", "Segment", "Rule", "Also")
+
+
+def print_plan(plan: Plan, *, title: str | None = None) -> None:
+    """The plan as a table, with its totals and checksum below."""
+    if plan.rows:
+        print_table(COLUMNS, [_cells(row) for row in plan.rows], title=title)
+    talk(summarise(plan))
+
+
+def summarise(plan: Plan) -> str:
+    """The plan in a few sentences."""
+    people = count_by(plan, lambda row: _name(row.owner_change.after) if row.owner_change else None)
+    to_whom = ", ".join(f"{name} {count}" for name, count in people.items())
+    return (
+        f"{len(plan.rows)} rows to write, {plan.owner_changes} with a new owner"
+        f"{f' ({to_whom})' if to_whom else ''}; {len(plan.skips)} rows need nothing. "
+        f"Checksum {plan.checksum[:16]}."
+    )
+
+
+def build_markdown(plan: Plan) -> str:
+    """The plan as a Markdown document, for reviews."""
+    lines = [
+        "# Plan",
+        "",
+        summarise(plan),
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{'---|' * len(COLUMNS)}",
+        *(f"| {' | '.join(_escape(_cells(row)))} |" for row in plan.rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def plan_data(plan: Plan) -> dict[str, object]:
+    """The plan as plain data."""
+    return build_plan_document(plan)
+
+
+def print_leftovers(leftovers: Sequence[Leftover]) -> None:
+    """Rows of a plan that were not written."""
+    if leftovers:
+        rows = [(row.row_id, row.reason) for row in leftovers]
+        print_table(("Row", "Left out because"), rows, title=f"{len(leftovers)} rows were left out")
+
+
+def _cells(row: PlannedRow) -> tuple[str, ...]:
+    owner = row.owner_change
+    return (
+        row.table,
+        row.id,
+        _name(owner.before) if owner else "",
+        _name(owner.after) if owner else "",
+        row.segment or "",
+        row.rule or "",
+        ", ".join(_also(row.changes)),
+    )
+
+
+def _also(changes: Iterable[Change]) -> Iterable[str]:
+    for change in changes:
+        match change:
+            case SegmentChange(after=after):
+                yield "segment" if after else "segment cleared"
+            case SequenceChange(after=after):
+                yield "sequence" if after else "sequence cleared"
+            case QueueChange(after=queue):
+                yield f"queue {_name(queue)}"
+            case OwnerChange():
+                pass
+
+
+def _name(reference: EntityReference | None) -> str:
+    return "" if reference is None else reference.name or reference.id
+
+
+def _escape(cells: Iterable[str]) -> Iterable[str]:
+    return (cell.replace("|", "\\|") for cell in cells)

@@ -1,0 +1,210 @@
+"""Writes plans that were made before: reviewed ones, and those that put a cycle back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from connector.clocks import clocks_of, touch_clock
+from connector.cycle.deciding import Batch, DecidedRow, build_intent, placement_of
+from connector.cycle.paging import close_intent
+from connector.cycle.parts import CycleParts, CycleRun
+from connector.cycle.reading import examine_rows, fetch_complete
+from connector.cycle.triage import ArrivedRow
+from connector.cycle.writing import ARRIVED
+from connector.plan_document import parse_reference
+from connector.ports import StateSession
+from connector.state import DecisionRecord, PlanOrigin
+from engine.planning import (
+    OwnerChange,
+    Placement,
+    PlannedRow,
+    SegmentChange,
+    SequenceChange,
+    build_plan,
+    raise_if_unsafe,
+)
+from engine.records import EntityReference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """A row of a plan that was not written, and why."""
+
+    row_id: str
+    reason: str
+
+
+def apply_plan(
+    parts: CycleParts,
+    run: CycleRun,
+    planned: Sequence[PlannedRow],
+    decisions: Mapping[str, DecisionRecord],
+) -> tuple[bool, list[Leftover]]:
+    """Write the rows whose version did not move; False when stopped, and the rows left out.
+
+    `decisions` are those behind the rows, by row id. Raises UnsafePlan.
+    """
+    rows = fetch_complete(parts, run, [row.id for row in planned])
+    with parts.page_lock:
+        with parts.store.begin() as session:
+            now = {row.record.id: row for row in examine_rows(parts, run, session, rows).arrived}
+            ready, leftovers = _sort(planned, now, decisions)
+            batch = _build_batch(parts, run, session, ready)
+            if not batch.plan.rows:
+                return True, leftovers
+            intent = build_intent(parts, run, batch)
+            session.save_clocks(batch.clocks_after)
+            session.save_intent(intent)
+        return close_intent(parts, run, intent, batch), leftovers
+
+
+def plan_undo(
+    parts: CycleParts, run: CycleRun, cycle_id: str
+) -> tuple[list[PlannedRow], list[Leftover]]:
+    """What puts owner, segment and sequence of a cycle's rows back, and the rows touched since."""
+    with parts.store.begin() as session:
+        taken = session.list_decisions(cycle_id=cycle_id, limit=1_000_000)
+        written = [
+            decision
+            for decision in taken
+            if decision.table == run.table.name and decision.outcome in ARRIVED
+        ]
+        superseded = [decision for decision in written if not _is_latest(session, decision)]
+    rows = fetch_complete(parts, run, [decision.row_id for decision in written])
+    with parts.store.begin() as session:
+        now = {row.record.id: row for row in examine_rows(parts, run, session, rows).arrived}
+    planned: list[PlannedRow] = []
+    leftovers: list[Leftover] = []
+    for decision in written:
+        row = now.get(decision.row_id)
+        reason = _why_not(decision, row, superseded)
+        if reason is not None or row is None:
+            leftovers.append(Leftover(row_id=decision.row_id, reason=reason or ""))
+            continue
+        planned.append(_reverse(run, decision, row))
+    return planned, leftovers
+
+
+def build_undo_decisions(
+    parts: CycleParts, run: CycleRun, planned: Sequence[PlannedRow], cycle_id: str
+) -> dict[str, DecisionRecord]:
+    """What is recorded of rows that are put back."""
+    return {
+        row.id: DecisionRecord(
+            table=row.table,
+            row_id=row.id,
+            cycle_id=run.id,
+            decided_at=parts.clock.now(),
+            outcome="intended",
+            plan_checksum="",
+            rule_set_checksum=parts.rule_set.checksum,
+            message=f"undo of cycle {cycle_id}",
+        )
+        for row in planned
+    }
+
+
+def _sort(
+    planned: Sequence[PlannedRow],
+    now: Mapping[str, ArrivedRow],
+    decisions: Mapping[str, DecisionRecord],
+) -> tuple[list[DecidedRow], list[Leftover]]:
+    ready: list[DecidedRow] = []
+    leftovers: list[Leftover] = []
+    for row in planned:
+        found = now.get(row.id)
+        if found is None:
+            leftovers.append(Leftover(row_id=row.id, reason="deleted since the plan was made"))
+        elif row.etag is None or found.record.etag != row.etag:
+            leftovers.append(Leftover(row_id=row.id, reason="changed since the plan was made"))
+        else:
+            ready.append(
+                DecidedRow(
+                    record=found.record,
+                    before=found.before,
+                    planned=row,
+                    decision=decisions[row.id],
+                )
+            )
+    return ready, leftovers
+
+
+def _build_batch(
+    parts: CycleParts, run: CycleRun, session: StateSession, ready: Sequence[DecidedRow]
+) -> Batch:
+    """The rows as a batch; their sellers' clocks move as they would have in a cycle."""
+    session.lock_clocks()
+    plan = build_plan(parts.rule_set.checksum, (row.planned for row in ready))
+    if not parts.options.is_forced:
+        owned = session.count_open().items()
+        total = sum(count for (table, _, _), count in owned if table == run.table.name)
+        raise_if_unsafe(plan, parts.options.limits, owned_rows=total)
+    clocks = dict(session.load_clocks())
+    moved: list[str] = []
+    for row in ready:
+        change = row.planned.owner_change if isinstance(row.planned, PlannedRow) else None
+        if change is not None and run.origin is not PlanOrigin.UNDO:
+            seller, now = change.after.id, parts.clock.now()
+            clock = touch_clock(clocks, seller, now)
+            if parts.rule_set.round_robin_scope == "rule" and row.decision.rule:
+                clock = replace(clock, by_rule={**clock.by_rule, row.decision.rule: now})
+            clocks[seller] = clock
+            moved.append(seller)
+    return Batch(
+        plan=plan,
+        rows=[
+            replace(
+                row,
+                decision=replace(row.decision, cycle_id=run.id, plan_checksum=plan.checksum),
+            )
+            for row in ready
+        ],
+        clocks=clocks_of(session.load_clocks(), set(moved)),
+        clocks_after=[clocks[seller] for seller in sorted(set(moved))],
+    )
+
+
+def _is_latest(session: StateSession, decision: DecisionRecord) -> bool:
+    row = EntityReference(table=decision.table, id=decision.row_id)
+    latest = session.list_decisions(row=row, limit=1)
+    return bool(latest) and latest[0].cycle_id == decision.cycle_id
+
+
+def _why_not(
+    decision: DecisionRecord, row: ArrivedRow | None, superseded: Sequence[DecisionRecord]
+) -> str | None:
+    if row is None:
+        return "deleted since"
+    if decision in superseded:
+        return "decided again since"
+    if decision.etag is None or row.record.etag != decision.etag:
+        return "changed since"
+    return None
+
+
+def _reverse(run: CycleRun, decision: DecisionRecord, row: ArrivedRow) -> PlannedRow:
+    current = placement_of(run.table, row.record, row.before)
+    before = _parse_placement(decision.before)
+    changes: list[OwnerChange | SegmentChange | SequenceChange] = []
+    if before.owner is not None and before.owner != current.owner:
+        changes.append(OwnerChange(before=current.owner, after=before.owner))
+    if before.segment_id != current.segment_id:
+        changes.append(SegmentChange(before=current.segment_id, after=before.segment_id))
+    if before.sequence_id != current.sequence_id:
+        changes.append(SequenceChange(before=current.sequence_id, after=before.sequence_id))
+    return PlannedRow(
+        table=decision.table,
+        id=decision.row_id,
+        etag=row.record.etag,
+        changes=tuple(changes),
+        reason="undo",
+        is_reassignment=False,
+    )
+
+
+def _parse_placement(data: Mapping[str, object]) -> Placement:
+    segment, sequence = data.get("segment_id"), data.get("sequence_id")
+    return Placement(
+        owner=parse_reference(data.get("owner")),
+        segment_id=None if segment is None else str(segment),
+        sequence_id=None if sequence is None else str(sequence),
+    )

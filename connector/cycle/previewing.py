@@ -1,0 +1,129 @@
+"""Decides without saving anything: what a cycle or a backfill would do, as a plan to review."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from connector.cycle.deciding import Batch, DecidedRow, decide_rows
+from connector.cycle.parts import Candidate, CycleParts, CycleRun
+from connector.cycle.reading import build_candidate, examine_rows, fetch_complete
+from connector.cycle.table_cycle import build_run, fetch_marked, load_mark, start_over
+from connector.cycle.triage import TO_DECIDE, Arrival
+from connector.ports import RowPage
+from connector.state import PlanOrigin, ReadMode
+from connector.watching import WatchedTable
+from engine.errors import ResyncRequired
+from engine.planning import Plan, build_plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What would be done with one table; `is_first_contact` = there is no baseline yet."""
+
+    table: str
+    batch: Batch
+    is_first_contact: bool = False
+    open_plans: int = 0
+
+    @property
+    def plan(self) -> Plan:
+        """The plan."""
+        return self.batch.plan
+
+
+def preview_cycle(parts: CycleParts, table: WatchedTable) -> Preview:
+    """Read what changed, and the backlog that is due, and decide it.
+
+    Nothing is saved or written.
+    """
+    run = build_run(parts, table, PlanOrigin.CYCLE)
+    mark = load_mark(parts, run)
+    with parts.store.begin() as session:
+        open_plans = len(session.list_intents(table.name))
+    empty = Batch(plan=build_plan(parts.rule_set.checksum, ()))
+    if mark.mode is ReadMode.BASELINE:
+        return Preview(table=table.name, batch=empty, is_first_contact=True, open_plans=open_plans)
+    candidates: dict[str, Candidate] = {}
+    for page in _pages(parts, run):
+        candidates.update({found.record.id: found for found in _examine(parts, run, page)})
+    for found in _due(parts, run):
+        candidates.setdefault(found.record.id, found)
+    batch = _decide(parts, run, list(candidates.values()))
+    return Preview(table=table.name, batch=batch, open_plans=open_plans)
+
+
+def preview_rows(
+    parts: CycleParts, table: WatchedTable, ids: Sequence[str], *, segment: str | None = None
+) -> Preview:
+    """Decide rows of the ledger as if they were new, those of one segment only if one is given."""
+    run = build_run(parts, table, PlanOrigin.BACKFILL)
+    candidates = list(_fresh(parts, run, ids, is_reassignment=True))
+    if segment is not None:
+        first = _decide(parts, run, candidates)
+        wanted = {row.record.id for row in first.rows if row.decision.segment == segment}
+        candidates = [found for found in candidates if found.record.id in wanted]
+    return Preview(table=table.name, batch=_decide(parts, run, candidates))
+
+
+def _pages(parts: CycleParts, run: CycleRun) -> Iterator[RowPage]:
+    mark = load_mark(parts, run)
+    while True:
+        try:
+            page = fetch_marked(parts, run, mark)
+        except ResyncRequired:
+            mark = start_over(mark)
+            page = fetch_marked(parts, run, mark)
+        yield page
+        if page.next_link is None:
+            return
+        mark = replace(mark, link=page.next_link)
+
+
+def _examine(parts: CycleParts, run: CycleRun, page: RowPage) -> Iterator[Candidate]:
+    rows = list(page.rows)
+    with parts.store.begin() as session:
+        arrived = examine_rows(parts, run, session, rows).arrived
+    arrived = [row for row in arrived if row.arrival in TO_DECIDE]
+    if run.table.needs_related_rows:
+        complete = fetch_complete(parts, run, [row.record.id for row in arrived])
+        with parts.store.begin() as session:
+            again = examine_rows(parts, run, session, complete).arrived
+        arrived = [row for row in again if row.arrival in TO_DECIDE]
+    for row in arrived:
+        yield build_candidate(row, is_fresh=row.arrival is Arrival.CREATED)
+
+
+def _due(parts: CycleParts, run: CycleRun) -> Iterator[Candidate]:
+    with parts.store.begin() as session:
+        entries = session.list_backlog(
+            table=run.table.name, due_at=parts.clock.now(), limit=parts.options.retry_rows
+        )
+    ids = [entry.row_id for entry in entries]
+    yield from _fresh(parts, run, ids, is_reassignment=False)
+
+
+def _fresh(
+    parts: CycleParts, run: CycleRun, ids: Sequence[str], *, is_reassignment: bool
+) -> Iterator[Candidate]:
+    rows = fetch_complete(parts, run, ids)
+    with parts.store.begin() as session:
+        examined = examine_rows(parts, run, session, rows)
+    for row in examined.arrived:
+        if row.record.is_open and row.arrival is not Arrival.MANUAL:
+            yield Candidate(
+                record=row.record,
+                before=row.before,
+                is_fresh=True,
+                is_reassignment=is_reassignment,
+            )
+
+
+def _decide(parts: CycleParts, run: CycleRun, candidates: Sequence[Candidate]) -> Batch:
+    unrefused = replace(parts, options=replace(parts.options, is_forced=True))
+    with parts.store.begin() as session:
+        return decide_rows(unrefused, run, session, candidates)
+
+
+def written_rows(batch: Batch) -> list[DecidedRow]:
+    """The decided rows that the plan writes, in the order they were decided."""
+    planned = {(row.table, row.id) for row in batch.plan.rows}
+    return [row for row in batch.rows if (row.record.table, row.record.id) in planned]
