@@ -211,9 +211,7 @@ def _initial_page(
     shown = [dict(row) for row in rows[:size]]
     entries = _shaper(read).shape_all(table, shown, columns)
     last = shown[-1] if len(rows) > size else None
-    return _respond(
-        read, columns, entries, window, _next(read, window, position, last), delta=False
-    )
+    return _respond(read, entries, window, _next(read, window, position, last), delta=False)
 
 
 def _delta_page(
