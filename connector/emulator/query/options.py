@@ -59,7 +59,9 @@ def parse_query_options(raw_query: bytes | str) -> QueryOptions:
     `tag`, …).
     https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/overview
     """
-    raw = raw_query.decode("latin-1") if isinstance(raw_query, bytes) else raw_query
+    raw = raw_query
+    if isinstance(raw, bytes):
+        raw = raw.decode("utf-8", "surrogateescape")
     pairs: list[tuple[str, str]] = []
     seen: set[str] = set()
     for piece in raw.split("&"):
@@ -79,13 +81,10 @@ def decode_component(text: str) -> str:
 
 
 def decode_escapes(text: str) -> str:
-    """Undo percent escapes; characters outside ASCII may also stand unescaped, as UTF-8 or Latin-1
-    text.
-    """
-    data = unquote_to_bytes(_as_bytes(text))
+    """Undo percent escapes; characters outside ASCII may also stand unescaped."""
     try:
-        decoded = data.decode("utf-8")
-    except UnicodeDecodeError as error:
+        decoded = unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8")
+    except UnicodeError as error:
         raise bad_query("The URI is malformed: an escape sequence is not valid UTF-8.") from error
     if "\x00" in decoded:
         raise bad_query("The URI is malformed: it holds a null character.")
@@ -115,13 +114,6 @@ def parse_top_option(text: str | None) -> int | None:
             "The $top query option requires a non-negative integer value."
         )
     return int(digits)
-
-
-def _as_bytes(text: str) -> bytes:
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
 
 
 def _canonical_name(name: str) -> str:
