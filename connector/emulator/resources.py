@@ -87,9 +87,9 @@ class RowResource:
         row = self.organization.storage.fetch_row(self.table, row_id)
         if row is None:
             raise row_not_found(self.table, row_id)
-        columns = select_columns(
-            self.organization.catalog, self.table, self.options().get("$select")
-        )
+        select = self.options().get("$select")
+        columns = select_columns(self.organization.catalog, self.table, select)
+        names = selected_names(select)
         context = context_url(self.request.base, self.table, names)
         wire = RowShaper(self.organization.storage, self.request.preferences).shape(
             self.table, row, columns
