@@ -6,8 +6,9 @@ Which sellers are candidates is decided in `routing`.
 from collections.abc import Iterable
 from datetime import datetime
 
-from engine.decisions import CandidateTrace, Stage
+from engine.decisions import CandidateTrace
 from engine.distribution_calibration import Calibration
+from engine.distribution_explain import Reasons
 from engine.distribution_keys import KeyLayout
 from engine.distribution_lanes import Lane, LaneKind
 from engine.distribution_ledger import Ledger
@@ -167,16 +168,18 @@ class SellerPool:
         return self._ledger.snapshot()
 
     def explain(self, request: DistributionRequest) -> tuple[CandidateTrace, ...]:
-        """Every candidate with the stage at which it fell out, in the order of choice."""
-        found = self.choose(request).position
-        return tuple(
-            CandidateTrace(
-                target=self._ledger.targets[position].reference(),
-                stage=Stage.CHOSEN if position == found else Stage.ORDER,
-                detail="",
-            )
-            for position in sorted(request.candidates)
-        )
+        """Every candidate with the stage it reached, in order of choice; ask before `assign`."""
+        return self._reasons(request).traces()
+
+    def counterfactuals(self, request: DistributionRequest, limit: int = 3) -> tuple[str, ...]:
+        """The smallest changes to one candidate that would have it chosen; ask before `assign`."""
+        reasons = self._reasons(request)
+        return tuple(reasons.sentence(change) for change in reasons.changes(limit))
+
+    def _reasons(self, request: DistributionRequest) -> Reasons:
+        if self._calibration is not None:
+            self._refresh(self._calibration.advance(request.now))
+        return Reasons(self._ledger, request)
 
     def _outcome_of(self, position: int) -> DistributionOutcome:
         target = self._ledger.targets[position]

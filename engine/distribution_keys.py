@@ -58,7 +58,7 @@ class KeyLayout:
         return stamp << self._clock_shift | order << self._rank_bits | self.rank_of[position]
 
     def _stamp(self, clock: datetime) -> int:
-        """Microseconds since the year 1, never 0; the last answer is kept: it is asked for again."""
+        """Microseconds since the year 1, never 0; the last answer is kept for the next lane."""
         if clock is not self._last_clock:
             self._last_clock = clock
             self._last_stamp = (clock - _ZERO) // _MICROSECOND + 1

@@ -1,4 +1,4 @@
-"""Everybody in the order of their keys, kept so at little cost; for whom it is kept is in `pools`."""
+"""Everybody in the order of their keys, kept at little cost; for whom it is kept is in `pools`."""
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
@@ -8,8 +8,8 @@ class Order:
     """The ranks that are not blocked, by ascending key, in shelves of equal high bits.
 
     Within a shelf only the low bits (clock and order) differ. Who was just assigned has the
-    greatest of them and goes to the end at once; anything else leaves its shelf to be sorted when it
-    is next walked along.
+    greatest of them and goes to the end at once; anything else leaves its shelf to be sorted when
+    it is next walked along.
     """
 
     def __init__(self, keys: list[int], blocked: int, shift: int) -> None:

@@ -15,24 +15,25 @@ OrderKey = tuple[Fraction | float, bool, bool, datetime, int, str]
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def scan(ledger: Ledger, request: DistributionRequest) -> int | RoutingStatus:
-    """The position that the request's candidates yield, or why there is none.
+def scan(ledger: Ledger, request: DistributionRequest) -> tuple[int, RoutingStatus]:
+    """The position that the request's candidates yield, or -1 and why there is none.
 
     Capacity, then the availability window and its first non-empty bucket, then load or the longest
     wait ("Understand lead and opportunity distribution", Dynamics 365 Sales).
     """
     if not request.candidates:
-        return RoutingStatus.NO_SELLERS_MEET_CONDITIONS
+        return -1, RoutingStatus.NO_SELLERS_MEET_CONDITIONS
     left = with_capacity(ledger, request)
     if not left:
-        return RoutingStatus.NO_CAPACITY
+        return -1, RoutingStatus.NO_CAPACITY
     waits = waits_within(ledger, request, left)
     if not waits:
-        return RoutingStatus.NO_AVAILABILITY
+        return -1, RoutingStatus.NO_AVAILABILITY
     first = min(bucket_of(wait) for wait in waits.values())
     by_load = compares_load(ledger, request, first)
     left = [position for position, wait in waits.items() if bucket_of(wait) == first]
-    return min(left, key=lambda position: order_key(ledger, request, position, by_load=by_load))
+    chosen = min(left, key=lambda position: order_key(ledger, request, position, by_load=by_load))
+    return chosen, RoutingStatus.OWNER_ASSIGNED
 
 
 def with_capacity(ledger: Ledger, request: DistributionRequest) -> list[int]:

@@ -25,7 +25,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FairnessSettings:
-    """`absence_days` of time off in a row make a returner; the head start melts over `ramp_days`."""
+    """`absence_days` off in a row make a returner; the head start melts over `ramp_days`."""
 
     absence_days: int = 5
     ramp_days: int = 14

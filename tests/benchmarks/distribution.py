@@ -4,6 +4,7 @@ Run alone: `python -m tests.benchmarks.distribution`.
 """
 
 import random
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from heapq import heapify, heapreplace
@@ -21,7 +22,7 @@ Signature = tuple[tuple[str, str], ...]
 
 def run() -> None:
     """Measure everything and print each ratio beside its target."""
-    print("distribution: choose and assign, records a second on one core")
+    say("distribution: choose and assign, records a second on one core")
     for sellers, records, sample, target in ((200, 60_000, 1_500, 15), (5_000, 60_000, 60, 200)):
         for method in ("round_robin", "load_balancing"):
             compare_with_scan(sellers, records, sample, target, method)
@@ -44,8 +45,7 @@ def compare_with_scan(count: int, records: int, sample: int, target: int, method
     ledger = Ledger(directory, DistributionSettings())
 
     def scanned(signature: Signature) -> int:
-        position = scan(ledger, request_for(matching(directory, signature), method))
-        assert isinstance(position, int)
+        position, _ = scan(ledger, request_for(matching(directory, signature), method))
         ledger.assign(position, rule="R", table="lead", now=NOW, owner=None)
         return position
 
@@ -162,10 +162,14 @@ def rate(choose: Callable[[object], int], asked: Sequence[object]) -> tuple[floa
     return len(asked) / (process_time() - started), answers
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
 def report(scenario: str, baseline: str, ours: float, theirs: float, target: int) -> None:
     ratio = ours / theirs
     verdict = "ok" if ratio >= target else "BELOW"
-    print(
+    say(
         f"  {scenario:<32} {ours:>10,.0f}/s   {baseline} {theirs:>9,.0f}/s"
         f"   {ratio:>7.1f} x (target {target} x) {verdict}"
     )

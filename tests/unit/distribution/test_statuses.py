@@ -43,8 +43,14 @@ def test_failures_are_ranked_by_how_far_the_row_came(status, rank):
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [(1, RunState.IN_PROGRESS), (2, RunState.SUCCEEDED), (9, RunState.SUCCEEDED)]
-    + [(17, RunState.SUCCEEDED), (7, RunState.FAILED), (18, RunState.FAILED)],
+    [
+        (1, RunState.IN_PROGRESS),
+        (2, RunState.SUCCEEDED),
+        (9, RunState.SUCCEEDED),
+        (17, RunState.SUCCEEDED),
+        (7, RunState.FAILED),
+        (18, RunState.FAILED),
+    ],
 )
 def test_a_routing_status_gives_the_state_of_the_run(status, state):
     assert run_state_of(RoutingStatus(status)) is state
