@@ -10,7 +10,7 @@ from itertools import combinations
 from engine.check import list_conditions
 from engine.conditions.model import All, Condition
 from engine.errors import Problem
-from engine.implication import find_contradiction, implies, paths_of
+from engine.implication import find_contradiction, implies, is_always, paths_of
 from engine.labels import number_labels
 from engine.ruleset import AnySeller, Queues, Rule, RuleSet, Segment, Selection, Sellers, Teams
 from engine.schema import Schema
@@ -87,7 +87,8 @@ class _Lint:
                 when = self._when(segment)
                 paths = paths_of(when)
                 for earlier, condition, compared in tried:
-                    if compared <= paths and implies(when, condition):
+                    may_imply = compared <= paths or is_always(condition)
+                    if may_imply and implies(when, condition):
                         message = f'"{earlier.name}" is tried before and takes every new row of it'
                         yield Problem(("segments", places[id(segment)]), message)
                         break

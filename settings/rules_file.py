@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.check import check_rule_set
+from engine.check_unfinished import check_unfinished
 from engine.errors import InvalidDocument, Problem
 from engine.ruleset import RuleSet, build_rule_set
 from engine.schema import Schema
@@ -30,13 +31,21 @@ def load_rule_set(path: Path | str, schema: Schema = STANDARD_TABLES) -> RuleSet
 def load_rules_file(path: Path | str, schema: Schema = STANDARD_TABLES) -> RulesFile:
     """As `load_rule_set`, keeping the places of the file."""
     document = read_document(Path(path))
-    if document.data is None:
-        raise document.explain([Problem((), "the file is empty; start it with `version: 1`")])
+    data = document.data
+    _raise_if_no_mapping(document, data)
     try:
-        rule_set = build_rule_set(document.data)
+        rule_set = build_rule_set(data)
     except InvalidDocument as error:
-        raise document.explain(error.problems) from error
-    problems = check_rule_set(rule_set, schema)
-    if problems:
-        raise document.explain(problems)
+        problems = [*error.problems, *check_unfinished(data, schema)]
+        raise document.explain(problems) from error
+    found = check_rule_set(rule_set, schema)
+    if found:
+        raise document.explain(found)
     return RulesFile(document=document, rule_set=rule_set)
+
+
+def _raise_if_no_mapping(document: Document, data: object) -> None:
+    if isinstance(data, dict):
+        return
+    what = "the file is empty" if data is None else "a rules file is a mapping"
+    raise document.explain([Problem((), f"{what}; start it with `version: 1`")])

@@ -145,9 +145,10 @@ def _suggest(name: str, known: Sequence[str]) -> str:
     group = [candidate for candidate in known if candidate.startswith(f"{name}__")]
     if group:
         return f"it is a group, set its parts one by one, such as {group[0]}."
-    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    endings = [candidate.removeprefix(PREFIX) for candidate in known]
+    near = get_close_matches(name.removeprefix(PREFIX), endings, n=1)
     if near:
-        return f"did you mean {near[0]}?"
+        return f"did you mean {PREFIX}{near[0]}?"
     return "`leadrobin settings show` lists all names."
 
 
