@@ -3,7 +3,7 @@
 Running them is in `routing`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -43,12 +43,18 @@ from engine.statuses import RoutingStatus
 
 @dataclass(slots=True)
 class Assembly:
-    """The parts that rules are built from; collects what is wrong with the names in them."""
+    """The parts that rules are built from; collects what is wrong with the names in them.
+
+    `finders` holds what rules with the same question share: candidates found once serve them all.
+    """
 
     rule_set: RuleSet
     directory: Directory
     evaluator: Evaluator
     pool: SellerPool = field(init=False)
+    finders: dict[Hashable, CandidateFinder] = field(
+        default_factory=dict[Hashable, CandidateFinder]
+    )
     problems: list[Problem] = field(default_factory=list[Problem])
 
     def __post_init__(self) -> None:
@@ -148,8 +154,13 @@ class Assembly:
         condition = None if selection is None else selection.matching
         if selection is not None and selection.named is not None:
             everybody = self._pick(everybody, selection.named, kind, (*path, "named"))
-        table = _TABLES[kind]
-        return CandidateFinder(everybody, condition, evaluator=self.evaluator, table=table)
+        positions = tuple((found.position, found.unreadable) for found in everybody)
+        question = (kind, positions, repr(condition))
+        if question not in self.finders:
+            self.finders[question] = CandidateFinder(
+                everybody, condition, evaluator=self.evaluator, table=_TABLES[kind]
+            )
+        return self.finders[question]
 
     def _pick(
         self, everybody: Sequence[Candidate], names: Sequence[str], kind: str, path: Path

@@ -84,10 +84,10 @@ class PoolAssigner:
             return _NO_PERMISSION if found.lacks_permission else self._nobody
         request = self._build_request(record, now, found.positions)
         outcome = self._pool.choose(request)
-        target = outcome.reference()
-        if target is not None:
-            self._pool.assign(request, outcome)
-        return Attempt(outcome.status, target)
+        if outcome.position < 0:
+            return Attempt(outcome.status)
+        self._pool.assign(request, outcome)
+        return Attempt(outcome.status, self._finder.references[outcome.position])
 
     def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
         """Those the pool compares, best first, then those that never came so far."""
@@ -114,7 +114,7 @@ class PoolAssigner:
             changes.append(("{} had a free unit", request._replace(respect_capacity=False)))
         if request.within_hours is not None:
             changes.append(("{} were free in time", request._replace(within_hours=None)))
-        everybody = frozenset(self._finder.by_position)
+        everybody = frozenset(self._finder.references)
         changes.append(("{} met the rule's conditions", request._replace(candidates=everybody)))
         if chosen.position >= 0:
             others = positions - {chosen.position}
@@ -212,7 +212,7 @@ class DrawAssigner:
             return Attempt(self._statuses.several)
         if self._pool is not None:
             give(self._pool, record, now, rule=self._rule.name, position=position)
-        target = self._finder.by_position[position].reference
+        target = self._finder.references[position]
         return Attempt(RoutingStatus.OWNER_ASSIGNED, target)
 
     def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
@@ -221,7 +221,7 @@ class DrawAssigner:
         chosen = self._choose(record, positions) if positions else None
         matched = tuple(
             CandidateTrace(
-                target=self._finder.by_position[position].reference,
+                target=self._finder.references[position],
                 stage=Stage.CHOSEN if position == chosen else Stage.ORDER,
                 detail=_describe_draw(position == chosen, chosen is not None, len(positions)),
             )
@@ -233,14 +233,14 @@ class DrawAssigner:
         """The group that the row would go to."""
         positions = self._finder.find(record, now).positions
         position = self._choose(record, positions) if positions else None
-        return None if position is None else self._finder.by_position[position].reference
+        return None if position is None else self._finder.references[position]
 
     def list_counterfactuals(self, record: Record, now: datetime) -> tuple[str, ...]:
         """Drawing, where the rule gives the row to none of several."""
         positions = self._finder.find(record, now).positions
         if not positions or self._choose(record, positions) is not None:
             return ()
-        name = self._finder.by_position[self._draw(record, positions)].reference.name
+        name = self._finder.references[self._draw(record, positions)].name
         return (f"if the rule drew one of several, {name} would get the row",)
 
     def _choose(self, record: Record, positions: frozenset[int]) -> int | None:
@@ -249,8 +249,8 @@ class DrawAssigner:
         return self._draw(record, positions)
 
     def _draw(self, record: Record, positions: frozenset[int]) -> int:
-        by_position = self._finder.by_position
-        return draw(record.id, {by_position[at].reference.id: at for at in positions})
+        references = self._finder.references
+        return draw(record.id, {references[at].id: at for at in positions})
 
 
 def _describe_draw(is_chosen: bool, is_drawn: bool, count: int) -> str:

@@ -13,6 +13,7 @@ from engine.predicates import (
     Evaluator,
     TargetTest,
     build_record_key,
+    build_target_key,
     depends_on_now,
 )
 from engine.records import EntityReference, Record, Row
@@ -96,11 +97,21 @@ def list_queues(queues: Sequence[Queue]) -> tuple[Candidate, ...]:
     )
 
 
+class _Group(NamedTuple):
+    """Candidates whom a condition cannot tell apart: one answers for all."""
+
+    row: Row
+    attributes: Attributes | None
+    readers: frozenset[int]
+    has_others: bool
+
+
 class CandidateFinder:
-    """The candidates of one rule; equal answers are one object, the key of the pool's index.
+    """The candidates of a rule; equal answers are one object, the key of the pool's index.
 
     Without a condition everybody listed is a candidate. A condition that looks at the record is
-    answered once for each combination of the values it looks at.
+    answered once for each combination of the values it looks at, and for each group of candidates
+    that are alike in what it looks at.
     """
 
     def __init__(
@@ -112,7 +123,7 @@ class CandidateFinder:
         table: str,
     ) -> None:
         self.candidates = tuple(candidates)
-        self.by_position = {candidate.position: candidate for candidate in candidates}
+        self.references = {found.position: found.reference for found in candidates}
         self._condition = condition
         self._evaluator = evaluator
         self._table = table
@@ -123,6 +134,7 @@ class CandidateFinder:
             self._test = evaluator.compile_target_test(condition, table)
             self._key = build_record_key(condition)
             self._timed = depends_on_now(condition)
+        self._groups = _group(self.candidates, condition)
         self._sets: dict[Hashable, CandidateSet] = {}
         self._shared: dict[CandidateSet, CandidateSet] = {}
         self._fixed: CandidateSet | None = None
@@ -134,7 +146,9 @@ class CandidateFinder:
         if self._key is None and not self._timed:
             self._fixed = self._collect(record.row, now)
             return self._fixed
-        key = (self._key(record.row) if self._key else None, now if self._timed else None)
+        key: Hashable = None if self._key is None else self._key(record.row)
+        if self._timed:
+            key = key, now
         found = self._sets.get(key)
         if found is None:
             found = self._remember(key, self._collect(record.row, now))
@@ -154,16 +168,15 @@ class CandidateFinder:
         return self._sets[key]
 
     def _collect(self, record: Row, now: datetime) -> CandidateSet:
-        matching = [found for found in self.candidates if self._matches(found, record, now)]
+        matching = [
+            group
+            for group in self._groups
+            if self._test is None or self._test(group.row, group.attributes, record, now)
+        ]
         return CandidateSet(
-            frozenset(found.position for found in matching if not found.unreadable),
-            any(found.unreadable for found in matching),
+            frozenset().union(*(group.readers for group in matching)),
+            any(group.has_others for group in matching),
         )
-
-    def _matches(self, candidate: Candidate, record: Row, now: datetime) -> bool:
-        if candidate.barred is not None:
-            return False
-        return self._test is None or self._test(candidate.row, candidate.attributes, record, now)
 
     def _trace_one(self, candidate: Candidate, record: Row, now: datetime) -> CandidateTrace | None:
         target = candidate.reference
@@ -181,6 +194,26 @@ class CandidateFinder:
             detail = "the seller may not read the row's table"
             return CandidateTrace(target=target, stage=Stage.PERMISSION, detail=detail)
         return None
+
+
+def _group(candidates: Sequence[Candidate], condition: Condition | None) -> tuple[_Group, ...]:
+    """Everybody who is not barred, grouped by what the condition looks at."""
+    key = None if condition is None else build_target_key(condition)
+    alike: dict[Hashable, list[Candidate]] = {}
+    for found in candidates:
+        if found.barred is None:
+            own: Hashable = found.position if condition is not None else None
+            mark = own if key is None else key(found.row, found.attributes)
+            alike.setdefault(mark, []).append(found)
+    return tuple(
+        _Group(
+            row=group[0].row,
+            attributes=group[0].attributes,
+            readers=frozenset(found.position for found in group if not found.unreadable),
+            has_others=any(found.unreadable for found in group),
+        )
+        for group in alike.values()
+    )
 
 
 def pick_named(

@@ -3,7 +3,6 @@
 The one way from rows to decisions: what simulates and what runs for real both come through here.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from engine.assembly import Assembly
 from engine.assigning import give_without_rule, owner_id_of
 from engine.candidates import Candidate
 from engine.decisions import AssignmentDecision, Trace
-from engine.predicates import Evaluator, Hierarchies
+from engine.predicates import Evaluator, Hierarchies, Samples
 from engine.records import Record
 from engine.routing import Attempt, RoutingOutcome, SegmentRouter
 from engine.ruleset import RuleSet, Segment
@@ -39,7 +38,8 @@ class Decider:
     """A rule set over a directory: decides row after row, moving clocks and capacity as it goes.
 
     Raises InvalidDocument when the rules name sellers, teams or queues that the directory lacks or
-    knows several of. `hierarchies` maps a table to id → id of the parent. Not for several threads.
+    knows several of. `hierarchies` maps a table to id → id of the parent; `samples` are some rows
+    of each table, for speed alone. Not for several threads.
     """
 
     def __init__(
@@ -49,27 +49,27 @@ class Decider:
         *,
         schema: Schema | None = None,
         hierarchies: Hierarchies | None = None,
+        samples: Samples | None = None,
     ) -> None:
         self._rule_set = rule_set
-        self._evaluator = Evaluator(rule_set, schema or {}, hierarchies or {})
+        self._evaluator = Evaluator(rule_set, schema or {}, hierarchies or {}, samples)
         assembly = Assembly(rule_set, directory, self._evaluator)
         self._pool = assembly.pool
         self._counted = rule_set.counted_tables
         self._tables = {
             table: SegmentTable(rule_set, table, self._evaluator) for table in rule_set.tables
         }
-        self._plans: Mapping[tuple[str, str], _Plan] = {
-            (segment.table, segment.name): _build_plan(assembly, segment)
-            for segment in rule_set.segments
-            if segment.active
-        }
+        self._plans: dict[str, dict[str, _Plan]] = {table: {} for table in rule_set.tables}
+        for segment in rule_set.segments:
+            if segment.active:
+                self._plans[segment.table][segment.name] = _build_plan(assembly, segment)
         assembly.raise_if_problems()
 
     def decide(self, record: Record, now: datetime, *, trace: bool = False) -> AssignmentDecision:
         """Decide one row as of `now`; an assignment moves the seller's clock and consumes units."""
-        table = self._table_of(record)
+        table = self._tables.get(record.table) or self._add_table(record.table)
         match = table.match(record, now)
-        if record.is_open:
+        if record.is_open and record.creator_id is not None:
             self._count_creation(record)
         outcome = self._route(match, record, now, trace=trace)
         sequence, sequence_status = self._connect(match)
@@ -103,13 +103,10 @@ class Decider:
         if table in self._counted and self._is_later(owner_id, at):
             self._pool.touch(owner_id, at)
 
-    def _table_of(self, record: Record) -> SegmentTable:
-        """The table's segments; a table without any matches nothing."""
-        table = self._tables.get(record.table)
-        if table is None:
-            table = SegmentTable(self._rule_set, record.table, self._evaluator)
-            self._tables[record.table] = table
-        return table
+    def _add_table(self, table: str) -> SegmentTable:
+        """A table without any segments: nothing matches."""
+        self._tables[table] = SegmentTable(self._rule_set, table, self._evaluator)
+        return self._tables[table]
 
     def _count_creation(self, record: Record) -> None:
         """A row that its creator owns counts as given to them when it was created."""
@@ -129,7 +126,7 @@ class Decider:
             return _SKIPPED
         if match.status is not SegmentationStatus.SUCCESSFUL or match.segment is None:
             return None
-        plan = self._plans[match.segment.table, match.segment.name]
+        plan = self._plans[match.segment.table][match.segment.name]
         if match.moved and not plan.routes_on_move:
             return _WILL_NOT_RUN
         if self._rule_set.keep_with_creator and _is_self_created(record):
@@ -156,7 +153,7 @@ class Decider:
             return None, SequenceStatus.SKIPPED_SEGMENTATION_FAILED
         if match.segment is None or match.status is SegmentationStatus.NO_SEGMENTATION_REQUIRED:
             return None, None
-        plan = self._plans[match.segment.table, match.segment.name]
+        plan = self._plans[match.segment.table][match.segment.name]
         if match.status is SegmentationStatus.MATCHED_WITH_PREVIOUS_SEGMENT:
             return plan.sequence, SequenceStatus.UNCHANGED
         return plan.sequence, plan.sequence_status

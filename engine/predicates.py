@@ -6,12 +6,20 @@ What they mean is in `conditions`.
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 
-from engine.conditions.cells import read_cell, related_row
-from engine.conditions.columns import record_columns_of, walk
+from engine.conditions.cells import read_cell, read_label, related_row
+from engine.conditions.columns import columns_of, record_columns_of, walk
 from engine.conditions.compiler import CompileOptions, compile_first_match, compile_predicate
+from engine.conditions.constants import fold
 from engine.conditions.context import Context, DateSettings
 from engine.conditions.interpreter import first_failure
-from engine.conditions.model import All, ColumnPath, Compare, Condition
+from engine.conditions.model import (
+    All,
+    ColumnPath,
+    Compare,
+    Condition,
+    Related,
+    SellerAttribute,
+)
 from engine.decisions import FailedCondition
 from engine.records import Row
 from engine.ruleset import RuleSet
@@ -19,10 +27,13 @@ from engine.schema import Schema
 
 Hierarchies = Mapping[str, Mapping[str, str | None]]
 Attributes = Mapping[str, tuple[str, ...]]
+Samples = Mapping[str, Sequence[Row]]
+"""Some rows of each table: they tell which conditions seldom hold and had better be asked first."""
 RowTest = Callable[[Row, datetime], bool]
 TargetTest = Callable[[Row, Attributes | None, Row, datetime], bool]
 """The target's row, its seller attributes, the record being assigned, the instant."""
 
+_BEYOND = ("above", "under", "user", "business")
 _RELATIVE = ("today", "yesterday", "tomorrow", "last-", "next-", "this-", "olderthan-")
 
 
@@ -39,10 +50,17 @@ def read_date_settings(rule_set: RuleSet) -> DateSettings:
 class Evaluator:
     """Compiles conditions, and explains why one does not hold."""
 
-    def __init__(self, rule_set: RuleSet, schema: Schema, hierarchies: Hierarchies) -> None:
+    def __init__(
+        self,
+        rule_set: RuleSet,
+        schema: Schema,
+        hierarchies: Hierarchies,
+        samples: Samples | None = None,
+    ) -> None:
         self._dates = read_date_settings(rule_set)
         self._schema = schema
         self._hierarchies = hierarchies
+        self._samples = samples or {}
 
     def compile_first_match(
         self, conditions: Sequence[Condition | None], table: str
@@ -96,7 +114,11 @@ class Evaluator:
 
     def _options(self, table: str) -> CompileOptions:
         return CompileOptions(
-            dates=self._dates, table=table, schema=self._schema, hierarchies=self._hierarchies
+            dates=self._dates,
+            table=table,
+            schema=self._schema,
+            hierarchies=self._hierarchies,
+            samples=self._samples.get(table, ()),
         )
 
 
@@ -106,6 +128,37 @@ def depends_on_now(condition: Condition) -> bool:
         isinstance(node, Compare) and node.operator.value.startswith(_RELATIVE)
         for node in walk(condition)
     )
+
+
+def build_target_key(condition: Condition) -> Callable[[Row, Attributes | None], Hashable] | None:
+    """What of a target the condition's answer depends on, as a key; None = on too much.
+
+    Targets with equal keys satisfy the condition for the same records.
+    """
+    nodes = walk(condition)
+    if any(isinstance(node, Related) or _looks_beyond(node) for node in nodes):
+        return None
+    paths = sorted(columns_of(condition))
+    names = sorted({fold(node.name) for node in nodes if isinstance(node, SellerAttribute)})
+
+    def read(row: Row, attributes: Attributes | None) -> Hashable:
+        cells = [(_read_key(row, path), _read_label(row, path)) for path in paths]
+        return tuple(cells), tuple(_read_attribute(attributes or {}, name) for name in names)
+
+    return read
+
+
+def _looks_beyond(node: Condition) -> bool:
+    """Whether a condition asks for more of a target than one column: its place, or the caller."""
+    return isinstance(node, Compare) and any(word in node.operator for word in _BEYOND)
+
+
+def _read_label(row: Row, path: ColumnPath) -> str | None:
+    return read_label(related_row(row, path[:-1]), path[-1])
+
+
+def _read_attribute(attributes: Attributes, name: str) -> Hashable:
+    return tuple(values for key, values in attributes.items() if fold(key) == name)
 
 
 def build_record_key(condition: Condition) -> Callable[[Row], Hashable] | None:
