@@ -45,13 +45,17 @@ MOST_SIMPLE_ROWS = 50_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchPlan:
-    """A compiled FetchXML query. `source` is FROM and WHERE without paging; `keys` is empty where
-    the order admits no paging cookie (aggregates, distinct rows, orders by joined columns)."""
+    """A compiled FetchXML query.
+
+    `source` is FROM and WHERE without paging, `counted` a query whose rows are the total. `keys` is
+    empty where the order admits no paging cookie: aggregates, distinct rows, orders by joined columns.
+    """
 
     table: TableDefinition
     fetch: Fetch
     sql: Sql
     source: Sql
+    counted: Sql
     outputs: tuple[Output, ...]
     keys: tuple[SortKey, ...]
     limit: int
@@ -136,6 +140,7 @@ def _row_plan(
         fetch=fetch,
         sql=sql,
         source=source,
+        counted=f"{selected[0]} " + source if fetch.is_distinct else "SELECT 1 " + source,
         outputs=outputs,
         keys=keys if admits_cookie else (),
         limit=limit,
@@ -147,15 +152,16 @@ def _aggregate_plan(
     fetch: Fetch, sources: Sources, source: Sql, limit: int, seal_bytes: bytes
 ) -> FetchPlan:
     outputs, groups = aggregate_outputs(sources)
-    tail = f" GROUP BY {', '.join(groups)}" if groups else ""
-    tail += aggregate_order(sources, outputs, groups)
     offset = _offset(fetch, limit)
     sql = f"SELECT {select_list(outputs)} " + source
+    grouped = f" GROUP BY {', '.join(groups)}" if groups else ""
+    tail = aggregate_order(sources, outputs, groups)
     return FetchPlan(
         table=sources.joined[0].table,
         fetch=fetch,
-        sql=sql + Sql(f"{tail} LIMIT ? OFFSET ?", (limit + 1, offset)),
+        sql=sql + grouped + Sql(f"{tail} LIMIT ? OFFSET ?", (limit + 1, offset)),
         source=source,
+        counted=sql + grouped,
         outputs=outputs,
         keys=(),
         limit=limit,
@@ -287,6 +293,6 @@ def _cookie(plan: FetchPlan, shown: list[tuple[SqlValue, ...]]) -> str | None:
 
 
 def _count_into(page: CellPage, plan: FetchPlan, connection: sqlite3.Connection) -> None:
-    sql = "SELECT COUNT(*) FROM (SELECT 1 " + plan.source + Sql(" LIMIT ?)", (LARGEST_PAGE + 1,))
+    sql = "SELECT COUNT(*) FROM (" + plan.counted + Sql(" LIMIT ?)", (LARGEST_PAGE + 1,))
     (counted,) = connection.execute(sql.text, sql.parameters).fetchone()
     page.total, page.total_exceeded = min(counted, LARGEST_PAGE), counted > LARGEST_PAGE
