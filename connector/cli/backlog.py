@@ -1,6 +1,7 @@
 """The verbs `backlog` and `backlog retry`: rows that wait, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -42,7 +43,7 @@ def list_backlog(
     if as_json:
         write_json([*map(_entry_data, entries), *map(_rejected_data, rejected)])
         return
-    print_backlog(entries)
+    print_backlog_entries(entries)
     print_rejected(rejected)
 
 
@@ -65,8 +66,10 @@ def retry(
         print_cycles(cycles)
 
 
-def print_backlog(entries: Sequence[BacklogEntry]) -> None:
-    """Waiting rows as a table; a sentence when there are none."""
+def print_backlog_entries(
+    entries: Sequence[BacklogEntry], *, names: Mapping[str, str] | None = None
+) -> None:
+    """Waiting rows as a table, by name where `names` knows the id; a sentence when there are none."""
     if not entries:
         talk("No row waits.")
         return
@@ -75,15 +78,19 @@ def print_backlog(entries: Sequence[BacklogEntry]) -> None:
         [
             (
                 entry.table,
-                entry.row_id,
+                (names or {}).get(entry.row_id, entry.row_id),
                 entry.reason,
-                f"{entry.since:%Y-%m-%d %H:%M}",
-                f"{entry.next_try_at:%Y-%m-%d %H:%M}" if entry.next_try_at else "when it changes",
+                _moment(entry.since),
+                _moment(entry.next_try_at) if entry.next_try_at else "when it changes",
                 entry.attempts,
             )
             for entry in entries
         ],
     )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"
 
 
 def print_rejected(rows: Sequence[QuarantinedRow]) -> None:

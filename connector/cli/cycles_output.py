@@ -23,17 +23,20 @@ _COLUMNS = (
 
 
 def print_cycles(cycles: Sequence[CycleRecord], *, title: str | None = None) -> None:
-    """Cycles as a table, in the order given."""
+    """Cycles as a table, in the order given; counts that are zero everywhere have no column."""
+    shown = [
+        (name, counts) for name, counts in _COLUMNS if any(_sum(cycle, counts) for cycle in cycles)
+    ]
     rows = [
         (
             cycle.table,
             cycle.outcome.value,
-            *(_sum(cycle, names) or "" for _, names in _COLUMNS),
+            *(_sum(cycle, counts) or "" for _, counts in shown),
             cycle.id,
         )
         for cycle in cycles
     ]
-    print_table(("Table", "Outcome", *(name for name, _ in _COLUMNS), "Cycle"), rows, title=title)
+    print_table(("Table", "Outcome", *(name for name, _ in shown), "Cycle"), rows, title=title)
 
 
 def cycle_data(cycle: CycleRecord) -> dict[str, object]:

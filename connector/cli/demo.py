@@ -1,0 +1,143 @@
+"""The verb `demo`: the whole product in a minute, without a tenant."""
+
+from typing import Annotated
+
+import typer
+
+from connector.cli.backlog import print_backlog_entries
+from connector.cli.cycles_output import cycle_data, print_cycles
+from connector.cli.explain import print_explanation
+from connector.cli.output import print_table, stdout_console, write_json
+from connector.decision_document import build_decision_data
+from connector.demo.story import Comparison, Story, open_stage
+from connector.logs import configure_logs
+from connector.state import DecisionRecord
+from engine.errors import LeadrobinError
+from engine.statuses import RoutingStatus
+
+NEXT_STEPS = """What to try next
+  leadrobin emulator                     an environment of your own to play with
+  leadrobin rules check rules.yaml       check a rules file, with lines and columns
+  leadrobin plan                         see what would be assigned, before anything is written
+  leadrobin run                          the service; `run --once` for cron
+  leadrobin --help                       everything else"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the program."""
+    app.command("demo")(demo)
+
+
+def demo(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show the connector at work on an embedded emulator: nothing needed, nothing left behind."""
+    configure_logs("error", "auto")
+    with open_stage() as stage:
+        story = stage.story
+        tell = not as_json
+        _step(tell, "1. An environment, and signing in to it")
+        if tell:
+            _say(f"An emulator of the Dataverse Web API serves TLS at {story.url}")
+            _say(f"msal signed in; the organisation is {story.organization_id}")
+        stage.take_baseline()
+        _step(tell, "2. First contact: the rows that are there are remembered, not decided")
+        if tell:
+            print_cycles(story.baseline)
+        stage.let_things_happen()
+        _step(tell, "3. Meanwhile somebody else works in the environment")
+        if tell:
+            for event in story.events:
+                _say(event)
+        stage.run_cycles()
+        _step(tell, "4. The next cycle decides what is new or changed, and writes it")
+        if tell:
+            _show_assigned(story)
+        stage.repeat()
+        if tell:
+            _finish(story)
+    if as_json:
+        write_json(_story_data(story))
+    if not story.agrees:
+        raise LeadrobinError("the environment does not hold what was decided: this is a defect")
+
+
+def _step(tell: bool, title: str) -> None:
+    if tell:
+        stdout_console().print(f"\n[bold]{title}[/bold]")
+
+
+def _say(sentence: str) -> None:
+    typer.echo(f"  {sentence}")
+
+
+def _show_assigned(story: Story) -> None:
+    rows = [_cells(found) for found in story.compared if _is_assigned(found.decision)]
+    print_table(("Row", "Table", "Segment", "Rule", "Owner", "Sequence"), rows)
+    print_cycles(story.cycles)
+    if story.manual:
+        _say(f"{story.manual} row was given away by hand: noted, left alone, counted as a turn")
+
+
+def _finish(story: Story) -> None:
+    _step(True, "5. One of them in words")
+    print_explanation(_choose_example(story))
+    _step(True, "6. What could not be given away waits, with its reason")
+    print_backlog_entries(story.backlog, names=story.titles)
+    _step(True, "7. The same again without changes")
+    print_cycles(story.repeated)
+    _say(f"requests that write: {story.writes_of_repeat}")
+    _step(True, "8. Read back from the environment by the other client")
+    agreeing = sum(1 for found in story.compared if found.agrees)
+    _say(
+        f"{agreeing} of {len(story.compared)} decided rows have the owner and sequence that were "
+        f"decided: the numbers {'agree' if story.agrees else 'do NOT agree'}"
+    )
+    typer.echo(f"\n{NEXT_STEPS}")
+
+
+def _choose_example(story: Story) -> DecisionRecord:
+    assigned = [found.decision for found in story.compared if _is_assigned(found.decision)]
+    return assigned[0]
+
+
+def _is_assigned(decision: DecisionRecord) -> bool:
+    return decision.routing_status == RoutingStatus.OWNER_ASSIGNED
+
+
+def _cells(found: Comparison) -> tuple[object, ...]:
+    decision = found.decision
+    return (
+        found.title,
+        decision.table,
+        decision.segment,
+        decision.rule,
+        found.owner,
+        decision.after.get("sequence"),
+    )
+
+
+def _story_data(story: Story) -> dict[str, object]:
+    return {
+        "url": story.url,
+        "organization_id": story.organization_id,
+        "baseline": [cycle_data(cycle) for cycle in story.baseline],
+        "events": list(story.events),
+        "cycles": [cycle_data(cycle) for cycle in story.cycles],
+        "decisions": [
+            {
+                "title": found.title,
+                "owner": found.owner,
+                "agrees": found.agrees,
+                **build_decision_data(found.decision),
+            }
+            for found in story.compared
+        ],
+        "backlog": [
+            {"table": entry.table, "id": entry.row_id, "reason": entry.reason}
+            for entry in story.backlog
+        ],
+        "repeated": [cycle_data(cycle) for cycle in story.repeated],
+        "writes_of_repeat": story.writes_of_repeat,
+        "agrees": story.agrees,
+    }
