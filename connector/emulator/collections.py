@@ -6,6 +6,7 @@ Compiling and running queries is in `query/`; this is their JSON.
 from dataclasses import dataclass
 from typing import Any
 
+from connector.emulator.cell_pages import paging_annotations, shape_cell_page
 from connector.emulator.changes import (
     TrackedRead,
     count_changes,
@@ -17,10 +18,13 @@ from connector.emulator.messages import Request, Response, json_response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.organization import Organization
 from connector.emulator.privileges import GLOBAL, Privileges
+from connector.emulator.query.applying import plan_aggregate, run_aggregate
 from connector.emulator.query.context import QueryContext
+from connector.emulator.query.errors import not_supported
 from connector.emulator.query.execution import next_query, run_plan
+from connector.emulator.query.fetching import plan_fetch, run_fetch
 from connector.emulator.query.fragments import Sql, column_sql
-from connector.emulator.query.options import QueryOptions
+from connector.emulator.query.options import QueryOptions, parse_count_option
 from connector.emulator.query.planning import (
     MAIN_ALIAS,
     Parent,
@@ -29,7 +33,14 @@ from connector.emulator.query.planning import (
     plan_collection,
     row_restriction,
 )
-from connector.emulator.query.rows import Expanded, ExpandedRow, ExpandedRows, ResultPage, ResultRow
+from connector.emulator.query.rows import (
+    CellPage,
+    Expanded,
+    ExpandedRow,
+    ExpandedRows,
+    ResultPage,
+    ResultRow,
+)
 from connector.emulator.rows import RowShaper, WireRow
 from connector.emulator.selecting import context_url, selected_names
 from connector.emulator.tabular import TabularRead, is_tabular, read_tabular
@@ -105,6 +116,47 @@ class CollectionResource:
             restriction=self._row_security(),
         )
 
+    def _fetch(self) -> Response:
+        """FetchXML; the URL's set must be that of the query's root."""
+        preferences = self.request.preferences
+        plan = plan_fetch(
+            self.table,
+            self.options.get("fetchXml") or "",
+            query_context(self.organization, self.request),
+            page_size=preferences.max_page_size,
+            restriction=self._row_security(),
+        )
+        wants_count = parse_count_option(self.options.get("$count"))
+        page = run_fetch(plan, self.organization.storage.connection, count=wants_count)
+        document = self._cell_document(page)
+        document.update(paging_annotations(page, preferences))
+        document["value"] = shape_cell_page(self._shaper(), page)
+        return json_response(document)
+
+    def _aggregate(self) -> Response:
+        plan = plan_aggregate(
+            self.table,
+            self.options,
+            query_context(self.organization, self.request),
+            restriction=self._row_security(),
+        )
+        page = run_aggregate(plan, self.organization.storage.connection)
+        document = self._cell_document(page)
+        document["value"] = shape_cell_page(self._shaper(), page)
+        return json_response(document)
+
+    def _cell_document(self, page: CellPage) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "@odata.context": context_url(self.request.base, self.table, [])
+        }
+        if page.total is not None:
+            document["@odata.count"] = page.total
+        document.update(self._annotations(page.total, exceeded=page.total_exceeded))
+        return document
+
+    def _shaper(self) -> RowShaper:
+        return RowShaper(self.organization.storage, self.request.preferences)
+
     def _tracked(self) -> TrackedRead:
         return TrackedRead(self.organization, self.table, self.request, self.options)
 
@@ -128,8 +180,8 @@ class CollectionResource:
         }
         if page.total is not None:
             document["@odata.count"] = page.total
-        document.update(self._annotations(page))
-        shaper = RowShaper(self.organization.storage, self.request.preferences)
+        document.update(self._annotations(page.total, exceeded=page.total_exceeded))
+        shaper = self._shaper()
         if plan.expansions:
             document["value"] = [shape_result(shaper, self.request.base, row) for row in page.rows]
         else:
@@ -140,13 +192,13 @@ class CollectionResource:
             document["@odata.nextLink"] = f"{self.request.base}/{self.path}?{query}"
         return document
 
-    def _annotations(self, page: ResultPage) -> dict[str, Any]:
+    def _annotations(self, total: int | None, *, exceeded: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
         wants = self.request.preferences.wants_annotation
         if wants(TOTAL):
-            found[f"@{TOTAL}"] = -1 if page.total is None else page.total
+            found[f"@{TOTAL}"] = -1 if total is None else total
         if wants(TOTAL_EXCEEDED):
-            found[f"@{TOTAL_EXCEEDED}"] = page.total_exceeded
+            found[f"@{TOTAL_EXCEEDED}"] = exceeded
         if wants(METADATA_VERSION):
             found[f"@{METADATA_VERSION}"] = str(self.organization.catalog.version)
         return found

@@ -1,6 +1,7 @@
 """The HTTP surface: tells sign-in, Web API and control requests apart and adds the standard headers."""
 
 import re
+import traceback
 from base64 import b64decode
 from binascii import Error as Base64Error
 from dataclasses import dataclass, field
@@ -139,9 +140,18 @@ class WebApi:
                 base=f"{self._origin(headers)}/api/data/{api[1]}",
                 caller=caller,
             )
-            response = self.dispatcher.handle(request)
+            response = self._guarded(request)
             self.organization.storage.pin_version(None)
         return admission.decorate(response)
+
+    def _guarded(self, request: Request) -> Response:
+        """The answer; a defect of the emulator itself is shown on stderr and answered with 500."""
+        try:
+            return self.dispatcher.handle(request)
+        except Exception:  # noqa: BLE001  the edge of the process: nothing above could report it
+            traceback.print_exc()
+            message = "An unexpected error occurred in the emulator; its stderr has the details."
+            return error_response(ODataError(500, "0x80040216", message))
 
     def _origin(self, headers: dict[str, str]) -> str:
         host = headers.get("host")
