@@ -48,7 +48,8 @@ class FetchPlan:
     """A compiled FetchXML query.
 
     `source` is FROM and WHERE without paging, `counted` a query whose rows are the total. `keys` is
-    empty where the order admits no paging cookie: aggregates, distinct rows, orders by joined columns.
+    empty where the order admits no paging cookie: aggregates, distinct rows, orders by joined
+    columns.
     """
 
     table: TableDefinition
