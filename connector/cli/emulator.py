@@ -118,6 +118,7 @@ def serve(options: EmulatorOptions) -> None:
             await asyncio.sleep(0.002)
         _announce(server)
         await serving
+        await server.abort_connections()
 
     try:
         asyncio.run(run())

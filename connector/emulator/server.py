@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -62,12 +62,41 @@ class EmulatorOptions:
     note: Callable[[str], None] = lambda _: None
 
 
-class _Protocol(HttpToolsProtocol):
-    """Lets a fault script break the connection."""
+class _Connections:
+    """The open connections of one server, so that none outlives its event loop."""
 
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        self.scope["leadrobin.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+    def __init__(self) -> None:
+        self.transports: set[asyncio.BaseTransport] = set()
+
+    def protocol(self) -> type[HttpToolsProtocol]:
+        """uvicorn's protocol, which here also lets a fault script break the connection."""
+        transports = self.transports
+
+        class Protocol(HttpToolsProtocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+                transports.add(transport)
+                super().connection_made(transport)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                transports.discard(self.transport)
+                super().connection_lost(exc)
+
+            def on_headers_complete(self) -> None:
+                super().on_headers_complete()
+                self.scope["leadrobin.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+
+        return Protocol
+
+    async def abort(self) -> None:
+        """Drop what is still open."""
+        for _ in range(LOOP_TURNS):
+            for transport in list(self.transports):
+                cast("asyncio.Transport", transport).abort()
+            await asyncio.sleep(0)
+
+
+LOOP_TURNS = 20
+"""How often the event loop runs for connections to close: several layers each take a turn."""
 
 
 class EmulatorServer:
@@ -98,6 +127,7 @@ class EmulatorServer:
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._socket: socket.socket | None = None
+        self._connections = _Connections()
 
     @property
     def clock(self) -> EmulatorClock:
@@ -147,7 +177,7 @@ class EmulatorServer:
         app = Starlette(routes=[Mount("/", app=self.web)])
         config = uvicorn.Config(
             app,
-            http=_Protocol,
+            http=self._connections.protocol(),
             loop="asyncio",
             ws="none",
             lifespan="off",
@@ -186,8 +216,13 @@ class EmulatorServer:
             watcher = asyncio.create_task(_announce(server, ready))
             await server.serve(sockets=[bound])
             watcher.cancel()
+            await self.abort_connections()
 
         asyncio.run(run())
+
+    async def abort_connections(self) -> None:
+        """Drop connections that clients kept open; call it last, inside the event loop."""
+        await self._connections.abort()
 
     def stop(self) -> None:
         """Stop serving and remove what was written."""
