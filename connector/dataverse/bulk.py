@@ -5,9 +5,9 @@ is in `writing`.
 from collections.abc import Callable, Sequence
 
 from connector.dataverse.batch import PartReply, decode_batch, encode_batch
-from connector.dataverse.channel import Channel
+from connector.dataverse.channel import Attempts, Channel
 from connector.dataverse.encoding import WriteEncoder
-from connector.dataverse.errors import Fault, Reaction, RowFault, build_error, match_reaction
+from connector.dataverse.errors import Fault, Reaction, RowFault, match_reaction
 from connector.dataverse.metadata import MetadataReader
 from connector.dataverse.payloads import encode_json
 from connector.dataverse.settling import Settler, confirm, fail
@@ -45,17 +45,19 @@ class BulkSender:
         """Independent PATCHes in one `$batch`; parts throttled or left unanswered go again."""
         results: list[WriteResult] = []
         pending = list(writes)
-        for attempt in range(1, _ROUNDS + 1):
+        attempts = Attempts()
+        for _ in range(_ROUNDS):
             try:
-                replies = self._post(pending)
+                replies = self._post(pending, attempts)
             except LeadrobinError as error:
-                return [*results, *(fail(write, error, attempts=attempt) for write in pending)]
-            done, pending = self._read_replies(pending, replies, attempt)
+                sent = max(1, attempts.count)
+                return [*results, *(fail(write, error, attempts=sent) for write in pending)]
+            done, pending = self._read_replies(pending, replies, attempts.count)
             results.extend(done)
             if not pending:
                 return results
         exhausted = RetriableError("The batch was answered in part again and again.")
-        return [*results, *(fail(write, exhausted, attempts=_ROUNDS) for write in pending)]
+        return [*results, *(fail(write, exhausted, attempts=attempts.count) for write in pending)]
 
     def send_multiple(self, writes: Sequence[RowWrite]) -> list[WriteResult]:
         """UpdateMultiple, all or nothing; when it is refused the rows go one by one in a batch.
@@ -80,7 +82,7 @@ class BulkSender:
             return [fail(write, error) for write in writes]
         return [confirm(write, b"", header=None, request_id=reply.request_id) for write in writes]
 
-    def _post(self, writes: Sequence[RowWrite]) -> list[PartReply]:
+    def _post(self, writes: Sequence[RowWrite], attempts: Attempts) -> list[PartReply]:
         boundary = f"batch_{self._new_id()}"
         request = Request(
             method="POST",
@@ -93,7 +95,7 @@ class BulkSender:
             body=encode_batch([self._encoder.build_part(write) for write in writes], boundary),
             operations=len(writes),
         )
-        return self._decode(self._channel.call(request))
+        return self._decode(self._channel.call(request, attempts))
 
     def _decode(self, reply: Reply) -> list[PartReply]:
         try:
@@ -131,7 +133,7 @@ class BulkSender:
         if fault.reaction is Reaction.THROTTLED:
             self._channel.governor.pause(fault)
         if fault.reaction in _AGAIN:
-            return None if attempt < _ROUNDS else _give_up(write, fault, attempt)
+            return None
         return self._settle(write, fault, attempt)
 
     def _settle(self, write: RowWrite, fault: Fault, attempt: int) -> WriteResult:
@@ -150,8 +152,3 @@ class BulkSender:
             request_id=request_id,
             retry_after=parse_retry_after(reply.headers.get("retry-after"), self._clock.now()),
         )
-
-
-def _give_up(write: RowWrite, fault: Fault, attempt: int) -> WriteResult:
-    error = build_error(f"PATCH {write.table}({write.id})", fault)
-    return fail(write, error, attempts=attempt)
