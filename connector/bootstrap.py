@@ -96,6 +96,17 @@ def open_application(settings: Settings, wishes: Wishes) -> Iterator[Application
         yield application
 
 
+@contextmanager
+def open_locked_store(settings: Settings) -> Iterator[SqlStore]:
+    """The store alone, with other processes kept off; raises ConfigProblem and LeaseHeld."""
+    store = open_store(settings.store.url)
+    try:
+        with _hold_lease(settings, store):
+            yield store
+    finally:
+        store.close()
+
+
 def load_rules(settings: Settings) -> RuleSet:
     """The rule set of the settings; raises ConfigProblem."""
     if settings.rules.file is None:

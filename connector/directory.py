@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from connector.permissions import read_permissions
 from connector.ports import Clock, TableDescriber, TableReader
 from connector.watching import build_target_query
 from connector.work_hours import read_calendars
@@ -80,6 +81,7 @@ class DirectoryReader:
         maps = self._read_assignment_maps()
         attributes = self._read_attributes()
         calendars = read_calendars(self._reader, self._find)
+        permissions = read_permissions(self._reader, self._find, self._rule_set.tables)
         for row in rows:
             seller_id = _key(row, "systemuserid")
             own = maps.get(seller_id, {})
@@ -88,7 +90,9 @@ class DirectoryReader:
                 name=_text(row, "fullname"),
                 row=row,
                 is_disabled=row.get("isdisabled") is True or row.get("accessmode") in NOT_PEOPLE,
-                is_assignable=own.get("msdyn_applicableforrouting") is not False,
+                is_assignable=own.get("msdyn_applicableforrouting") is not False
+                and permissions.is_eligible(seller_id),
+                readable_tables=permissions.readable_tables(seller_id),
                 attributes=attributes.get(seller_id, {}),
                 max_capacity=_whole(own.get("msdyn_maxcapacity")),
                 calendar=calendars.get(seller_id),

@@ -1,5 +1,6 @@
 """The verb `demo`: the whole product in a minute, without a tenant."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.explain import print_explanation
 from connector.cli.output import print_table, stdout_console, write_json
 from connector.decision_document import build_decision_data
-from connector.demo.story import Comparison, Story, open_stage
+from connector.demo.story import Comparison, Stage, Story, open_stage
 from connector.logs import configure_logs
 from connector.state import DecisionRecord
 from engine.errors import LeadrobinError
@@ -34,41 +35,36 @@ def demo(
     """Show the connector at work on an embedded emulator: nothing needed, nothing left behind."""
     configure_logs("error", "auto")
     with open_stage() as stage:
+        for title, play, show in SCENES:
+            play(stage)
+            if not as_json:
+                stdout_console().print(f"\n[bold]{title}[/bold]")
+                show(stage.story)
         story = stage.story
-        tell = not as_json
-        _step(tell, "1. An environment, and signing in to it")
-        if tell:
-            _say(f"An emulator of the Dataverse Web API serves TLS at {story.url}")
-            _say(f"msal signed in; the organisation is {story.organization_id}")
-        stage.take_baseline()
-        _step(tell, "2. First contact: the rows that are there are remembered, not decided")
-        if tell:
-            print_cycles(story.baseline)
-        stage.let_things_happen()
-        _step(tell, "3. Meanwhile somebody else works in the environment")
-        if tell:
-            for event in story.events:
-                _say(event)
-        stage.run_cycles()
-        _step(tell, "4. The next cycle decides what is new or changed, and writes it")
-        if tell:
-            _show_assigned(story)
-        stage.repeat()
-        if tell:
-            _finish(story)
     if as_json:
         write_json(_story_data(story))
+    else:
+        typer.echo(f"\n{NEXT_STEPS}")
     if not story.agrees:
         raise LeadrobinError("the environment does not hold what was decided: this is a defect")
 
 
-def _step(tell: bool, title: str) -> None:
-    if tell:
-        stdout_console().print(f"\n[bold]{title}[/bold]")
-
-
 def _say(sentence: str) -> None:
     typer.echo(f"  {sentence}")
+
+
+def _show_sign_in(story: Story) -> None:
+    _say(f"An emulator of the Dataverse Web API serves TLS at {story.url}")
+    _say(f"msal signed in; the organisation is {story.organization_id}")
+
+
+def _show_baseline(story: Story) -> None:
+    print_cycles(story.baseline)
+
+
+def _show_events(story: Story) -> None:
+    for event in story.events:
+        _say(event)
 
 
 def _show_assigned(story: Story) -> None:
@@ -79,26 +75,46 @@ def _show_assigned(story: Story) -> None:
         _say(f"{story.manual} row was given away by hand: noted, left alone, counted as a turn")
 
 
-def _finish(story: Story) -> None:
-    _step(True, "5. One of them in words")
-    print_explanation(_choose_example(story))
-    _step(True, "6. What could not be given away waits, with its reason")
+def _show_example(story: Story) -> None:
+    assigned = [found.decision for found in story.compared if _is_assigned(found.decision)]
+    print_explanation(assigned[0])
+
+
+def _show_backlog(story: Story) -> None:
     print_backlog_entries(story.backlog, names=story.titles)
-    _step(True, "7. The same again without changes")
+
+
+def _show_repeat(story: Story) -> None:
     print_cycles(story.repeated)
     _say(f"requests that write: {story.writes_of_repeat}")
-    _step(True, "8. Read back from the environment by the other client")
+
+
+def _show_comparison(story: Story) -> None:
     agreeing = sum(1 for found in story.compared if found.agrees)
     _say(
         f"{agreeing} of {len(story.compared)} decided rows have the owner and sequence that were "
         f"decided: the numbers {'agree' if story.agrees else 'do NOT agree'}"
     )
-    typer.echo(f"\n{NEXT_STEPS}")
 
 
-def _choose_example(story: Story) -> DecisionRecord:
-    assigned = [found.decision for found in story.compared if _is_assigned(found.decision)]
-    return assigned[0]
+def _stay(_stage: Stage) -> None:
+    """Nothing happens in this scene; it only shows."""
+
+
+SCENES: tuple[tuple[str, Callable[[Stage], None], Callable[[Story], None]], ...] = (
+    ("1. An environment, and signing in to it", _stay, _show_sign_in),
+    (
+        "2. First contact: rows that are there are remembered, not decided",
+        Stage.take_baseline,
+        _show_baseline,
+    ),
+    ("3. Meanwhile somebody else works there", Stage.let_things_happen, _show_events),
+    ("4. The next cycle decides what is new or changed", Stage.run_cycles, _show_assigned),
+    ("5. One of them in words", _stay, _show_example),
+    ("6. What could not be given away waits, with its reason", _stay, _show_backlog),
+    ("7. The same again without changes", Stage.repeat, _show_repeat),
+    ("8. Read back from the environment by the other client", _stay, _show_comparison),
+)
 
 
 def _is_assigned(decision: DecisionRecord) -> bool:

@@ -40,7 +40,7 @@ def prepare(visitor: Visitor) -> None:
         )
         for found in maps:
             visitor.change(
-                "msdyn_assignmentmaps", found["msdyn_assignmentmapid"], {"msdyn_maxcapacity": 0}
+                "msdyn_assignmentmaps", found["msdyn_assignmentmapid"], {"msdyn_maxcapacity": 1}
             )
 
 
@@ -67,8 +67,8 @@ def cause(visitor: Visitor) -> list[str]:
     for lead in moved[1:]:
         _assign_by_hand(visitor, lead)
     return [
-        f"{len(NEW_LEADS)} leads, {len(NEW_OPPORTUNITIES)} opportunities and "
-        f"{len(NEW_INSIGHTS)} insights were created",
+        f"{len(NEW_LEADS)} leads were created",
+        f"{len(NEW_OPPORTUNITIES)} opportunities and {len(NEW_INSIGHTS)} insights were created",
         f"{len(edited)} older leads were found to come from a trade show",
         "1 lead got a note, which no rule looks at",
         "1 lead was given to a colleague by hand",

@@ -29,6 +29,7 @@ from settings.model import (
 
 RULES_FILE = Path(__file__).parent / "rules.yaml"
 SIZE = SeedSize(sellers=12, leads=240, opportunities=90, insights=30)
+ARRIVED = frozenset({"applied", "already_so", "unchanged"})
 ENTITY_SETS = {
     "lead": ("leads", "subject"),
     "opportunity": ("opportunities", "name"),
@@ -108,16 +109,17 @@ class Stage:
             return session.list_decisions(cycle_id=cycle.id)[::-1]
 
     def _compare(self, decision: DecisionRecord) -> Comparison:
+        """What the environment holds now, against the decision: as it was where nothing arrived."""
         entity_set, title = ENTITY_SETS[decision.table]
         row = self._visitor.read(entity_set, decision.row_id)
-        wanted = parse_reference(decision.after.get("owner"))
-        sequence = decision.after.get("sequence_id")
+        wanted = decision.after if decision.outcome in ARRIVED else decision.before
+        owner = parse_reference(wanted.get("owner"))
         return Comparison(
             decision=decision,
             title=str(row[title]),
             owner=str(row["_ownerid_value@OData.Community.Display.V1.FormattedValue"]),
-            agrees=(wanted is None or row["_ownerid_value"] == wanted.id)
-            and row.get("_lrobin_sequenceid_value") == sequence,
+            agrees=(owner is None or row["_ownerid_value"] == owner.id)
+            and row.get("_lrobin_sequenceid_value") == wanted.get("sequence_id"),
         )
 
     def _count_writes(self) -> int:

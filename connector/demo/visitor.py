@@ -1,8 +1,8 @@
-"""Somebody else who works in the environment: a plain client of its own, nothing of the connector."""
+"""Somebody else who works in the environment, with a plain client of its own."""
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from uuid import NAMESPACE_URL, uuid5
 
 import requests
@@ -57,7 +57,7 @@ class Visitor:
         row: dict[str, Any] = self._send("GET", f"{entity_set}({row_id})", None).json()
         return row
 
-    def __enter__(self) -> "Visitor":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,0 +1,73 @@
+"""The verb `backfill`: decide for rows that were there before."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from connector.bootstrap import Wishes, open_application
+from connector.cli.cycles_output import cycle_data, print_cycles
+from connector.cli.invocation import settings_of
+from connector.cli.output import talk, write_json
+from connector.cli.plan_output import plan_data, print_leftovers, print_plan
+from connector.cli.progress import show_progress
+from connector.cycle.applying import Leftover
+from connector.logs import configure_logs
+from connector.schedule import stopped_by_signals
+from connector.state import CycleRecord
+from engine.planning import Plan
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the program."""
+    app.command("backfill")(backfill)
+
+
+def backfill(  # noqa: PLR0913, PLR0917  one parameter an option: the signature is the interface
+    context: typer.Context,
+    table: Annotated[str, typer.Option(help="Logical name of the table.")],
+    segment: Annotated[str | None, typer.Option(help="Only rows of this segment.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write the plan without asking.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write also what the safety limits refuse.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Decide open rows that were there at the baseline, oldest first; the plan is shown first.
+
+    Without --yes nothing is written unless you confirm at a terminal.
+    """
+    settings = settings_of(context)
+    configure_logs(settings.log.level.value, settings.log.format.value)
+    record: CycleRecord | None = None
+    with (
+        show_progress("Backfill") as report,
+        open_application(
+            settings, Wishes(is_forced=force, report=report, show_message=talk)
+        ) as application,
+        stopped_by_signals(application.stop),
+    ):
+        watched = application.find_table(table)
+        preview = application.preview_backfill(watched, segment=segment, limit=limit)
+        if not as_json:
+            print_plan(preview.plan)
+        leftovers: Sequence[Leftover] = ()
+        if yes or _is_confirmed(preview.plan):
+            record, leftovers = application.backfill(watched, preview)
+    if as_json:
+        done = None if record is None else cycle_data(record)
+        write_json({"plan": plan_data(preview.plan), "cycle": done})
+        return
+    print_leftovers(leftovers)
+    if record is None:
+        talk("Nothing was written; repeat with --yes to write the plan.")
+    else:
+        print_cycles([record])
+
+
+def _is_confirmed(plan: Plan) -> bool:
+    if not plan.rows or not sys.stdin.isatty():
+        return False
+    return typer.confirm(f"Write {len(plan.rows)} rows?", err=True)
