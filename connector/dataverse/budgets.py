@@ -132,7 +132,13 @@ class PacedBudget:
         self._next_step_at = now + self._step_interval
 
     def grow(self, now: float) -> None:
-        """Raise the capacity by a step when it has held us back since the last one."""
+        """Raise the capacity by a step when it has held us back since the last one.
+
+        Who leaves much room to others stays at what is published or was learned: feeling for more
+        would drive the others into their limits.
+        """
+        if self.share < _PROBING_SHARE:
+            return
         if self._next_step_at is None:
             self._next_step_at = now + self._step_interval
         if now < self._next_step_at:
@@ -173,6 +179,7 @@ _RAMP_SECONDS = 15.0
 _RAMP_STEP = 0.1
 _PROBE_SECONDS = 240.0
 _PROBE_STEP = 0.02
+_PROBING_SHARE = 0.85
 
 
 class DailyCount:

@@ -24,6 +24,7 @@ _EXECUTION_CODE = "0x80072321"
 _CONCURRENCY_CODE = "0x80072326"
 _DEFAULT_PAUSE = timedelta(seconds=30)
 _LONGEST_NAP = 5.0
+_SHORTEST_NAP = 0.001
 _SLOT_STEP_SECONDS = 5.0
 _PUBLISHED_CONCURRENCY = 52
 
@@ -106,7 +107,7 @@ class Governor:
                     self._free.wait(timeout=1.0)
                     continue
             self._time.raise_if_too_long(delay, "The service protection limit of the environment")
-            self._sleep(min(delay, _LONGEST_NAP))
+            self._sleep(min(max(delay, _SHORTEST_NAP), _LONGEST_NAP))
 
     def finish(self, ticket: Ticket, seconds: float, *, hint: int | None = None) -> None:
         """Hand back a ticket whose request was answered; `seconds` is how long that took."""

@@ -82,12 +82,12 @@ def test_pacing_reaches_most_of_the_ceiling_without_being_told_the_number_of_ser
 ) -> None:
     server = Server(timeline, servers=servers, execution=execution)
     governor = build_governor(timeline, max_concurrency=52)
-    run(governor, server, 20)
+    run(governor, server, 12)
     warm = len(server.served)
     server.refused.clear()
-    run(governor, server, 20)
+    run(governor, server, 10)
     done = len(server.served) - warm
-    ceiling = servers * min(6000.0, 1200 / execution) * 4
+    ceiling = servers * min(6000.0, 1200 / execution) * 2
     gaps = [b - a for a, b in zip(server.served[warm:], server.served[warm + 1 :], strict=False)]
     assert done / ceiling >= 0.88
     assert max(gaps) <= 60
@@ -96,15 +96,16 @@ def test_pacing_reaches_most_of_the_ceiling_without_being_told_the_number_of_ser
 
 def test_a_single_server_is_hardly_ever_driven_into_its_limit(timeline: Timeline) -> None:
     server = Server(timeline, servers=1, execution=0.05)
-    run(build_governor(timeline), server, 60)
+    run(build_governor(timeline), server, 40)
     assert len(server.refused) <= 12
 
 
 def test_headroom_is_left_to_other_applications(timeline: Timeline) -> None:
     server = Server(timeline, servers=1, execution=0.01)
     governor = build_governor(timeline, share=0.5)
-    run(governor, server, 5)
-    assert len(server.served) <= 0.5 * 6000 * 1.35
+    run(governor, server, 20)
+    assert server.refused == []
+    assert len(server.served) <= 4 * 0.5 * 6000 * 1.1
 
 
 def test_a_short_burst_is_not_held_back(timeline: Timeline) -> None:
@@ -227,8 +228,14 @@ def test_the_daily_count_forgets_after_a_day() -> None:
     count.add(now, 60)
     assert count.used(now + 23 * 3600) == 60
     assert count.used(now + 26 * 3600) == 0
-    assert count.delay(now, 41) > 0
+
+
+def test_the_daily_count_says_when_there_is_room_again() -> None:
+    count = DailyCount(100)
+    now = START.timestamp()
+    count.add(now, 60)
     assert count.delay(now, 40) == 0
+    assert 23 * 3600 < count.delay(now, 41) <= 25 * 3600
 
 
 def test_slots_grow_towards_the_hint_and_never_beyond_the_setting(timeline: Timeline) -> None:

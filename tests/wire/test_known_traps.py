@@ -11,7 +11,7 @@ import responses
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.retrying import RetryPolicy
 from connector.ports import RowWrite, TableQuery, WriteOutcome
-from engine.errors import RetriableError, ResyncRequired
+from engine.errors import ResyncRequired, RetriableError
 from engine.records import EntityReference
 from tests.wire.conftest import API, START, Build, Timeline, add_tables, error_body
 
@@ -251,7 +251,7 @@ def test_trap_token_dies_in_a_run_longer_than_an_hour(
     while page.next_link is not None:
         timeline.instant += timedelta(minutes=40)
         page = client.fetch_page(LEADS, page.next_link)
-    assert len(set(bearers(wire))) == 3
+    assert len(set(bearers(wire))) == 2
 
 
 def test_trap_whole_metadata_is_read_at_start(
