@@ -1,25 +1,19 @@
 """The assign-to parts of rules: sellers, teams, queues; which rule runs is in `routing`."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from engine.candidates import CandidateFinder
 from engine.conditions.cells import read_cell, related_row
 from engine.decisions import CandidateTrace, Stage
-from engine.distribution import (
-    DistributionOutcome,
-    DistributionRequest,
-    Method,
-    SellerPool,
-)
+from engine.distribution import DistributionRequest, Method, SellerPool
 from engine.records import EntityReference, Record, Row
 from engine.routing import Attempt
 from engine.ruleset import Rule
 from engine.statuses import RoutingStatus
 
-_NO_PERMISSION = Attempt(RoutingStatus.SELLER_LACKS_PERMISSIONS)
 _ACCOUNTS = (
     "parentaccountid",
     "customerid_account",
@@ -75,19 +69,26 @@ class PoolAssigner:
         self._finder = finder
         self._pool = pool
         self._method: Method = method
-        self._nobody = Attempt(nobody)
+        self._nobody = Attempt(nobody, rule=rule.name)
+        self._lacks_permission = self._nobody._replace(
+            status=RoutingStatus.SELLER_LACKS_PERMISSIONS
+        )
+        self._given = {
+            position: Attempt(RoutingStatus.OWNER_ASSIGNED, reference, rule=rule.name)
+            for position, reference in finder.references.items()
+        }
 
     def assign(self, record: Record, now: datetime) -> Attempt:
         """The pool's choice among the candidates; clocks and capacity move."""
         found = self._finder.find(record, now)
         if not found.positions:
-            return _NO_PERMISSION if found.lacks_permission else self._nobody
+            return self._lacks_permission if found.lacks_permission else self._nobody
         request = self._build_request(record, now, found.positions)
         outcome = self._pool.choose(request)
         if outcome.position < 0:
-            return Attempt(outcome.status)
+            return Attempt(outcome.status, rule=self._rule.name)
         self._pool.assign(request, outcome)
-        return Attempt(outcome.status, self._finder.references[outcome.position])
+        return self._given[outcome.position]
 
     def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
         """Those the pool compares, best first, then those that never came so far."""
@@ -105,31 +106,20 @@ class PoolAssigner:
         return self._pool.choose(self._build_request(record, now, positions)).reference()
 
     def list_counterfactuals(self, record: Record, now: datetime) -> tuple[str, ...]:
-        """Without capacity or window, with somebody else, or without the chosen one."""
+        """The pool's smallest changes, then who would come first if the rule let everybody in."""
         positions = self._finder.find(record, now).positions
         request = self._build_request(record, now, positions)
-        chosen = self._pool.choose(request)
-        changes: list[tuple[str, DistributionRequest]] = []
-        if request.respect_capacity:
-            changes.append(("{} had a free unit", request._replace(respect_capacity=False)))
-        if request.within_hours is not None:
-            changes.append(("{} were free in time", request._replace(within_hours=None)))
+        changes = self._pool.counterfactuals(request) if positions else ()
         everybody = frozenset(self._finder.references)
-        changes.append(("{} met the rule's conditions", request._replace(candidates=everybody)))
-        if chosen.position >= 0:
-            others = positions - {chosen.position}
-            name = _name_of(chosen)
-            changes.append((f"{name} were not a candidate", request._replace(candidates=others)))
-        return tuple(self._describe_changes(chosen, changes))
-
-    def _describe_changes(
-        self, chosen: DistributionOutcome, changes: Sequence[tuple[str, DistributionRequest]]
-    ) -> Iterator[str]:
-        for change, request in changes:
-            outcome = self._pool.choose(request)
-            if outcome.position >= 0 and outcome.position != chosen.position:
-                name = _name_of(outcome)
-                yield f"if {change.format(name)}, {name} would get the row"
+        best = self._pool.explain(request._replace(candidates=everybody))[:1]
+        outsiders = everybody - positions
+        names = [
+            found.target.name
+            for found in best
+            if found.stage is Stage.CHOSEN and self._pool.position_of(found.target.id) in outsiders
+        ]
+        fitting = [f"{name} would have been chosen if it fitted the rule" for name in names]
+        return (*changes, *fitting)
 
     def _build_request(
         self, record: Record, now: datetime, positions: frozenset[int]
@@ -156,11 +146,6 @@ class PoolAssigner:
             return request
         alone = request._replace(candidates=frozenset((position,)))
         return alone if self._pool.choose(alone).position == position else request
-
-
-def _name_of(outcome: DistributionOutcome) -> str:
-    reference = outcome.reference()
-    return "nobody" if reference is None else reference.name or reference.id
 
 
 def _account_owner_of(row: Row) -> str | None:
@@ -206,14 +191,14 @@ class DrawAssigner:
         """Choose, and book the row on a chosen team."""
         positions = self._finder.find(record, now).positions
         if not positions:
-            return Attempt(self._statuses.nobody)
+            return Attempt(self._statuses.nobody, rule=self._rule.name)
         position = self._choose(record, positions)
         if position is None:
-            return Attempt(self._statuses.several)
+            return Attempt(self._statuses.several, rule=self._rule.name)
         if self._pool is not None:
             give(self._pool, record, now, rule=self._rule.name, position=position)
         target = self._finder.references[position]
-        return Attempt(RoutingStatus.OWNER_ASSIGNED, target)
+        return Attempt(RoutingStatus.OWNER_ASSIGNED, target, rule=self._rule.name)
 
     def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
         """The chosen one, the others that matched, then those that did not."""
@@ -241,7 +226,7 @@ class DrawAssigner:
         if not positions or self._choose(record, positions) is not None:
             return ()
         name = self._finder.references[self._draw(record, positions)].name
-        return (f"if the rule drew one of several, {name} would get the row",)
+        return (f"{name} would have been chosen if the rule drew one of several",)
 
     def _choose(self, record: Record, positions: frozenset[int]) -> int | None:
         if len(positions) > 1 and self._rule.when_several != "random":

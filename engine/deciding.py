@@ -3,35 +3,43 @@
 The one way from rows to decisions: what simulates and what runs for real both come through here.
 """
 
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
 
 from engine.assembly import Assembly
 from engine.assigning import give_without_rule, owner_id_of
 from engine.candidates import Candidate
-from engine.decisions import AssignmentDecision, Trace
+from engine.decisions import AssignmentDecision, RuleTrace, Trace
 from engine.predicates import Evaluator, Hierarchies, Samples
 from engine.records import Record
-from engine.routing import Attempt, RoutingOutcome, SegmentRouter
+from engine.routing import Attempt, SegmentRouter
 from engine.ruleset import RuleSet, Segment
 from engine.schema import Schema
 from engine.segments import SegmentMatch, SegmentTable
 from engine.sellers import Directory
 from engine.statuses import RoutingStatus, SegmentationStatus, SequenceStatus
 
-_SKIPPED = RoutingOutcome(None, Attempt(RoutingStatus.SKIPPED_SEGMENTATION_FAILED))
-_NO_RULE = RoutingOutcome(None, Attempt(RoutingStatus.NO_ASSIGNMENT_RULE))
-_WILL_NOT_RUN = RoutingOutcome(None, Attempt(RoutingStatus.RULES_WILL_NOT_RUN))
+_NOTHING_TO_SAY = Attempt(None)
+_SKIPPED = Attempt(RoutingStatus.SKIPPED_SEGMENTATION_FAILED)
+_NO_RULE = Attempt(RoutingStatus.NO_ASSIGNMENT_RULE)
+_WILL_NOT_RUN = Attempt(RoutingStatus.RULES_WILL_NOT_RUN)
 
 
-class _Plan(NamedTuple):
-    """What follows once a segment has taken a row."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Course:
+    """What follows from one answer of a table's segments.
 
-    router: SegmentRouter | None
-    routes_on_move: bool
-    fallback: Candidate | None
-    sequence: str | None
-    sequence_status: SequenceStatus
+    `settled` is the answer about the owner where no `router` has to be asked.
+    """
+
+    segment: str | None = None
+    segment_id: str | None = None
+    status: SegmentationStatus
+    settled: Attempt
+    router: SegmentRouter | None = None
+    fallback: Candidate | None = None
+    sequence: str | None = None
+    sequence_status: SequenceStatus | None = None
 
 
 class Decider:
@@ -56,39 +64,41 @@ class Decider:
         assembly = Assembly(rule_set, directory, self._evaluator)
         self._pool = assembly.pool
         self._counted = rule_set.counted_tables
+        self._keeps_with_creator = rule_set.keep_with_creator
         self._tables = {
             table: SegmentTable(rule_set, table, self._evaluator) for table in rule_set.tables
         }
-        self._plans: dict[str, dict[str, _Plan]] = {table: {} for table in rule_set.tables}
-        for segment in rule_set.segments:
-            if segment.active:
-                self._plans[segment.table][segment.name] = _build_plan(assembly, segment)
+        active = [segment for segment in rule_set.segments if segment.active]
+        self._routers = {_key(segment): assembly.build_router(segment) for segment in active}
+        self._fallbacks = {_key(segment): assembly.find_fallback(segment) for segment in active}
         assembly.raise_if_problems()
+        self._courses: dict[SegmentMatch, _Course] = {}
 
     def decide(self, record: Record, now: datetime, *, trace: bool = False) -> AssignmentDecision:
         """Decide one row as of `now`; an assignment moves the seller's clock and consumes units."""
         table = self._tables.get(record.table) or self._add_table(record.table)
         match = table.match(record, now)
-        if record.is_open and record.creator_id is not None:
+        course = self._courses.get(match) or self._add_course(match)
+        if record.creator_id is not None and record.is_open:
             self._count_creation(record)
-        outcome = self._route(match, record, now, trace=trace)
-        sequence, sequence_status = self._connect(match)
-        segment = match.segment
-        attempt = outcome.attempt if outcome is not None else None
+        attempt = course.settled
+        tried: list[RuleTrace] | None = [] if trace else None
+        if course.router is not None:
+            attempt = self._route(course, course.router, record, now, tried)
         return AssignmentDecision(
             table=record.table,
             id=record.id,
             now=now,
-            segment=None if segment is None else segment.name,
-            segment_id=None if segment is None else segment.segment_id,
-            rule=None if outcome is None else outcome.rule,
-            assigned_to=None if attempt is None else attempt.target,
-            secondary=() if attempt is None else attempt.secondary,
-            sequence=sequence,
-            segmentation_status=match.status,
-            routing_status=None if attempt is None else attempt.status,
-            sequence_status=sequence_status,
-            trace=_build_trace(table, record, now, outcome) if trace else None,
+            segment=course.segment,
+            segment_id=course.segment_id,
+            rule=attempt.rule,
+            assigned_to=attempt.target,
+            secondary=attempt.secondary,
+            sequence=course.sequence,
+            segmentation_status=course.status,
+            routing_status=attempt.status,
+            sequence_status=course.sequence_status,
+            trace=None if tried is None else _build_trace(table, record, now, tried),
         )
 
     def snapshot(self) -> Directory:
@@ -119,66 +129,76 @@ class Decider:
         return clock is None or clock < at
 
     def _route(
-        self, match: SegmentMatch, record: Record, now: datetime, *, trace: bool
-    ) -> RoutingOutcome | None:
-        """The outcome of the rules; None where they have nothing to say."""
-        if match.status is SegmentationStatus.NO_MATCHING_SEGMENTS:
-            return _SKIPPED
-        if match.status is not SegmentationStatus.SUCCESSFUL or match.segment is None:
-            return None
-        plan = self._plans[match.segment.table][match.segment.name]
-        if match.moved and not plan.routes_on_move:
-            return _WILL_NOT_RUN
-        if self._rule_set.keep_with_creator and _is_self_created(record):
-            return RoutingOutcome(
-                None, Attempt(RoutingStatus.OWNER_ASSIGNED_MANUALLY, record.owner)
-            )
-        if plan.router is None:
-            return _NO_RULE
-        outcome = plan.router.route(record, now, trace=trace)
-        if outcome.attempt.target is None and plan.fallback is not None:
-            return self._fall_back(plan.fallback, record, now, outcome)
-        return outcome
+        self,
+        course: _Course,
+        router: SegmentRouter,
+        record: Record,
+        now: datetime,
+        tried: list[RuleTrace] | None,
+    ) -> Attempt:
+        if self._keeps_with_creator and _is_self_created(record):
+            return Attempt(RoutingStatus.OWNER_ASSIGNED_MANUALLY, record.owner)
+        attempt = router.route(record, now, tried)
+        if attempt.target is None and course.fallback is not None:
+            target = course.fallback.reference
+            give_without_rule(self._pool, record, now, target)
+            return Attempt(RoutingStatus.OWNER_ASSIGNED, target)
+        return attempt
 
-    def _fall_back(
-        self, fallback: Candidate, record: Record, now: datetime, outcome: RoutingOutcome
-    ) -> RoutingOutcome:
-        give_without_rule(self._pool, record, now, fallback.reference)
-        attempt = Attempt(RoutingStatus.OWNER_ASSIGNED, fallback.reference)
-        return RoutingOutcome(None, attempt, outcome.traces)
+    def _add_course(self, match: SegmentMatch) -> _Course:
+        self._courses[match] = course = self._chart(match)
+        return course
 
-    def _connect(self, match: SegmentMatch) -> tuple[str | None, SequenceStatus | None]:
-        """The segment's sequence and what becomes of it; routing has no say in it."""
+    def _chart(self, match: SegmentMatch) -> _Course:
+        """What follows from a match, worked out once; routing has no say in the sequence."""
+        segment = match.segment
         if match.status is SegmentationStatus.NO_MATCHING_SEGMENTS:
-            return None, SequenceStatus.SKIPPED_SEGMENTATION_FAILED
-        if match.segment is None or match.status is SegmentationStatus.NO_SEGMENTATION_REQUIRED:
-            return None, None
-        plan = self._plans[match.segment.table][match.segment.name]
+            skipped = SequenceStatus.SKIPPED_SEGMENTATION_FAILED
+            return _Course(status=match.status, settled=_SKIPPED, sequence_status=skipped)
+        if segment is None:
+            return _Course(status=match.status, settled=_NOTHING_TO_SAY)
+        staying = _Course(
+            segment=segment.name,
+            segment_id=segment.segment_id,
+            status=match.status,
+            settled=_NOTHING_TO_SAY,
+        )
+        if match.status is SegmentationStatus.NO_SEGMENTATION_REQUIRED:
+            return staying
         if match.status is SegmentationStatus.MATCHED_WITH_PREVIOUS_SEGMENT:
-            return plan.sequence, SequenceStatus.UNCHANGED
-        return plan.sequence, plan.sequence_status
+            unchanged = SequenceStatus.UNCHANGED
+            return replace(staying, sequence=segment.sequence, sequence_status=unchanged)
+        return self._chart_entry(replace(staying, sequence=segment.sequence), match, segment)
+
+    def _chart_entry(self, course: _Course, match: SegmentMatch, segment: Segment) -> _Course:
+        """A row enters a segment: its sequence is connected, its rules run, moves aside."""
+        course = replace(course, sequence_status=self._connect(segment))
+        if match.moved and not segment.route_on_move:
+            return replace(course, settled=_WILL_NOT_RUN)
+        return replace(
+            course,
+            settled=_NO_RULE,
+            router=self._routers[_key(segment)],
+            fallback=self._fallbacks[_key(segment)],
+        )
+
+    def _connect(self, segment: Segment) -> SequenceStatus:
+        sequence = self._rule_set.find_sequence(segment)
+        if sequence is None:
+            return SequenceStatus.NO_SEQUENCE
+        active = sequence.active
+        return SequenceStatus.CONNECTED if active else SequenceStatus.DELETED_OR_INACTIVE
 
 
 def _build_trace(
-    table: SegmentTable, record: Record, now: datetime, outcome: RoutingOutcome | None
+    table: SegmentTable, record: Record, now: datetime, tried: list[RuleTrace]
 ) -> Trace:
-    rules = () if outcome is None else outcome.traces
-    return Trace(segments=table.trace(record, now), rules=rules)
+    return Trace(segments=table.trace(record, now), rules=tuple(tried))
+
+
+def _key(segment: Segment) -> tuple[str, str]:
+    return segment.table, segment.name
 
 
 def _is_self_created(record: Record) -> bool:
     return record.owner is not None and record.owner.id == record.creator_id
-
-
-def _build_plan(assembly: Assembly, segment: Segment) -> _Plan:
-    sequence = assembly.rule_set.find_sequence(segment)
-    status = SequenceStatus.NO_SEQUENCE
-    if sequence is not None:
-        status = SequenceStatus.CONNECTED if sequence.active else SequenceStatus.DELETED_OR_INACTIVE
-    return _Plan(
-        router=assembly.build_router(segment),
-        routes_on_move=segment.route_on_move,
-        fallback=assembly.find_fallback(segment),
-        sequence=segment.sequence,
-        sequence_status=status,
-    )

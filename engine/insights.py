@@ -88,12 +88,13 @@ class InsightAssigner:
         fitting = [seller for seller in self._list(record) if self._is_primary(seller, record, now)]
         readable = [seller for seller in fitting if not seller.unreadable]
         if not readable:
-            lacking = RoutingStatus.SELLER_LACKS_PERMISSIONS
-            return Attempt(lacking if fitting else RoutingStatus.NO_SELLERS_MEET_CONDITIONS)
+            nobody = RoutingStatus.NO_SELLERS_MEET_CONDITIONS
+            status = RoutingStatus.SELLER_LACKS_PERMISSIONS if fitting else nobody
+            return Attempt(status, rule=self._rule.name)
         primary = self._draw(record, readable)
         others = tuple(self._list_secondary(record, now, primary, readable))
         give(self._pool, record, now, rule=self._rule.name, position=primary.position)
-        return Attempt(RoutingStatus.OWNER_ASSIGNED, primary.reference, others)
+        return Attempt(RoutingStatus.OWNER_ASSIGNED, primary.reference, others, self._rule.name)
 
     def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
         """Everybody behind the account or the access team and what became of them."""
@@ -117,8 +118,8 @@ class InsightAssigner:
             return ()
         drawn = self._draw(record, fitting)
         other = self._draw(record, [seller for seller in fitting if seller is not drawn])
-        names = drawn.reference.name, other.reference.name
-        return (f"if {names[0]} did not fit, {names[1]} would be the primary",)
+        name, instead = drawn.reference.name, other.reference.name
+        return (f"{instead} would have been the primary if {name} did not fit",)
 
     def _list_readable(self, record: Record, now: datetime) -> list[Candidate]:
         fitting = (seller for seller in self._list(record) if not seller.unreadable)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from engine.decisions import CandidateTrace, FailedCondition, RuleTrace
 from engine.predicates import Evaluator, RowTest
@@ -13,19 +13,12 @@ from engine.statuses import RoutingStatus, failure_rank
 
 
 class Attempt(NamedTuple):
-    """What one rule came to for one row."""
+    """What a rule came to for one row; None as status = rules have nothing to say."""
 
-    status: RoutingStatus
+    status: RoutingStatus | None
     target: EntityReference | None = None
     secondary: tuple[EntityReference, ...] = ()
-
-
-class RoutingOutcome(NamedTuple):
-    """What the rules of a segment came to; `rule` assigned, or is the one whose failure counts."""
-
-    rule: str | None
-    attempt: Attempt
-    traces: tuple[RuleTrace, ...] = ()
+    rule: str | None = None
 
 
 class Assigner(Protocol):
@@ -48,8 +41,8 @@ class Assigner(Protocol):
         ...
 
 
-_RANKS = {status: failure_rank(status) for status in RoutingStatus}
-_NO_RULE = RoutingOutcome(None, Attempt(RoutingStatus.NO_ASSIGNMENT_RULE))
+_NO_RULE = Attempt(RoutingStatus.NO_ASSIGNMENT_RULE)
+_RANKS: dict[RoutingStatus | None, int] = {status: failure_rank(status) for status in RoutingStatus}
 
 
 class RuleRunner:
@@ -58,6 +51,8 @@ class RuleRunner:
     def __init__(self, rule: Rule, test: RowTest | None, assigner: Assigner) -> None:
         self.rule = rule
         self.name = rule.name
+        self.not_met = Attempt(RoutingStatus.RECORD_MEETS_NO_CONDITIONS, rule=rule.name)
+        self._too_old = Attempt(RoutingStatus.RECORD_TOO_OLD, rule=rule.name)
         self._test = test
         self._assigner = assigner
         hours = rule.created_within_hours
@@ -75,7 +70,7 @@ class RuleRunner:
 
     def run(self, record: Record, now: datetime) -> Attempt:
         """Assign a row that meets the conditions, unless it is too old."""
-        return _TOO_OLD if self.is_too_old(record, now) else self._assigner.assign(record, now)
+        return self._too_old if self.is_too_old(record, now) else self._assigner.assign(record, now)
 
     def trace(self, record: Record, now: datetime, evaluator: Evaluator) -> RuleTrace:
         """What the rule will come to and why, before it runs."""
@@ -111,17 +106,13 @@ class RuleRunner:
 
     def _would_assign(self, change: str, record: Record, now: datetime) -> tuple[str, ...]:
         target = self._assigner.preview(record, now)
-        return () if target is None else (f"if {change}, {target.name} would get the row",)
+        return () if target is None else (f"{target.name} would have been chosen if {change}",)
 
     def _describe_age(self, record: Record) -> FailedCondition:
         created = record.created_on
         seen = "createdon is null" if created is None else f"createdon is {created.isoformat()}"
         hours = self.rule.created_within_hours
         return FailedCondition(condition=f"created within {hours} hours", seen=seen)
-
-
-_TOO_OLD = Attempt(RoutingStatus.RECORD_TOO_OLD)
-_NOT_MET = Attempt(RoutingStatus.RECORD_MEETS_NO_CONDITIONS)
 
 
 class SegmentRouter:
@@ -138,27 +129,22 @@ class SegmentRouter:
         self._evaluator = evaluator
         self._stops = stops_on_failure
 
-    def route(self, record: Record, now: datetime, *, trace: bool = False) -> RoutingOutcome:
-        """Run the rules for a row until one assigns it."""
-        failed: RoutingOutcome = _NO_RULE
-        traces: list[RuleTrace] = []
+    def route(
+        self, record: Record, now: datetime, traces: list[RuleTrace] | None = None
+    ) -> Attempt:
+        """Run the rules for a row until one assigns it; `traces` collects what was tried."""
+        failed: Attempt | None = None
         for runner in self._runners:
-            before = runner.trace(record, now, self._evaluator) if trace else None
+            if traces is not None:
+                traces.append(runner.trace(record, now, self._evaluator))
             holds = runner.holds(record, now)
-            attempt = runner.run(record, now) if holds else _NOT_MET
-            if before is not None:
-                traces.append(replace(before, status=attempt.status))
+            attempt = runner.run(record, now) if holds else runner.not_met
+            if traces is not None:
+                traces[-1] = replace(traces[-1], status=cast("RoutingStatus", attempt.status))
             if attempt.target is not None:
-                return RoutingOutcome(runner.name, attempt, tuple(traces))
-            failed = _worse(failed, RoutingOutcome(runner.name, attempt))
+                return attempt
+            if failed is None or _RANKS[attempt.status] < _RANKS[failed.status]:
+                failed = attempt
             if holds and self._stops:
                 break
-        return failed._replace(traces=tuple(traces)) if trace else failed
-
-
-def _worse(first: RoutingOutcome, second: RoutingOutcome) -> RoutingOutcome:
-    """The failure to report: the higher ranked, at equal rank the earlier."""
-    if first.rule is None:
-        return second
-    is_worse = _RANKS[second.attempt.status] < _RANKS[first.attempt.status]
-    return second if is_worse else first
+        return failed or _NO_RULE

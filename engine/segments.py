@@ -1,6 +1,7 @@
 """Which segment a row belongs to: priority, default, moves, leaving; who gets it is elsewhere."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,8 +12,12 @@ from engine.ruleset import RuleSet, Segment
 from engine.statuses import SegmentationStatus
 
 
-class SegmentMatch(NamedTuple):
-    """The segment of a row, None when there is none; `moved` = it came from another segment."""
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentMatch:
+    """The segment of a row, None when there is none; `moved` = it came from another segment.
+
+    Compared by identity: a table gives the same object for the same answer.
+    """
 
     segment: Segment | None
     status: SegmentationStatus

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from engine.deciding import Decider
 from engine.errors import ConfigProblem, InvalidDocument
 from engine.ruleset import RuleSet
+from engine.sellers import Directory
 from tests.unit.routing.builders import (
     ANY,
     DEFAULT,
@@ -173,6 +175,57 @@ def test_more_combinations_than_are_remembered_still_match() -> None:
     ]
     assert found == [None] * 4999 + ["Miriam"]
     assert owner(chosen.decide(record(9, address1_city="city 4999"), NOW)) == "Miriam"
+
+
+def test_a_related_row_of_the_seller_is_matched_with_the_record() -> None:
+    account = {"column": "accountid", "operator": "eq", "value_of": "record.parentaccountid"}
+    owns = {"related": "user_accounts", "where": account}
+    people = [
+        seller(number, name, columns={"user_accounts": [{"accountid": guid(owned)}]})
+        for number, name, owned in ((1, "Miriam", 60), (2, "Sanjay", 61))
+    ]
+    chosen = decider(matching(owns), people)
+    found = chosen.decide(record(_parentaccountid_value=guid(61)), NOW)
+    assert owner(found) == "Sanjay"
+
+
+def test_a_place_in_the_hierarchy_is_matched_seller_by_seller() -> None:
+    below = {"column": "systemuserid", "operator": "under", "value": guid(1)}
+    people = [MIRIAM, SANJAY, SUSANA]
+    tree = {"systemuser": {guid(2): guid(1), guid(3): None}}
+    directory = Directory(sellers=tuple(people))
+    chosen = Decider(matching(below), directory, hierarchies=tree)
+    assert owners(chosen, 2) == ["Sanjay", "Sanjay"]
+
+
+def test_sellers_alike_in_what_is_asked_are_told_apart_otherwise() -> None:
+    people = [
+        seller(1, "Miriam", columns={"address1_city": "London"}, readable_tables=frozenset()),
+        seller(2, "Sanjay", columns={"address1_city": "London"}),
+        seller(3, "Susana", columns={"address1_city": "LONDON", "title": "x"}),
+    ]
+    chosen = decider(matching(eq("address1_city", "London")), people)
+    assert owners(chosen, 3) == ["Sanjay", "Susana", "Sanjay"]
+
+
+def test_rules_with_one_question_share_its_candidates() -> None:
+    rule_set = rules(
+        ANY | {"name": "a", "when": eq("subject", "a")}, ANY | {"name": "b"}, named("Sanjay")
+    )
+    chosen = decider(rule_set, [MIRIAM, SANJAY])
+    found = [chosen.decide(record(n, subject=text), NOW) for n, text in enumerate("abab")]
+    assert [one.rule for one in found] == ["a", "b", "a", "b"]
+    assert [owner(one) for one in found] == ["Miriam", "Sanjay", "Miriam", "Sanjay"]
+
+
+def test_samples_change_no_decision() -> None:
+    both = {"all": [eq("subject", "x"), eq("companyname", "y")]}
+    rule_set = rules(ANY, segments=[{"name": "S", "table": "lead", "priority": 1, "when": both}])
+    rows = [record(n, subject="x", companyname="y" if n % 3 else "z") for n in range(9)]
+    samples = {"lead": [one.row for one in rows]}
+    plain = decider(rule_set, [MIRIAM])
+    sampled = Decider(rule_set, Directory(sellers=(MIRIAM,)), samples=samples)
+    assert [plain.decide(one, NOW) for one in rows] == [sampled.decide(one, NOW) for one in rows]
 
 
 def test_attributes_are_alternatives_inside_and_all_together() -> None:
