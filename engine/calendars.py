@@ -1,5 +1,6 @@
 """Reads a seller's calendar from plain data; when somebody is free is in `availability`."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time, timedelta
 from difflib import get_close_matches
@@ -21,6 +22,7 @@ _KEYS = (
     "subdivision",
 )
 _DAY = timedelta(days=1)
+_CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}|[0-9]{2}:[0-9]{2}:[0-9]{2}")
 Weekly = dict[str, tuple[Interval, ...]]
 Item = TypeVar("Item")
 
@@ -36,8 +38,9 @@ def parse_calendar(data: object, path: Path = (), *, time_zone: str = "UTC") -> 
     for key in raw:
         if key not in _KEYS:
             reader.refuse((*path, key), f"a calendar has no {key!r}; {_nearest(key, _KEYS)}")
+    zone = raw.get("time_zone")
     calendar = Calendar(
-        time_zone=reader.zone(raw.get("time_zone", time_zone), (*path, "time_zone")),
+        time_zone=reader.zone(time_zone if zone is None else zone, (*path, "time_zone")),
         weekly=None
         if (weekly := raw.get("weekly")) is None
         else reader.weekly(weekly, (*path, "weekly")),
@@ -54,12 +57,12 @@ def parse_calendar(data: object, path: Path = (), *, time_zone: str = "UTC") -> 
 
 
 def clock_time(text: str) -> timedelta:
-    """Time since midnight of "08:00", "08:00:30" or "24:00". Raises ValueError otherwise."""
+    """Time since midnight of "08:00", "8:00", "08:00:30", "24:00"; ValueError for another text."""
     if text == "24:00":
         return _DAY
-    parsed = time.fromisoformat(text)
-    if parsed.tzinfo is not None or len(text) not in (len("00:00"), len("00:00:00")):
+    if _CLOCK.fullmatch(text) is None:
         raise ValueError(text)
+    parsed = time.fromisoformat(text.rjust(len("00:00"), "0"))
     return timedelta(hours=parsed.hour, minutes=parsed.minute, seconds=parsed.second)
 
 

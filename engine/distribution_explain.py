@@ -135,17 +135,14 @@ class Reasons:
             return "the chosen one is in the middle of a turn"
         if mine[2:4] == theirs[2:4]:
             return f"{self._last_assigned(position)}, equal, but later in order"
-        clock = self._ledger.line_clock(position, self._request.rule)
-        return f"assigned more recently: {self._moment(clock)}"
+        return f"assigned more recently: {self._moment(mine[3])}"
 
     def _last_assigned(self, position: int) -> str:
         clock = self._ledger.line_clock(position, self._request.rule)
         return "never assigned" if clock is None else f"last assigned {self._moment(clock)}"
 
-    def _moment(self, moment: datetime | None) -> str:
+    def _moment(self, moment: datetime) -> str:
         """The time of day alone when it is the request's day."""
-        if moment is None:
-            return "never"
         at, now = moment.astimezone(UTC), self._request.now.astimezone(UTC)
         return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
 

@@ -48,9 +48,8 @@ class Lane:
 
     def advance(self, now: datetime) -> None:
         """Let the time be `now`."""
-        if self._window is not None:
-            for position in self._window.advance(now):
-                self.refresh(position)
+        for position in () if self._window is None else self._window.advance(now):
+            self.refresh(position)
 
     def refresh(self, position: int) -> None:
         """Something about the target at `position` moved."""

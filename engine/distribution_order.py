@@ -29,7 +29,7 @@ class Order:
         before, after = old >> self._shift, key >> self._shift
         if before == after:
             shelf = self._shelves[after]
-            if key < self._keys[next(reversed(shelf))]:
+            if key < old or key < self._keys[next(reversed(shelf))]:
                 self._unsorted.add(after)
             shelf.move_to_end(rank)
             return

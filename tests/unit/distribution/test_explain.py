@@ -1,0 +1,181 @@
+"""Why each candidate was chosen or not, and the smallest change that would have changed it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.decisions import Stage
+from engine.distribution import DistributionRequest, DistributionSettings, SellerPool
+from engine.sellers import Calendar, Directory, Seller
+
+NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
+MONDAYS = Calendar(weekly={"mon": (("09:00", "17:00"),)})
+
+
+def seller(name, clock=None, left=None, **values):
+    return Seller(
+        id=name.lower(),
+        name=name,
+        row={},
+        last_assigned_at=clock and NOW.replace(hour=int(clock[:2]), minute=int(clock[3:])),
+        max_capacity=None if left is None else 50,
+        consumed={} if left is None else {"lead": 50 - left},
+        **values,
+    )
+
+
+def ask(*sellers, method="round_robin", now=NOW, within=None, capacity=False, **settings):
+    pool = SellerPool(Directory(sellers=sellers), DistributionSettings(**settings))
+    everybody = frozenset(range(len(sellers)))
+    request = DistributionRequest("R", everybody, "lead", method, now, within, capacity)
+    traces = [(each.target.name, each.stage, each.detail) for each in pool.explain(request)]
+    return traces, pool.counterfactuals(request)
+
+
+def test_round_robin_names_the_clocks():
+    traces, changes = ask(
+        seller("Susana", "11:17"), seller("Miriam", "10:02"), seller("Sanjay", "10:31")
+    )
+    assert traces == [
+        ("Miriam", Stage.CHOSEN, "last assigned 10:02"),
+        ("Sanjay", Stage.ORDER, "assigned more recently: 10:31"),
+        ("Susana", Stage.ORDER, "assigned more recently: 11:17"),
+    ]
+    assert changes == (
+        "Sanjay would have been chosen if last assigned before 10:02",
+        "Susana would have been chosen if last assigned before 10:02",
+    )
+
+
+def test_another_day_is_named_with_its_date():
+    traces, _ = ask(seller("Miriam", "10:02"), now=NOW + timedelta(days=1))
+    assert traces[0][2] == "last assigned 2026-11-23 10:02"
+
+
+def test_equals_fall_out_by_order_and_nothing_about_them_could_have_changed_it():
+    traces, changes = ask(seller("A"), seller("B"), seller("C", "10:00"))
+    assert [detail for _, _, detail in traces] == [
+        "never assigned",
+        "never assigned, equal, but later in order",
+        "assigned more recently: 10:00",
+    ]
+    assert changes == ()
+
+
+def test_capacity_is_counted():
+    traces, changes = ask(seller("A", "10:00", 0), seller("B", "11:00", 4), capacity=True)
+    assert traces == [
+        ("B", Stage.CHOSEN, "last assigned 11:00"),
+        ("A", Stage.CAPACITY, "capacity 0 of 50 left"),
+    ]
+    assert changes == ("A would have been chosen with 1 more capacity",)
+
+
+def test_nobody_chosen_still_says_what_was_missing():
+    traces, changes = ask(seller("A", left=-2, calendar=MONDAYS), within=48, capacity=True, now=NOW)
+    assert traces == [("A", Stage.CAPACITY, "capacity -2 of 50 left")]
+    assert changes == ("A would have been chosen with 3 more capacity and if free within 48 h",)
+
+
+@pytest.mark.parametrize(
+    ("days", "hours", "detail"),
+    [
+        (4, 48, "free in 64 h, window 48 h"),
+        (1, 48, "not free within 120 h, window 48 h"),
+        (4.01, 60, "free in 63.8 h, window 60 h"),
+    ],
+)
+def test_the_window_is_counted_in_hours(days, hours, detail):
+    now = NOW + timedelta(days=days)
+    traces, changes = ask(seller("A", calendar=MONDAYS), within=hours, now=now)
+    assert traces == [("A", Stage.WINDOW, detail)]
+    assert changes == (f"A would have been chosen if free within {hours} h",)
+
+
+def test_earlier_buckets_come_first():
+    tuesday = Calendar(weekly={"tue": (("09:00", "17:00"),)})
+    wednesday = Calendar(weekly={"wed": (("09:00", "17:00"),)})
+    people = (
+        seller("A", "10:00", calendar=wednesday),
+        seller("B", "11:00", calendar=tuesday),
+        seller("C", "09:00"),
+    )
+    traces, changes = ask(*people, within=48)
+    assert traces[0] == ("C", Stage.CHOSEN, "free now, last assigned 09:00")
+    assert traces[1] == ("B", Stage.ORDER, "free in 16 h, bucket 1D after 0D")
+    assert traces[2] == ("A", Stage.ORDER, "free in 40 h, bucket 2D after 0D")
+    assert changes[0].startswith("B would have been chosen if free now and if last assigned")
+    traces, changes = ask(*people[:2], within=30)
+    assert traces[0][2] == "free in 16 h, last assigned 11:00"
+    assert changes == ("A would have been chosen if free within 24 h",)
+
+
+def test_load_balancing_names_what_is_left():
+    traces, changes = ask(
+        seller("A", "10:00", 12),
+        seller("B", "11:00", 15),
+        seller("C", "12:00", 15),
+        method="load_balancing",
+    )
+    assert traces == [
+        ("B", Stage.CHOSEN, "capacity 15 of 50 left, last assigned 11:00"),
+        ("C", Stage.ORDER, "assigned more recently: 12:00"),
+        ("A", Stage.ORDER, "less spare capacity: 12 against 15"),
+    ]
+    assert changes == (
+        "C would have been chosen with 1 more capacity",
+        "A would have been chosen with 3 more capacity",
+    )
+
+
+def test_nothing_but_no_limit_beats_no_limit():
+    traces, changes = ask(
+        seller("A", "10:00"), seller("B", "11:00"), seller("C", "09:00", 9), seller("D", "12:00", 9),
+        method="load_balancing",
+    )  # fmt: skip
+    assert traces[0][2] == "no limit of capacity, last assigned 10:00"
+    assert traces[2][2] == "less spare capacity: 9 against no limit"
+    assert changes == (
+        "B would have been chosen if last assigned before 10:00",
+        "C would have been chosen without a limit of capacity",
+        "D would have been chosen without a limit of capacity and if last assigned before 10:00",
+    )
+
+
+def test_more_load_than_the_filter_alone_asks_for():
+    _, changes = ask(
+        seller("A", "10:00", -1), seller("B", "11:00", 4), method="load_balancing", capacity=True
+    )
+    assert changes == ("A would have been chosen with 5 more capacity",)
+
+
+def test_unlimited_but_late_only_has_to_be_free():
+    traces, changes = ask(
+        seller("A", "10:00", calendar=MONDAYS), seller("B", "11:00", 4),
+        method="load_balancing", within=24,
+    )  # fmt: skip
+    assert traces[1][1] is Stage.WINDOW
+    assert changes == ("A would have been chosen if free now",)
+
+
+def test_a_turn_that_goes_on_is_said_so():
+    traces, changes = ask(
+        seller("A", "10:00"), seller("B", "11:00", weight=2, turns_taken=1), use_weights=True
+    )
+    assert traces[1] == ("A", Stage.ORDER, "the chosen one is in the middle of a turn")
+    assert changes == ()
+
+
+def test_earlier_availability_needs_only_the_missing_capacity():
+    tuesday = Calendar(weekly={"tue": (("09:00", "17:00"),)})
+    _, changes = ask(
+        seller("A", "12:00", 0), seller("B", "11:00", 4, calendar=tuesday), within=24, capacity=True
+    )
+    assert changes == ("A would have been chosen with 1 more capacity",)
+
+
+def test_only_so_many_changes_are_named():
+    pool = SellerPool(Directory(sellers=tuple(seller(name, "10:00") for name in "ABCDE")))
+    request = DistributionRequest("R", frozenset(range(5)), "lead", "round_robin", NOW)
+    assert len(pool.counterfactuals(request)) == 3
+    assert len(pool.counterfactuals(request, limit=1)) == 1

@@ -1,0 +1,127 @@
+"""Each way of finding the smallest key gives the same answer, and the pool changes its way."""
+
+import random
+
+import pytest
+
+import engine.distribution_pools as pools
+from engine.distribution_order import Order
+from engine.distribution_pools import KeyTable, Pool
+
+COUNT = 40
+MASK = (1 << COUNT.bit_length()) - 1
+SHIFT = 20
+BLOCKED = 1 << 40
+
+
+def smallest(table, members):
+    keys = [table.keys[rank] for rank in members if table.keys[rank] < BLOCKED]
+    return min(keys) & MASK if keys else -1
+
+
+def table_of(rng):
+    return KeyTable([new_key(rng, rank) for rank in range(COUNT)], MASK, BLOCKED, SHIFT)
+
+
+def new_key(rng, rank):
+    if rng.random() < 0.2:
+        return BLOCKED
+    return (rng.randrange(3) << SHIFT) | (rng.randrange(1 << 12) << COUNT.bit_length()) | rank
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "costs",
+    [
+        pytest.param({}, id="as-it-is"),
+        pytest.param({"_PATIENCE": 0, "_FEW": 2}, id="impatient"),
+        pytest.param({"_PATIENCE": 0, "_MEMBER": 10_000, "_UPKEEP": 0}, id="walks"),
+        pytest.param({"_PATIENCE": 0, "_STEP": 10_000, "_MEMBER": 1}, id="minima"),
+        pytest.param({"_PATIENCE": 10**9, "_FEW": 0}, id="heaps"),
+        pytest.param({"_PATIENCE": 0, "_MEMBER": 0, "_FEW": 0}, id="free-minima"),
+        pytest.param({"_CALLS_BEFORE_SECOND_THOUGHTS": 1, "_PATIENCE": 0}, id="wavering"),
+    ],
+)
+def test_every_way_finds_the_smallest_key(monkeypatch, costs, seed):
+    for name, value in costs.items():
+        monkeypatch.setattr(pools, name, value)
+    rng = random.Random(seed)
+    table = table_of(rng)
+    sets = [rng.sample(range(COUNT), rng.choice([0, 1, 3, 12, 25, COUNT])) for _ in range(8)]
+    made = [Pool(table, members) for members in sets]
+    for step in range(400):
+        number = rng.randrange(len(sets))
+        assert made[number].first() == smallest(table, sets[number])
+        for _ in range(rng.choice([0, 1, 1, 5])):
+            rank = rng.randrange(COUNT)
+            table.set(rank, new_key(rng, rank))
+        if step == 200:
+            made.append(Pool(table, sets[0]))
+            sets.append(sets[0])
+
+
+def test_the_order_follows_keys_that_come_move_and_go():
+    keys = [10, 20, 130, BLOCKED]
+    order = Order(keys, BLOCKED, 6)
+    assert walk(order) == [0, 1, 2]
+    move(order, keys, 2, 25)
+    assert walk(order) == [0, 1, 2]
+    move(order, keys, 2, BLOCKED)
+    move(order, keys, 3, 15)
+    assert walk(order) == [0, 3, 1]
+    move(order, keys, 1, 12)
+    assert walk(order) == [0, 1, 3]
+    move(order, keys, 0, 200)
+    assert (walk(order), order.count) == ([1, 3, 0], 3)
+    assert order.steps_to(0) == 2
+    assert order.steps_to(-1) == 3
+    assert order.first(bytes(4)) == -1
+
+
+def move(order, keys, rank, key):
+    old, keys[rank] = keys[rank], key
+    order.move(rank, old, key)
+
+
+def walk(order):
+    """Everybody in order: each time the first who has not been seen yet."""
+    flags, seen = bytearray([1] * 4), []
+    while (rank := order.first(bytes(flags))) >= 0:
+        seen.append(rank)
+        flags[rank] = 0
+    return seen
+
+
+def test_heaps_stay_where_pools_do_not_overlap():
+    table = KeyTable([rank << 10 | rank for rank in range(60)], 1023, 1 << 60, 50)
+    made = [Pool(table, range(start, start + 20)) for start in (0, 20, 40)]
+    serve(table, made, 2_000)
+    assert {pool.first.__name__ for pool in made} == {"_by_heap"}
+
+
+def test_heaps_give_way_where_pools_overlap():
+    rng = random.Random(5)
+    table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
+    made = [Pool(table, rng.sample(range(1_000), 300)) for _ in range(200)]
+    serve(table, made, 3_000)
+    ways = [pool.first.__name__ for pool in made]
+    assert ways.count("_by_walk") > 150
+
+
+def serve(table, made, count):
+    """Give to each pool in turn; who gets something goes to the end of the line."""
+    for number in range(count):
+        rank = made[number % len(made)].first()
+        table.set(rank, (10_000 + number) << 10 | rank)
+
+
+def test_a_pool_whose_walks_are_long_goes_over_to_minima():
+    table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
+    pool = Pool(table, range(980, 1_000))
+    table.lose(10**9)
+    pool._leave_heap()
+    pool.first = pool._by_walk
+    pool._flags = bytes(980) + bytes([1]) * 20
+    pool._order = table.order
+    assert {pool.first() for _ in range(40)} == {980}
+    assert pool.first.__name__ == "_by_minimum"

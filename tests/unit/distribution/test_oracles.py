@@ -1,0 +1,263 @@
+"""The examples of Microsoft's distribution page, at the level of the pool: O1 to O10, P1 to P6."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.distribution import DistributionRequest, DistributionSettings, SellerPool
+from engine.sellers import Calendar, Directory, Seller
+from engine.statuses import RoutingStatus
+
+DAY = datetime(2026, 11, 23, tzinfo=UTC)
+NOW = DAY + timedelta(hours=17)
+
+
+def at(clock):
+    hours, minutes = clock.split(":")
+    return DAY + timedelta(hours=int(hours), minutes=int(minutes))
+
+
+def seller(name, last=None, left=None, bucket=None):
+    """A seller with so much capacity left, free first in the middle of the given bucket."""
+    calendar = None
+    if bucket:
+        free = NOW + timedelta(hours=24 * bucket - 12)
+        calendar = Calendar(weekly={f"{free:%a}".lower(): ((f"{free:%H:%M}", f"{free:%H}:59"),)})
+    return Seller(
+        id=name.lower(),
+        name=name,
+        row={},
+        last_assigned_at=at(last) if last else None,
+        max_capacity=None if left is None else 100,
+        consumed={} if left is None else {"lead": 100 - left},
+        calendar=calendar,
+    )
+
+
+class Desk:
+    """A pool and a way to hand it leads."""
+
+    def __init__(self, *sellers, method="round_robin", **settings):
+        self.pool = SellerPool(Directory(sellers=sellers), DistributionSettings(**settings))
+        self.method = method
+
+    def request(self, *, rule="R", now=NOW, hours=None, capacity=False, only=None):
+        names = only or [seller.name for seller in self.pool.snapshot().sellers]
+        candidates = frozenset(self.pool.position_of(name) for name in names)
+        return DistributionRequest(rule, candidates, "lead", self.method, now, hours, capacity)
+
+    def lead(self, **asked):
+        request = self.request(**asked)
+        outcome = self.pool.choose(request)
+        if outcome.seller is None:
+            return outcome.status
+        self.pool.assign(request, outcome)
+        return outcome.seller.name
+
+    def leads(self, count, **asked):
+        return [self.lead(**asked) for _ in range(count)]
+
+    def line(self):
+        sellers = self.pool.snapshot().sellers
+        return [each.name for each in sorted(sellers, key=lambda each: each.last_assigned_at)]
+
+
+def test_o1_the_seller_who_has_waited_longest_gets_the_lead():
+    desk = Desk(seller("Miriam", "10:02"), seller("Sanjay", "10:31"), seller("Susana", "11:17"))
+    assert desk.lead(now=at("11:20")) == "Miriam"
+    assert desk.line() == ["Sanjay", "Susana", "Miriam"]
+
+
+def test_o1_a_manual_assignment_of_a_counted_table_moves_the_clock():
+    desk = Desk(seller("Miriam", "10:02"), seller("Sanjay", "10:31"), seller("Susana", "11:17"))
+    desk.lead(now=at("11:20"))
+    desk.pool.touch("Susana", at("13:50"))
+    assert desk.line() == ["Sanjay", "Miriam", "Susana"]
+    assert desk.lead(now=at("14:30")) == "Sanjay"
+    desk.pool.touch("Miriam", at("15:00"))
+    assert desk.line() == ["Susana", "Sanjay", "Miriam"]
+
+
+def test_o2_one_clock_serves_every_rule():
+    desk = Desk(seller("Miriam"), seller("Sanjay"), seller("Susana"))
+    given = [desk.lead(rule=rule) for rule in ("1", "2", "3", "1")]
+    assert given == ["Miriam", "Sanjay", "Susana", "Miriam"]
+
+
+def test_o2_with_rule_scope_each_rule_has_its_own_line():
+    desk = Desk(
+        seller("Miriam", "10:00"),
+        seller("Sanjay", "10:01"),
+        seller("Susana", "10:02"),
+        round_robin_scope="rule",
+    )
+    assert desk.lead(rule="1") == "Miriam"
+    assert desk.lead(rule="1") == "Sanjay"
+    snapshot = desk.pool.snapshot().sellers
+    assert snapshot[0].last_assigned_at_by_rule == {"1": NOW}
+    assert snapshot[0].last_assigned_at == NOW
+
+
+def test_o3_a_self_created_row_moves_its_creators_clock():
+    desk = Desk(seller("Miriam", "10:00"), seller("Sanjay", "10:05"))
+    desk.pool.touch("Miriam", at("11:00"))
+    assert desk.lead(now=at("11:01")) == "Sanjay"
+    assert desk.line() == ["Miriam", "Sanjay"]
+
+
+def test_o4_load_balancing_gives_to_whom_has_most_capacity_left():
+    desk = Desk(
+        seller("Miriam", left=10),
+        seller("Sanjay", left=12),
+        seller("Susana", left=15),
+        method="load_balancing",
+    )
+    assert desk.leads(3) == ["Susana"] * 3
+    assert desk.lead() == "Sanjay"
+    for _ in range(3):
+        desk.pool.release("Miriam", "lead")
+    assert desk.lead() == "Miriam"
+
+
+def test_o5_sellers_without_capacity_are_passed_over():
+    sellers = [
+        seller("Sanjay", "14:37", 0),
+        seller("Susana", "14:57", 4),
+        seller("David", "15:02", 1),
+        seller("Miriam", "14:35", -2),
+    ]
+    assert Desk(*sellers).lead(capacity=True) == "Susana"
+    assert Desk(*sellers).lead() == "Miriam"
+
+
+def test_o5_nobody_with_capacity_leaves_the_row_unassigned():
+    desk = Desk(seller("Sanjay", left=0), seller("Miriam", left=-2))
+    assert desk.lead(capacity=True) is RoutingStatus.NO_CAPACITY
+
+
+def test_o6_the_window_cuts_exactly():
+    monday = {"mon": (("09:00", "17:00"),)}
+    friday = datetime(2026, 11, 20, 21, tzinfo=UTC)
+    desk = Desk(Seller(id="a", name="A", row={}, calendar=Calendar(weekly=monday)))
+    assert desk.lead(now=friday, hours=48) is RoutingStatus.NO_AVAILABILITY
+    assert desk.lead(now=friday, hours=59) is RoutingStatus.NO_AVAILABILITY
+    assert desk.lead(now=friday, hours=60) == "A"
+
+
+def test_o7_round_robin_stays_in_the_first_bucket():
+    desk = Desk(
+        seller("Burt", "14:37", bucket=1),
+        seller("Maya", "14:15", bucket=1),
+        seller("Vivek", "15:02"),
+        seller("Maria", "15:10", bucket=2),
+        seller("Sal", "14:29"),
+    )
+    assert desk.leads(4, hours=120) == ["Sal", "Vivek", "Sal", "Vivek"]
+
+
+def test_o8_load_balancing_stays_in_the_first_bucket_and_may_overdraw():
+    desk = Desk(
+        seller("Burt", left=14, bucket=1),
+        seller("Maya", left=20, bucket=1),
+        seller("Vivek", left=5),
+        seller("Maria", left=10, bucket=2),
+        seller("Sal", left=2),
+        method="load_balancing",
+    )
+    given = desk.leads(14, hours=120)
+    assert given[:3] == ["Vivek"] * 3
+    assert sorted(given[3:5]) == ["Sal", "Vivek"]
+    assert set(given) == {"Vivek", "Sal"}
+    left = [100 - each.consumed["lead"] for each in desk.pool.snapshot().sellers]
+    assert abs(left[2] - left[4]) <= 1
+    assert left[2] < 0
+
+
+@pytest.mark.parametrize(
+    ("burt", "maya", "expected"),
+    [
+        pytest.param("14:37", "14:15", ["Maya", "Burt", "Maya"], id="O9"),
+        pytest.param("14:15", "14:37", ["Burt", "Maya", "Burt"], id="O9-swapped"),
+    ],
+)
+def test_o9_beyond_the_first_bucket_round_robin_decides(burt, maya, expected):
+    desk = Desk(
+        seller("Burt", burt, 14, bucket=1),
+        seller("Maya", maya, 20, bucket=1),
+        seller("Vivek", "15:02", -1),
+        seller("Maria", "15:10", 10, bucket=2),
+        seller("Sal", "14:29", 0),
+        method="load_balancing",
+    )
+    assert desk.leads(3, hours=120, capacity=True) == expected
+
+
+def test_load_balancing_in_every_bucket_is_a_setting():
+    desk = Desk(
+        seller("Burt", "14:15", 14, bucket=1),
+        seller("Maya", "14:37", 20, bucket=1),
+        method="load_balancing",
+        load_balance_every_bucket=True,
+    )
+    assert desk.leads(3, hours=24) == ["Maya"] * 3
+
+
+@pytest.mark.parametrize(
+    ("tables", "left"), [({"lead"}, 30), ({"lead", "opportunity"}, 20)], ids=["leads", "both"]
+)
+def test_o10_only_counted_tables_consume(tables, left):
+    alex = Seller(
+        id="alex",
+        name="Alex",
+        row={},
+        max_capacity=50,
+        consumed={"lead": 20, "opportunity": 10},
+    )
+    desk = Desk(alex, counted_tables=frozenset(tables))
+    given = desk.leads(left + 1, capacity=True)
+    assert given == ["Alex"] * left + [RoutingStatus.NO_CAPACITY]
+
+
+def test_o10_rows_of_other_tables_cost_no_capacity():
+    desk = Desk(seller("Alex", left=1), counted_tables=frozenset({"lead"}))
+    desk.pool.consume("Alex", "opportunity")
+    assert desk.lead(capacity=True) == "Alex"
+
+
+def test_p1_only_matched_sellers_stand_in_line():
+    desk = Desk(seller("S1", "11:00"), seller("S2", "10:00"), seller("S3", "12:00"))
+    assert desk.lead(now=at("13:30")) == "S2"
+    assert desk.lead(only=["S2", "S3"]) == "S3"
+
+
+def test_p3_capacity_before_the_clock():
+    desk = Desk(
+        seller("S1", "11:00", -2),
+        seller("S2", "10:00", 0),
+        seller("S3", "12:00", 4),
+        seller("S4", "13:00", 1),
+    )
+    assert desk.lead(capacity=True) == "S3"
+
+
+def test_p4_and_p5_availability_before_clock_and_load():
+    sellers = [
+        seller("S1", "11:00", 14, bucket=1),
+        seller("S2", "10:00", 20, bucket=1),
+        seller("S3", "12:00", 5),
+        seller("S4", "13:00", 10, bucket=2),
+        seller("S5", "10:30", 2),
+    ]
+    assert Desk(*sellers).leads(3, hours=120) == ["S5", "S3", "S5"]
+    assert Desk(*sellers, method="load_balancing").lead(hours=120) == "S3"
+
+
+def test_p6_capacity_then_bucket_then_round_robin():
+    desk = Desk(
+        seller("S1", "10:00", 14, bucket=1),
+        seller("S2", "11:00", 20, bucket=1),
+        seller("S3", "12:00", -1),
+        seller("S5", "10:30", 0),
+        method="load_balancing",
+    )
+    assert desk.leads(3, hours=120, capacity=True) == ["S1", "S2", "S1"]

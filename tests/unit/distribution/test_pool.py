@@ -1,0 +1,227 @@
+"""Order, capacity units, weights, teams and bookkeeping of a pool."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import engine.distribution
+from engine.capacity import CapacityUnits, available_units
+from engine.distribution import DistributionRequest, DistributionSettings, SellerPool
+from engine.records import EntityReference
+from engine.sellers import Calendar, Directory, Queue, Seller, Team
+from engine.statuses import RoutingStatus
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+def seller(name, **values):
+    return Seller(id=name, name=name.upper(), row={}, **values)
+
+
+def pool_of(*sellers, teams=(), **settings):
+    return SellerPool(Directory(sellers=sellers, teams=teams), DistributionSettings(**settings))
+
+
+def request(pool, *names, method="round_robin", rule="R", table="lead", **asked):
+    candidates = frozenset(pool.position_of(name) for name in names)
+    return DistributionRequest(rule, candidates, table, method, asked.pop("now", NOW), **asked)
+
+
+def give(pool, *names, count=1, **asked):
+    """Who gets the next records, by id."""
+    given = []
+    for _ in range(count):
+        asked_for = request(pool, *names, **asked)
+        outcome = pool.choose(asked_for)
+        if outcome.position >= 0:
+            pool.assign(asked_for, outcome)
+        given.append((outcome.reference() or EntityReference(table="", id="")).id)
+    return "".join(given)
+
+
+def consumed(pool, name):
+    targets = (*pool.snapshot().sellers, *pool.snapshot().teams)
+    return next(target.consumed for target in targets if target.id == name)
+
+
+def test_nobody_asked_for_means_nobody_meets_the_conditions():
+    asked = DistributionRequest("R", frozenset(), "lead", "round_robin", NOW)
+    pool = pool_of(seller("a"))
+    outcome = pool.choose(asked)
+    assert pool.explain(asked) == ()
+    assert outcome == (None, RoutingStatus.NO_SELLERS_MEET_CONDITIONS, None, -1)
+    assert outcome.reference() is None
+
+
+def test_never_assigned_then_clock_then_counter_then_id():
+    hour = timedelta(hours=1)
+    pool = pool_of(
+        seller("e", last_assigned_at=NOW - hour, assignment_order=4),
+        seller("d", last_assigned_at=NOW - hour, assignment_order=3),
+        seller("c", last_assigned_at=NOW - 2 * hour, assignment_order=9),
+        seller("B"),
+        seller("a"),
+    )
+    assert give(pool, *"edcba", count=7) == "aBcdeaB"
+
+
+def test_ids_are_compared_and_found_without_case():
+    pool = pool_of(seller("B"), seller("a"))
+    assert pool.position_of("b") == pool.position_of("B") == 0
+    assert pool.position_of("nobody") is None
+    assert give(pool, "a", "B", count=2) == "aB"
+
+
+def test_a_clock_can_be_set_back():
+    pool = pool_of(seller("a", last_assigned_at=NOW), seller("b", last_assigned_at=NOW))
+    pool.touch("b", NOW - timedelta(days=1))
+    pool.touch("nobody", NOW)
+    assert pool.clock_of("B") == NOW - timedelta(days=1)
+    assert pool.clock_of("nobody") is None
+    assert give(pool, "a", "b") == "b"
+
+
+def test_a_snapshot_goes_on_where_the_pool_stood():
+    first = pool_of(seller("a"), seller("b"), seller("c"), seller("d"))
+    given = give(first, *"abcd", count=6)
+    settings = DistributionSettings()
+    second = SellerPool(first.snapshot(), settings)
+    assert given + give(second, *"abcd", count=6) == "abcdabcdabcd"
+    assert [each.assignment_order for each in first.snapshot().sellers] == [5, 6, 3, 4]
+
+
+def test_keeping_a_row_costs_nothing_and_taking_it_gives_the_unit_back():
+    pool = pool_of(
+        seller("a", max_capacity=3, consumed={"lead": 1}),
+        seller("b", max_capacity=3, consumed={"lead": 1}),
+    )
+    assert give(pool, "a", owner_id="A") == "a"
+    assert consumed(pool, "a") == {"lead": 1}
+    assert give(pool, "b", owner_id="a") == "b"
+    assert (consumed(pool, "a"), consumed(pool, "b")) == ({"lead": 0}, {"lead": 2})
+    assert give(pool, "b", owner_id="somebody else") == "b"
+    assert consumed(pool, "b") == {"lead": 3}
+
+
+def test_nobody_owns_less_than_nothing():
+    pool = pool_of(seller("a", max_capacity=1, consumed={"lead": 1}))
+    for table in ("lead", "lead", "opportunity"):
+        pool.release("a", table)
+    pool.release("nobody", "lead")
+    assert consumed(pool, "a") == {"lead": 0}
+    assert give(pool, "a", count=2, respect_capacity=True) == "a"
+
+
+def test_rows_got_by_hand_count():
+    pool = pool_of(seller("a", max_capacity=2), seller("b"))
+    pool.consume("a", "lead")
+    pool.consume("a", "opportunity")
+    pool.consume("nobody", "lead")
+    assert consumed(pool, "a") == {"lead": 1, "opportunity": 1}
+    assert give(pool, "a", respect_capacity=True) == ""
+
+
+def test_units_are_the_rules_own_then_the_tables():
+    units = CapacityUnits(by_table={"opportunity": 5}, by_rule={"Big": 7})
+    pool = pool_of(seller("a"), units=units)
+    give(pool, "a", rule="Big", table="opportunity")
+    give(pool, "a", table="opportunity")
+    give(pool, "a")
+    assert consumed(pool, "a") == {"opportunity": 12, "lead": 1}
+    pool.release("a", "opportunity", rule="Big")
+    assert consumed(pool, "a")["opportunity"] == 5
+
+
+@pytest.mark.parametrize(
+    ("maximum", "counted", "left"),
+    [(None, None, None), (10, None, 3), (10, frozenset({"lead"}), 8), (1, None, -6)],
+)
+def test_available_is_maximum_less_what_counts(maximum, counted, left):
+    assert available_units(maximum, {"lead": 2, "case": 5}, counted) == left
+
+
+def test_no_limit_beats_every_figure_and_ties_with_its_like():
+    pool = pool_of(seller("a", max_capacity=10**30), seller("b"), seller("c"))
+    assert give(pool, *"abc", count=4, method="load_balancing") == "bcbc"
+
+
+def test_the_default_capacity_is_for_those_without_their_own():
+    pool = pool_of(seller("a", max_capacity=1), seller("b"), default_capacity=3)
+    assert give(pool, *"ab", count=5, method="load_balancing", respect_capacity=True) == "bbab"
+
+
+def test_weights_are_honoured_by_round_robin_turn_by_turn():
+    pool = pool_of(seller("a", weight=3), seller("b"), use_weights=True)
+    assert give(pool, *"ab", count=6) == "aaabaa"
+    assert pool.snapshot().sellers[0].turns_taken == 2
+    again = SellerPool(pool.snapshot(), DistributionSettings(use_weights=True))
+    assert give(again, *"ab", count=2) == "ab"
+
+
+def test_weights_are_honoured_by_load_balancing():
+    pool = pool_of(
+        seller("a", weight=2, max_capacity=50), seller("b", max_capacity=50), use_weights=True
+    )
+    given = give(pool, *"ab", count=30, method="load_balancing")
+    assert (given.count("a"), given.count("b")) == (20, 10)
+
+
+def test_weights_wait_until_they_are_switched_on():
+    pool = pool_of(seller("a", weight=3, turns_taken=1), seller("b"))
+    assert give(pool, *"ab", count=4) == "abab"
+    assert give(pool_of(seller("a", weight=0), seller("b"), use_weights=True), "a", "b") == "a"
+
+
+def test_teams_stand_in_line_with_their_own_clock_and_their_members_capacity():
+    busy = Calendar(weekly={})
+    teams = (
+        Team(id="t", name="T", row={}, members=("A", "b", "gone")),
+        Team(id="u", name="U", row={}, max_capacity=1, members=("b",)),
+        Team(id="v", name="V", row={}, members=("a", "c")),
+        Team(id="w", name="W", row={}),
+    )
+    pool = pool_of(
+        seller("a", max_capacity=2),
+        seller("b", max_capacity=1, calendar=busy),
+        seller("c"),
+        teams=teams,
+    )
+    limits = request(pool, "t", "u", method="load_balancing", respect_capacity=True)
+    assert pool.choose(limits).team is teams[0]
+    assert give(pool, *"tu", count=5, respect_capacity=True) == "tutt"
+    assert give(pool, "u", within_hours=120) == ""
+    assert give(pool, *"tv", count=2, within_hours=1) == "vt"
+    assert give(pool, *"vw", count=2, within_hours=1, respect_capacity=True) == "wv"
+    assert consumed(pool, "t") == {"lead": 4}
+
+
+def test_everybody_can_be_referred_to():
+    queue = Queue(id="q", name="Overflow", row={})
+    assert queue.reference() == EntityReference(table="queue", id="q")
+    assert Team(id="t", name="T", row={}).reference().table == "team"
+
+
+def test_availability_is_not_blamed_when_capacity_failed():
+    closed = Calendar(weekly={})
+    pool = pool_of(seller("a", max_capacity=0), seller("b", max_capacity=1, calendar=closed))
+    tight = request(pool, "a", respect_capacity=True, within_hours=24)
+    assert pool.choose(tight).status is RoutingStatus.NO_CAPACITY
+    both = request(pool, "a", "b", respect_capacity=True, within_hours=24)
+    assert pool.choose(both).status is RoutingStatus.NO_AVAILABILITY
+
+
+def test_the_index_starts_afresh_rather_than_grow_without_end(monkeypatch):
+    monkeypatch.setattr(engine.distribution, "_MOST_POOLS", 2)
+    pool = pool_of(*map(seller, "abcd"))
+    sets = ["ab", "bc", "cd", "abcd"] * 3
+    fresh = [give(pool, *names) for names in sets]
+    monkeypatch.setattr(engine.distribution, "_MOST_POOLS", 100)
+    kept = pool_of(*map(seller, "abcd"))
+    assert fresh == [give(kept, *names) for names in sets]
+
+
+def test_moments_at_the_ends_of_the_calendar_do_no_harm():
+    calendar = Calendar(time_zone="America/New_York", weekly={"mon": (("09:00", "17:00"),)})
+    pool = pool_of(seller("a", calendar=calendar), seller("b"))
+    for now in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):
+        assert give(pool, *"ab", count=2, within_hours=120, now=now) in {"bb", "ab"}
