@@ -220,7 +220,8 @@ def test_rules_with_one_question_share_its_candidates() -> None:
 
 def test_samples_change_no_decision() -> None:
     both = {"all": [eq("subject", "x"), eq("companyname", "y")]}
-    rule_set = rules(ANY, segments=[{"name": "S", "table": "lead", "priority": 1, "when": both}])
+    segment = {"name": "S", "table": "lead", "priority": 1, "when": both}
+    rule_set = rules(ANY | {"segment": "S"}, segments=[segment])
     rows = [record(n, subject="x", companyname="y" if n % 3 else "z") for n in range(9)]
     samples = {"lead": [one.row for one in rows]}
     plain = decider(rule_set, [MIRIAM])
