@@ -31,7 +31,7 @@ def scalar(value: object) -> object:
     return value
 
 
-NULL_CLASSES = frozenset({type(None), dict, list, tuple, set, frozenset, bytes, bytearray})
+NULL_CLASSES = frozenset({type(None), dict, list})
 """Classes of values that stand for null: an expanded row or list of rows is no column value."""
 
 

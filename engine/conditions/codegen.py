@@ -142,7 +142,10 @@ class FunctionWriter:
                 break
             expression = self.expression(condition, reads, self.context)
             body += [*reads.take_lines(), f"if {expression.yes}: return {position}"]
-        body.append("return -1")
+        return self.add_function(name, [*body, "return -1"])
+
+    def add_function(self, name: str, body: list[str]) -> str:
+        """A function over `row` with the row's `get` as `g`; its name."""
         self.functions.append(_function(name, body))
         return name
 

@@ -16,11 +16,22 @@ from engine.conditions.interpreter import Attributes, holds
 from engine.conditions.matching import Surroundings
 from engine.conditions.model import Condition
 from engine.conditions.moments import cell_moment
+from engine.conditions.narrowing import (
+    choose_by_samples,
+    choose_by_share,
+    resolve_table,
+    sample_masks,
+    write_narrowed,
+)
 from engine.conditions.selectivity import Chances, leaves_of, sample_chances
 from engine.conditions.source import SpanSlots
+from engine.conditions.tables import ColumnTable
 from engine.conditions.terms import SpanKey, resolve_span
 from engine.records import Row
 from engine.schema import Schema
+
+TABLES_FROM = 150
+"""So many conditions and more are narrowed down by tables."""
 
 MAX_SAMPLES = 300
 """Rows beyond these teach nothing more about the order of children."""
@@ -31,7 +42,7 @@ class CompileOptions:
     """What conditions are compiled against.
 
     `samples` are rows like those to come: they tell how often conditions hold, hence in which order they
-    are best tried. `hierarchies` and `caller` are read while compiling: compile again when they change.
+    are best tried. From `tables_from` conditions on tables narrow them down. `hierarchies` and `caller` are read while compiling: compile again when they change.
     """
 
     dates: DateSettings = field(default_factory=DateSettings)
@@ -40,6 +51,7 @@ class CompileOptions:
     hierarchies: Hierarchies | None = None
     caller: Caller | None = None
     samples: Sequence[Row] = ()
+    tables_from: int = TABLES_FROM
 
     def context(self, now: datetime) -> Context:
         """The same as the interpreter wants it."""
@@ -70,7 +82,7 @@ class _Program:
 
     def __init__(self, factory: Callable[..., object], spans: SpanSlots, context: Context) -> None:
         self._factory = factory
-        self._keys = [key for key in spans.keys if isinstance(key, SpanKey)]
+        self._keys = spans.keys
         self._around = Surroundings(None, context.dates, context.now, {}, None)
         self._bound = self._bind(context.now)
 
@@ -82,8 +94,13 @@ class _Program:
         return bound.test
 
     def _bind(self, now: datetime) -> _Bound:
-        values = [part for key in self._keys for part in resolve_span(key, now, self._around)]
+        values = [part for key in self._keys for part in self._resolve(key, now)]
         return _Bound(now, cast("_Test", self._factory(*values)))
+
+    def _resolve(self, key: object, now: datetime) -> tuple[object, object, object]:
+        if isinstance(key, SpanKey):
+            return resolve_span(key, now, self._around)
+        return resolve_table(key, now)
 
 
 class FirstMatch:
@@ -93,8 +110,12 @@ class FirstMatch:
         self._conditions = tuple(conditions)
         self._context = options.context(_EPOCH)
         present = [condition for condition in self._conditions if condition is not None]
-        writer = FunctionWriter(self._context, learn_chances(present, options))
-        entry = writer.first_match(self._conditions)
+        chances = learn_chances(present, options)
+        writer = FunctionWriter(self._context, chances)
+        if len(present) < options.tables_from:
+            entry = writer.first_match(self._conditions)
+        else:
+            entry = write_narrowed(writer, self._conditions, _chooser(options, chances))
         self._program = _Program(writer.build(entry), writer.spans, self._context)
 
     def first_match(self, row: Row, now: datetime) -> int:
@@ -152,6 +173,16 @@ def compile_first_match(
 def compile_predicate(condition: Condition, options: CompileOptions | None = None) -> Predicate:
     """Compile one condition; raises ConfigProblem when the date settings make no calendar."""
     return Predicate(condition, options or CompileOptions())
+
+
+def _chooser(
+    options: CompileOptions, chances: Chances
+) -> Callable[[list[ColumnTable]], list[ColumnTable]]:
+    samples = options.samples[:MAX_SAMPLES]
+    if not samples:
+        return choose_by_share
+    context = options.context(_latest(samples))
+    return lambda tables: choose_by_samples(tables, sample_masks(tables, context, samples, chances))
 
 
 def learn_chances(conditions: Sequence[Condition], options: CompileOptions) -> Chances:

@@ -5,9 +5,9 @@ links of the type any or not any. FetchXML knows no negation: `not` is pushed do
 a counterpart.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import assert_never
-from xml.sax.saxutils import quoteattr
 
 from engine.conditions.constants import spell
 from engine.conditions.model import (
@@ -20,7 +20,6 @@ from engine.conditions.model import (
     Not,
     Operator,
     Related,
-    Scalar,
     SellerAttribute,
 )
 from engine.conditions.operators import COMPLEMENTS
@@ -111,7 +110,7 @@ class _Builder:
             return self.refuse("FetchXML cannot name the record being assigned")
         other = condition.other
         prefix = f"{_alias(other[:-1], joins)}." if len(other) > 1 else ""
-        value = quoteattr(prefix + other[-1])
+        value = _quote(prefix + other[-1])
         return f"<condition {_head(condition.path, condition.operator, joins)} valueof={value}/>"
 
     def _related(self, condition: Related, table: str | None) -> str:
@@ -141,7 +140,7 @@ class _Builder:
                 continue
             below = [path for path in paths if path[: len(here)] == here]
             inner = self._joins(here, below, relationship.table)
-            join = f'link-type="outer" alias={quoteattr("__".join(here))}'
+            join = f'link-type="outer" alias={_quote("__".join(here))}'
             text += self._link(relationship, table, join, inner)
         return text
 
@@ -165,13 +164,13 @@ class _Builder:
 
 
 def _element(name: str, start: str, end: str, more: str, inner: str) -> str:
-    link = f"name={quoteattr(name)} from={quoteattr(start)} to={quoteattr(end)}"
+    link = f"name={_quote(name)} from={_quote(start)} to={_quote(end)}"
     return f"<link-entity {link}{' ' * bool(more)}{more}>{inner}</link-entity>"
 
 
 def _head(path: ColumnPath, operator: Operator, joins: dict[ColumnPath, None]) -> str:
-    entity = f"entityname={quoteattr(_alias(path[:-1], joins))} " if len(path) > 1 else ""
-    return f'{entity}attribute={quoteattr(path[-1])} operator="{operator.value}"'
+    entity = f"entityname={_quote(_alias(path[:-1], joins))} " if len(path) > 1 else ""
+    return f'{entity}attribute={_quote(path[-1])} operator="{operator.value}"'
 
 
 def _alias(navigation: ColumnPath, joins: dict[ColumnPath, None]) -> str:
@@ -185,13 +184,25 @@ def _compare(condition: Compare, joins: dict[ColumnPath, None]) -> str:
     if value is None:
         return f"<condition {head}/>"
     if not isinstance(value, tuple):
-        return f"<condition {head} value={quoteattr(spell(value))}/>"
-    items = "".join(f"<value>{_text(item)}</value>" for item in value)
+        return f"<condition {head} value={_quote(spell(value))}/>"
+    items = "".join(f"<value>{_escape(spell(item))}</value>" for item in value)
     return f"<condition {head}>{items}</condition>"
 
 
-def _text(value: Scalar) -> str:
-    return quoteattr(spell(value), {"\r": "&#13;"})[1:-1]
+_ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+    | {character: f"&#{ord(character)};" for character in "\t\n\r"}
+)
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _escape(text: str) -> str:
+    """Text for an attribute or an element; characters that XML cannot carry become U+FFFD."""
+    return _NOT_XML.sub("\ufffd", text).translate(_ESCAPES)
+
+
+def _quote(text: str) -> str:
+    return f'"{_escape(text)}"'
 
 
 def negate(condition: Condition) -> Condition | None:

@@ -4,6 +4,7 @@ User values never become program text: they are bound to names in the function's
 looks like is in `terms`; trees are put together in `codegen`.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from engine.conditions.cells import LABEL_SUFFIX, NULL_CLASSES
 from engine.conditions.context import logical_name
 from engine.conditions.model import ColumnPath
-from engine.conditions.moments import Span, cell_moment, parse_moment
+from engine.conditions.moments import Span, cell_moment
 from engine.conditions.operators import Family
 
 
@@ -146,33 +147,36 @@ class Reads:
 
         return self._local("l", (*path[:-1], name), build)
 
-    def moment(self, path: ColumnPath, family: Family | None, *, is_day: bool) -> str:
+    def moment(self, path: ColumnPath, family: Family | None, *, is_day_only: bool) -> str:
         """Text in the wire's own form, which orders as time; None for null, False for other forms."""
         raw = self.raw(path, family)
-        dashes = "'--'" if is_day else "'--T::Z'"
+        shape, check = ("--", is_day) if is_day_only else ("--T::Z", is_instant)
 
         def build(local: str) -> list[str]:
-            shape = f"{raw}.__class__ is str and {raw}[4::3] == {dashes}"
-            return [f"{local} = None if {raw} is None else {raw} if {shape} else False"]
+            name = self.namespace.bind(check)
+            own = f"{raw} if {raw}[4::3] == '{shape}' and {name}({raw}) else False"
+            return [f"{local} = None if {raw} is None else {own}"]
 
-        return self._local("e" if is_day else "d", (*path[:-1], logical_name(path[-1])), build)
+        key = (*path[:-1], logical_name(path[-1]))
+        return self._local("e" if is_day_only else "d", key, build)
 
 
 def _get_nothing(_name: str) -> None:
     return None
 
 
-def is_instant(text: str) -> bool:
-    """Whether text of the form 2026-11-23T09:00:00Z names an instant."""
-    try:
-        return datetime.fromisoformat(text) is not None and text[11:13] != "24" and len(text) == 20
-    except ValueError:
-        return False
+def _strict_instant(text: str) -> bool:
+    """Newer versions of Python read 24:00 as the next day; Dataverse never writes it."""
+    return text[11:13] != "24" and bool(datetime.fromisoformat(text))
 
 
-def is_day(text: str) -> bool:
-    """Whether text of the form 2026-11-23 names a day."""
-    return isinstance(parse_moment(text), date) and len(text) == 10
+is_instant: Callable[[str], object] = (
+    datetime.fromisoformat if sys.version_info < (3, 13) else _strict_instant
+)
+"""True for an instant in text of the form 2026-11-23T09:00:00Z; ValueError for what names none."""
+
+is_day: Callable[[str], object] = date.fromisoformat
+"""True for a day in text of the form 2026-11-23; ValueError for what names none."""
 
 
 def lies_in(raw: object, span: Span) -> bool:

@@ -4,6 +4,7 @@ A column whose type is known gets lean code that gives up on a cell of another t
 evaluated by the interpreter); one of unknown type gets code that tells cells apart.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +24,6 @@ from engine.conditions.source import (
     Reads,
     SpanSlots,
     code,
-    is_day,
-    is_instant,
     lies_in,
     text_bounds,
 )
@@ -89,6 +88,9 @@ class TermWriter:
             local = self.reads.folded(self._path, self._family)
             return Code(f"(not {local})", f"({local})", 0.6)
         raw = self.reads.raw(self._path, self._family)
+        if self._has_numbers:
+            # No number is below it, so the second half only gives up on what is no number.
+            return code(f"{raw} is None or {raw} < {self._bind(-math.inf)}", 0.8)
         return code(f"{raw}.__class__ in {self._bind(NULL_CLASSES)} or {raw} == ''", 1.0)
 
     def not_null(self) -> Code:
@@ -183,9 +185,17 @@ class TermWriter:
 
     def between(self) -> Code:
         low, high = self.around.constants(self.condition)
+        if isinstance(low.number, int) and isinstance(high.number, int) and self._has_numbers:
+            raw = self.reads.raw(self._path, self._family)
+            inside = f"{self._bind(low.number)} <= {raw} <= {self._bind(high.number)}"
+            return code(f"{raw} is not None and {inside}", 1.8)
         first = self._order_term(Operator.GE, low)
         second = self._order_term(Operator.LE, high)
         return code(f"{first.yes} and {second.yes}", first.cost + 0.6)
+
+    @property
+    def _has_numbers(self) -> bool:
+        return self._family in {Family.NUMBER, Family.CHOICE}
 
     def like(self) -> Code:
         if self._family not in {None, Family.TEXT, Family.REFERENCE}:
@@ -233,14 +243,12 @@ class TermWriter:
         return self._span_term(*names, self._bind(span))
 
     def _span_term(self, low: str, high: str, span: str) -> Code:
-        """Text in the wire's form is compared as text and then checked; other forms are parsed."""
+        """Text in the wire's form is compared as text; other forms are parsed."""
         days = self._holds_days
-        local = self.reads.moment(self._path, self._family, is_day=days)
+        local = self.reads.moment(self._path, self._family, is_day_only=days)
         raw = self.reads.raw(self._path, self._family)
-        check = self._bind(is_day if days else is_instant)
         lower, upper = f"{low} <= " if low else "", f" < {high}" if high else ""
-        inside = f"{lower}{local}{upper} and " if low or high else ""
-        fast = f"{inside}{check}({local})"
+        fast = f"{lower}{local}{upper}" if low or high else "True"
         slow = f"{local} is not None and {self._bind(lies_in)}({raw}, {span})"
         return code(f"({fast}) if {local} else ({slow})", 2.5)
 
