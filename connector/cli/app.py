@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +56,10 @@ EXIT_CODES: tuple[tuple[type[LeadrobinError], int], ...] = (
 
 
 def main() -> None:
-    """Run the program and exit; see `run_program` for the codes."""
+    """Run the program and exit; see `run_program` for the codes. Output is UTF-8 everywhere."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     sys.exit(run_program(sys.argv[1:]))
 
 

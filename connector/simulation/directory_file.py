@@ -204,7 +204,7 @@ class _Reader:
 
     def _read_seller(self, entry: Entry, at: Path) -> Seller:
         capacity = self._mapping(entry.get("capacity"), (*at, "capacity"))
-        readable = entry.get("readable_tables")
+        readable = self._texts(entry, "readable_tables", at)
         return Seller(
             id=_fold_id(entry["systemuserid"]),
             name=str(entry.get("fullname") or entry["systemuserid"]),
@@ -215,7 +215,7 @@ class _Reader:
             max_capacity=self._whole(capacity, "max", (*at, "capacity")),
             consumed=self._consumed(capacity, (*at, "capacity")),
             calendar=self._calendar(entry.get("calendar"), (*at, "calendar")),
-            readable_tables=None if readable is None else frozenset(map(str, readable)),
+            readable_tables=None if entry.get("readable_tables") is None else frozenset(readable),
             weight=self._whole(entry, "weight", at, least=1) or 1,
             **self._clocks(entry, at),
         )
@@ -227,19 +227,12 @@ class _Reader:
             name=str(entry.get("name") or entry["teamid"]),
             row=_columns_of(entry),
             team_type=self._whole(entry, "teamtype", at) or 0,
-            members=self._members(entry, at),
+            members=tuple(map(_fold_id, self._texts(entry, "members", at))),
             max_capacity=self._whole(capacity, "max", (*at, "capacity")),
             consumed=self._consumed(capacity, (*at, "capacity")),
             weight=self._whole(entry, "weight", at, least=1) or 1,
             **self._clocks(entry, at),
         )
-
-    def _members(self, entry: Entry, at: Path) -> tuple[str, ...]:
-        members: object = entry.get("members") or []
-        if not isinstance(members, list):
-            self._refuse((*at, "members"), '"members" is a list of systemuserids')
-            return ()
-        return tuple(_fold_id(member) for member in cast("list[object]", members))
 
     def _read_queue(self, entry: Entry, at: Path) -> Queue:  # noqa: ARG002  one shape for all
         return Queue(
@@ -316,6 +309,16 @@ class _Reader:
                 self._refuse((*at, name), f'the values of "{name}" are a list of texts')
             found[name] = tuple(str(value) for value in listed)
         return found
+
+    def _texts(self, entry: Mapping[str, Any], key: str, at: Path) -> list[str]:
+        listed: object = entry.get(key)
+        if listed is None:
+            return []
+        texts = cast("list[object]", listed) if isinstance(listed, list) else [None]
+        if not all(isinstance(text, str) for text in texts):
+            self._refuse((*at, key), f'"{key}" is a list of texts')
+            return []
+        return [str(text) for text in texts]
 
     def _consumed(self, capacity: Mapping[str, Any], at: Path) -> dict[str, int]:
         consumed = self._mapping(capacity.get("consumed"), (*at, "consumed"))

@@ -216,8 +216,7 @@ def test_what_a_command_needs_is_asked_for_by_name() -> None:
     with pytest.raises(ConfigProblem) as caught:
         require_set(Settings(), ["dataverse.url", "rules.file", "store.url"])
     assert str(caught.value).splitlines() == [
-        "LEADROBIN_DATAVERSE__URL is not set; give the environment URL, such as"
-        " https://contoso.crm4.dynamics.com.",
+        "LEADROBIN_DATAVERSE__URL is not set; give the environment URL, such as https://contoso.crm4.dynamics.com.",
         "LEADROBIN_RULES__FILE is not set; give the rules file, YAML or JSON.",
     ]
 

@@ -1,0 +1,126 @@
+"""The frame of the program: exit codes, help, and what becomes of errors."""
+
+import errno
+
+import pytest
+import typer
+
+from connector.cli import app as program
+from engine.errors import ConfigProblem, FatalError, InvalidDocument, LeaseHeld, Problem, UnsafePlan
+from tests.support.cli import run_cli
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigProblem("wrong url"), 2),
+        (InvalidDocument([Problem((), "wrong url")]), 2),
+        (UnsafePlan("wrong url"), 3),
+        (LeaseHeld("wrong url"), 4),
+        (FatalError("wrong url"), 1),
+    ],
+)
+def test_an_error_of_the_tree_is_one_sentence_and_a_code(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+) -> None:
+    monkeypatch.setattr(program, "build_app", lambda verbs: _failing_app(error))
+    run = run_cli(capsys, "fail")
+    assert (run.code, run.out, run.err) == (code, "", "wrong url\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 1, "Interrupted.\n"),
+        (typer.Abort(), 1, "Aborted!\n"),
+        (typer.Exit(4), 4, ""),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "x.db"),
+            1,
+            "x.db: Permission denied.\n",
+        ),
+        (OSError("disk on fire"), 1, "disk on fire.\n"),
+    ],
+)
+def test_other_ends_have_their_codes(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+) -> None:
+    monkeypatch.setattr(program, "build_app", lambda verbs: _failing_app(error))
+    run = run_cli(capsys, "fail")
+    assert run.code == code
+    assert run.err.strip() == said.strip()
+
+
+def test_a_defect_keeps_its_traceback(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "build_app", lambda verbs: _failing_app(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        run_cli(capsys, "fail")
+
+
+def _failing_app(error: BaseException) -> typer.Typer:
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+
+    @app.callback()
+    def nothing() -> None:
+        pass
+
+    @app.command("fail")
+    def fail() -> None:
+        raise error
+
+    return app
+
+
+@pytest.mark.parametrize(
+    "arguments", [("nonsense",), ("settings", "--nonsense"), ("rules", "nonsense"), ("simulate",)]
+)
+def test_wrong_usage_ends_in_two(capsys: Capture, arguments: tuple[str, ...]) -> None:
+    run = run_cli(capsys, *arguments)
+    assert (run.code, run.out) == (2, "")
+    assert run.err.startswith("Usage: leadrobin")
+
+
+@pytest.mark.parametrize("verb", ["rules", "simulate", "settings"])
+def test_help_names_the_verbs(capsys: Capture, verb: str) -> None:
+    run = run_cli(capsys, "--help")
+    assert run.code == 0
+    assert f"  {verb} " in run.out
+    assert run_cli(capsys, verb, "--help").code == 0
+
+
+def test_the_version_is_told(capsys: Capture) -> None:
+    run = run_cli(capsys, "--version")
+    assert run.code == 0
+    assert run.out.startswith("leadrobin ")
+
+
+def test_settings_are_shown_masked_with_their_source(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADROBIN_AUTH__CLIENT_SECRET", "hush")
+    table = run_cli(capsys, "settings", "show")
+    assert table.code == 0
+    assert "hush" not in table.out
+    (line,) = [line for line in table.out.splitlines() if "AUTH__CLIENT_SECRET " in line]
+    assert "**********" in line
+    assert "environment" in line
+    listed = run_cli(capsys, "settings", "show", "--json").document
+    assert {
+        "name": "LEADROBIN_AUTH__CLIENT_SECRET",
+        "value": "**********",
+        "source": "environment",
+    } in listed
+
+
+def test_an_unknown_setting_is_refused_by_every_verb_that_reads_settings(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADROBIN_DATAVERSE__ULR", "x")
+    run = run_cli(capsys, "settings", "show")
+    assert run.code == 2
+    assert run.err == (
+        "LEADROBIN_DATAVERSE__ULR (environment) is not a setting;"
+        " did you mean LEADROBIN_DATAVERSE__URL?\n"
+    )
