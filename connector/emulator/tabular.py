@@ -8,7 +8,7 @@ from connector.emulator.messages import Request
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.query.applying import plan_aggregate, run_aggregate
 from connector.emulator.query.context import QueryContext
-from connector.emulator.query.errors import bad_query
+from connector.emulator.query.errors import bad_query, not_supported
 from connector.emulator.query.fetching import FetchPlan, plan_fetch, run_fetch
 from connector.emulator.query.fragments import Sql
 from connector.emulator.query.options import QueryOptions, parse_count_option
@@ -37,11 +37,13 @@ class TabularRead:
 
 def is_tabular(options: QueryOptions) -> bool:
     """Whether the request is answered here."""
-    return "$apply" in options or "fetchXml" in options
+    return "$apply" in options or "fetchXml" in options or "sql" in options
 
 
 def read_tabular(read: TabularRead) -> dict[str, Any]:
     """The document that answers the request; raises ODataError."""
+    if "sql" in read.options:
+        raise not_supported("Queries by '?sql=' are not served by the emulator.")
     if "fetchXml" in read.options:
         return _read_fetch(read)
     plan = plan_aggregate(read.table, read.options, read.context, restriction=read.restriction)
