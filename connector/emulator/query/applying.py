@@ -24,7 +24,7 @@ from connector.emulator.query.errors import ODataError, bad_query, not_supported
 from connector.emulator.query.filters import compile_filter
 from connector.emulator.query.fragments import Budget, Sql, all_of
 from connector.emulator.query.options import QueryOptions, parse_top_option
-from connector.emulator.query.parser import Cursor, parse_expression, parse_order
+from connector.emulator.query.parser import Cursor, parse_expression, parse_name, parse_order
 from connector.emulator.query.rows import CellPage
 from connector.emulator.query.scopes import ColumnRef, Scope, resolve_column
 from connector.emulator.query.syntax import Name, Node
@@ -133,9 +133,9 @@ def _parse_transformation(cursor: Cursor, so_far: Application) -> Application:
 
 def _parse_groupby(cursor: Cursor, so_far: Application) -> Application:
     cursor.expect_mark("(")
-    groups = [_parse_name(cursor)]
+    groups = [parse_name(cursor)]
     while cursor.take_mark(","):
-        groups.append(_parse_name(cursor))
+        groups.append(parse_name(cursor))
     cursor.expect_mark(")")
     aggregates: tuple[Aggregate, ...] = ()
     if cursor.take_mark(","):
@@ -148,14 +148,6 @@ def _parse_groupby(cursor: Cursor, so_far: Application) -> Application:
     return replace(so_far, groups=tuple(groups), aggregates=aggregates)
 
 
-def _parse_name(cursor: Cursor) -> Name:
-    first = cursor.expect_identifier()
-    path = [first.text]
-    while cursor.take_mark("/"):
-        path.append(cursor.expect_identifier().text)
-    return Name(tuple(path), first.start)
-
-
 def _parse_aggregates(cursor: Cursor) -> tuple[Aggregate, ...]:
     aggregates: list[Aggregate] = []
     while True:
@@ -166,7 +158,7 @@ def _parse_aggregates(cursor: Cursor) -> tuple[Aggregate, ...]:
 
 
 def _parse_aggregate(cursor: Cursor) -> Aggregate:
-    name, method = _parse_name(cursor), "count"
+    name, method = parse_name(cursor), "count"
     if name.path != ("$count",):
         _expect_word(cursor, "with")
         word = cursor.expect_identifier().text

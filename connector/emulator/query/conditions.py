@@ -9,7 +9,7 @@ from datetime import datetime
 
 from connector.emulator.metadata import ColumnType
 from connector.emulator.query.context import QueryContext, instant_text
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError
+from connector.emulator.query.errors import INVALID_ARGUMENT, TOO_MANY_VALUES, ODataError
 from connector.emulator.query.fragments import (
     Budget,
     Sql,
@@ -151,7 +151,7 @@ def _not_null(condition: Condition) -> Sql:
 def _listed(condition: Condition) -> tuple[SqlValue, ...]:
     if len(condition.values) > MOST_VALUES:
         raise ODataError(
-            400, "0x8004430e", "Number of parameters in a condition exceeded maximum limit."
+            400, TOO_MANY_VALUES, "Number of parameters in a condition exceeded maximum limit."
         )
     _raise_unless(condition, bool(condition.values), 1)
     return condition.stored()

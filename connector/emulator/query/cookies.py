@@ -36,9 +36,7 @@ def write_inner(
     last: tuple[SqlValue, ...],
     seal: bytes,
 ) -> str:
-    """The inner cookie of page `page`: `<cookie page="1"><leadid last="{…}" first="{…}"
-    /></cookie>`.
-    """
+    """The inner cookie of a page: `<cookie page="1"><leadid last="{…}" first="{…}" /></cookie>`."""
     elements = "".join(
         f"<{_element(key)}{_attribute('last', key, end)}{_attribute('first', key, begin)} />"
         for key, begin, end in zip(keys, first, last, strict=True)

@@ -138,6 +138,15 @@ def parse_order_items(cursor: Cursor) -> tuple[OrderItem, ...]:
             return tuple(items)
 
 
+def parse_name(cursor: Cursor) -> Name:
+    """A property or a path of navigation properties that ends in one."""
+    first = cursor.expect_identifier()
+    path = [first.text]
+    while cursor.take_mark("/"):
+        path.append(cursor.expect_identifier().text)
+    return Name(tuple(path), first.start)
+
+
 def parse_expression(cursor: Cursor) -> Node:
     """An `or` expression and everything that binds tighter."""
     cursor.enter()

@@ -10,11 +10,11 @@ from connector.emulator.metadata import (
     NavigationKind,
     TableDefinition,
 )
-from connector.emulator.query.errors import ODataError, bad_query, missing_property
+from connector.emulator.query.errors import TOO_MANY_LINKS, ODataError, bad_query, missing_property
 from connector.emulator.query.fragments import MOST_LINKS
 from connector.emulator.query.lexer import TokenKind
 from connector.emulator.query.options import parse_top_option
-from connector.emulator.query.parser import Cursor, parse_expression, parse_order_items
+from connector.emulator.query.parser import Cursor, parse_expression, parse_name, parse_order_items
 from connector.emulator.query.scopes import find_column
 from connector.emulator.query.syntax import ExpandItem, Name, Node, OrderItem
 
@@ -88,7 +88,7 @@ def resolve_expand(
     """
     if _count(items) > MOST_LINKS:
         raise ODataError(
-            400, "0x8004430d", "Number of link entities in query exceeded maximum limit."
+            400, TOO_MANY_LINKS, "Number of link entities in query exceeded maximum limit."
         )
     is_nested = any(item.expand for item in items)
     return _resolve_items(table, catalog, items, is_nested)
@@ -172,17 +172,9 @@ def _parse_names(cursor: Cursor) -> tuple[Name, ...] | None:
         if cursor.take_mark("*"):
             is_all = True
         else:
-            names.append(_parse_name(cursor))
+            names.append(parse_name(cursor))
         if not cursor.take_mark(","):
             return None if is_all else tuple(names)
-
-
-def _parse_name(cursor: Cursor) -> Name:
-    first = cursor.expect_identifier()
-    path = [first.text]
-    while cursor.take_mark("/"):
-        path.append(cursor.expect_identifier().text)
-    return Name(tuple(path), first.start)
 
 
 def _parse_items(cursor: Cursor) -> tuple[ExpandItem, ...]:

@@ -104,6 +104,17 @@ def test_collections_expand_with_filter_order_and_top(read: Reader) -> None:
     )
 
 
+def test_a_collection_behind_a_polymorphic_lookup_holds_its_own_kind(read: Reader) -> None:
+    query = "$select=name&$expand=lead_customerid_account($select=subject)"
+    rows = read(query, name="account").rows
+    assert [len(several(row, "lead_customerid_account").rows) for row in rows] == [3, 0, 0, 0]
+
+
+def test_a_filter_on_an_expanded_lookup_hides_what_does_not_match(read: Reader) -> None:
+    rows = read("$expand=parentaccountid($filter=name eq 'Contoso')&$top=2").rows
+    assert [single(row, "parentaccountid") is not None for row in rows] == [True, False]
+
+
 def test_many_to_many_expands_both_ways(read: Reader) -> None:
     rows = read("$expand=lead_tags($select=name;$orderby=name)").rows
     names = [[child.values["name"] for child in several(row, "lead_tags").rows] for row in rows]
