@@ -134,7 +134,7 @@ class WebApi:
             request = Request(
                 method=http.method,
                 path=api[2] or "",
-                query=http.scope["query_string"].decode("latin-1"),
+                query=http.scope["query_string"].decode("utf-8", "surrogateescape"),
                 headers=headers,
                 body=body,
                 base=f"{self._origin(headers)}/api/data/{api[1]}",
