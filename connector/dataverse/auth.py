@@ -1,6 +1,7 @@
 """Keeps the token of a credential fresh for all its threads; signing in is in `entra`."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -38,7 +39,8 @@ class TokenSource(Protocol):
 class TokenCache:
     """The current token, shared by all threads of one credential."""
 
-    def __init__(self, source: TokenSource, clock: Clock) -> None:
+    def __init__(self, source: TokenSource, clock: Clock, *, on_close: Callable[[], None]) -> None:
+        self.close = on_close
         self._source = source
         self._clock = clock
         self._token: AccessToken | None = None

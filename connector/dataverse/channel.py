@@ -66,6 +66,7 @@ class Channel:
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()
+        self._tokens.close()
 
     def _send_paced(self, request: Request) -> Reply:
         ticket = self.governor.admit(request.operation, operations=request.operations)

@@ -191,6 +191,7 @@ class Reactions:
 _BY_CODE = {code: reaction for reaction, codes in Reactions.BY_REACTION.items() for code in codes}
 _DEADLOCK = "1205"
 _SQL_ERROR = 0x80044150
+_UNAVAILABLE = frozenset({502, 503, 504})
 
 
 def normalise_code(code: str) -> str:
@@ -211,6 +212,8 @@ def match_reaction(status: int, code: str, message: str) -> Reaction:
     if number == _SQL_ERROR and _DEADLOCK in message:
         return Reaction.TRANSIENT
     known = _BY_CODE.get(number)
+    if known is Reaction.BOUNDED and status in _UNAVAILABLE:
+        return Reaction.TRANSIENT
     if known is not None:
         return known
     if "does not exist" in message.lower() and status in {400, 404}:

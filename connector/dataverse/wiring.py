@@ -140,7 +140,10 @@ def _build_channel(
     transport = Transport(
         root, build_session(wire), options=wire, clock=clock, new_id=surroundings.new_id
     )
-    tokens = TokenCache(build_token_source(root, options, surroundings), clock)
+    sign_in = build_sign_in_session(build_session(wire))
+    tokens = TokenCache(
+        build_token_source(root, options, surroundings, sign_in), clock, on_close=sign_in.close
+    )
     return Channel(
         transport,
         tokens,
@@ -152,13 +155,12 @@ def _build_channel(
 
 
 def build_token_source(
-    root: str, options: ClientOptions, surroundings: Surroundings
+    root: str, options: ClientOptions, surroundings: Surroundings, session: requests.Session
 ) -> TokenSource:
     """The way of signing in that the settings name; raises SignInProblem for what is missing."""
     sign_in, clock = options.sign_in, surroundings.clock
     if sign_in.mode == "static_token":
         return StaticToken(_require(sign_in.token, "STATIC_TOKEN"), clock)
-    session = build_sign_in_session(build_session(options.transport))
     if sign_in.mode == "managed_identity":
         return ManagedIdentitySignIn(sign_in.client_id, resource=root, session=session, clock=clock)
     registration = AppRegistration(
