@@ -1,4 +1,5 @@
-"""A condition against the tables it is about: columns, operators, values; shapes are checked in `parsing`.
+"""A condition against the tables it is about: columns, operators, values; shapes are checked in
+`parsing`.
 
 Whether a condition can ever hold is a question for the lint, not for this module.
 """
@@ -35,7 +36,7 @@ _PUBLISHER_PREFIX = re.compile(r"[a-z][a-z0-9]{1,7}_", re.IGNORECASE)
 _STANDARD_PREFIXES = ("address1", "address2", "address3")
 _UTC = zone_of("UTC")
 _TYPED_KINDS = frozenset({ValueKind.SCALAR, ValueKind.LIST, ValueKind.PAIR})
-_COMPARABLE = {frozenset({Family.NUMBER, Family.CHOICE})}
+_COMPARABLE: set[Family | None] = {Family.NUMBER, Family.CHOICE}
 _SELLER_TABLE = "systemuser"
 
 
@@ -46,7 +47,8 @@ def check_condition(
     *,
     record_table: TableSchema | None = None,
 ) -> list[Problem]:
-    """Everything in a condition that its tables rule out; paths mirror the condition in a rules file.
+    """Everything in a condition that its tables rule out; paths mirror the condition in a rules
+    file.
 
     A name that is not in the schema is wrong only when its table is complete and the name bears no
     publisher prefix: tenants add columns of their own. Where the schema ends nothing is checked.
@@ -110,7 +112,7 @@ class _Checker:
         if column is None or other is None:
             return
         families = {family_of(column.type), family_of(other.type)}
-        if None in families or len(families) == 1 or families in _COMPARABLE:
+        if None in families or len(families) == 1 or families == _COMPARABLE:
             return
         message = (
             f"“{column.name}” is a {column.type.value} column and “{other.name}” a "

@@ -1,7 +1,7 @@
 """Condition trees → one generated Python function; single comparisons are written in `terms`.
 
-Children of all/any are put in the order of cost and chance. That is sound because every comparison has a
-definite answer and no effect: the order can change only the time it takes.
+Children of all/any are put in the order of cost and chance. That is sound because every comparison
+has a definite answer and no effect: the order can change only the time it takes.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from engine.conditions.model import (
 from engine.conditions.moments import zone_of
 from engine.conditions.operators import family_of
 from engine.conditions.selectivity import Chances
-from engine.conditions.source import ALWAYS, NEVER, Code, Namespace, Reads, SpanSlots, code
+from engine.conditions.source import ALWAYS, NEVER, Code, Namespace, Reads, SpanSlots, code, join
 from engine.conditions.terms import TermWriter
 from engine.records import Row
 
@@ -73,10 +73,7 @@ class FunctionWriter:
         parts = [self.expression(child, reads, context) for child in ordered]
         if not parts:
             return ALWAYS if is_all else NEVER
-        word, dual = (" and ", " or ") if is_all else (" or ", " and ")
-        cost = sum(part.cost for part in parts)
-        yes = word.join(part.yes for part in parts)
-        return Code(f"({yes})", f"({dual.join(part.no for part in parts)})", cost)
+        return join(parts, is_all=is_all)
 
     def _rank(self, condition: Condition, *, is_all: bool) -> float:
         estimate = self.chances.estimate(condition)
@@ -128,21 +125,25 @@ class FunctionWriter:
         at = len(self.functions) - 1
         reads = Reads(self.namespace)
         expression = self.expression(condition, reads, context)
-        body = [*reads.take_lines(), f"return True if {expression.yes} else False"]
+        body = [*reads.take_lines(), f"return True if {expression.guarded} else False"]
         self.functions[at] = _function(name, body)
         return name
 
-    def first_match(self, conditions: Sequence[Condition | None], name: str = "match") -> str:
-        """A function that returns the position of the first condition that holds, or -1."""
-        reads = Reads(self.namespace)
+    def first_match(
+        self, conditions: Sequence[Condition | None], *, is_strict: bool = False
+    ) -> str:
+        """A function that returns the position of the first condition that holds, or -1; its
+        name.
+        """
+        reads = Reads(self.namespace, is_strict)
         body: list[str] = []
         for position, condition in enumerate(conditions):
             if condition is None:
                 body.append(f"return {position}")
                 break
             expression = self.expression(condition, reads, self.context)
-            body += [*reads.take_lines(), f"if {expression.yes}: return {position}"]
-        return self.add_function(name, [*body, "return -1"])
+            body += [*reads.take_lines(), f"if {expression.guarded}: return {position}"]
+        return self.add_function("match", [*body, "return -1"])
 
     def add_function(self, name: str, body: list[str]) -> str:
         """A function over `row` with the row's `get` as `g`; its name."""

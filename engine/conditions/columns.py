@@ -19,14 +19,16 @@ def columns_of(condition: Condition) -> frozenset[ColumnPath]:
     """Every column path the condition reads from its own row.
 
     Columns inside a related row's `where` follow the navigation: `("contact_customer_accounts",
-    "emailaddress1")`. Columns of the record being assigned (`value_of: record.…`) are not among them: see
-    `record_columns_of`.
+    "emailaddress1")`. Columns of the record being assigned (`value_of: record.…`) are not among
+    them: see `record_columns_of`.
     """
     return frozenset(_own(condition, ()))
 
 
 def record_columns_of(condition: Condition) -> frozenset[ColumnPath]:
-    """The column paths that a seller, team or queue condition reads from the record being assigned."""
+    """The column paths that a seller, team or queue condition reads from the record being
+    assigned.
+    """
     return frozenset(
         node.other
         for node in walk(condition)
@@ -81,6 +83,6 @@ def _own(condition: Condition, prefix: ColumnPath) -> set[ColumnPath]:
 def _related(condition: Condition, prefix: ColumnPath) -> set[ColumnPath]:
     if isinstance(condition, Related):
         here = prefix + condition.navigation
-        inner = set() if condition.where is None else _related(condition.where, here)
+        inner = set[ColumnPath]() if condition.where is None else _related(condition.where, here)
         return {here} | inner
     return {path for child in children_of(condition) for path in _related(child, prefix)}

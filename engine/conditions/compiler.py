@@ -1,10 +1,12 @@
-"""Conditions → fast callables; what a condition means is in `interpreter`, which the result must equal.
+"""Conditions → fast callables; what a condition means is in `interpreter`, which the result must
+equal.
 
-All conditions of a rule set become one generated function; many of them are narrowed down first by the
-tables of `tables`. A row whose cells are not what the columns' types promise goes to the interpreter.
+All conditions of a rule set become one generated function; many of them are narrowed down first by
+the tables of `tables`. A row whose cells are not what the columns' types promise goes to the
+interpreter.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol, cast
@@ -17,6 +19,7 @@ from engine.conditions.matching import Surroundings
 from engine.conditions.model import Condition
 from engine.conditions.moments import cell_moment
 from engine.conditions.narrowing import (
+    RelativeTable,
     choose_by_samples,
     choose_by_share,
     resolve_table,
@@ -24,7 +27,7 @@ from engine.conditions.narrowing import (
     write_narrowed,
 )
 from engine.conditions.selectivity import Chances, leaves_of, sample_chances
-from engine.conditions.source import SpanSlots
+from engine.conditions.source import Reads, SpanSlots
 from engine.conditions.tables import ColumnTable
 from engine.conditions.terms import SpanKey, resolve_span
 from engine.records import Row
@@ -41,8 +44,9 @@ MAX_SAMPLES = 300
 class CompileOptions:
     """What conditions are compiled against.
 
-    `samples` are rows like those to come: they tell how often conditions hold, hence in which order they
-    are best tried. From `tables_from` conditions on tables narrow them down. `hierarchies` and `caller` are read while compiling: compile again when they change.
+    `samples` are rows like those to come: they tell how often conditions hold, hence in which order
+    they are best tried. From `tables_from` conditions on tables narrow them down. `hierarchies` and
+    `caller` are read while compiling: compile again when they change.
     """
 
     dates: DateSettings = field(default_factory=DateSettings)
@@ -100,7 +104,7 @@ class _Program:
     def _resolve(self, key: object, now: datetime) -> tuple[object, object, object]:
         if isinstance(key, SpanKey):
             return resolve_span(key, now, self._around)
-        return resolve_table(key, now)
+        return resolve_table(cast("RelativeTable", key), now)
 
 
 class FirstMatch:
@@ -108,22 +112,47 @@ class FirstMatch:
 
     def __init__(self, conditions: Sequence[Condition | None], options: CompileOptions) -> None:
         self._conditions = tuple(conditions)
+        self._options = options
         self._context = options.context(_EPOCH)
         present = [condition for condition in self._conditions if condition is not None]
-        chances = learn_chances(present, options)
-        writer = FunctionWriter(self._context, chances)
-        if len(present) < options.tables_from:
-            entry = writer.first_match(self._conditions)
+        self._chances = learn_chances(present, options)
+        self._is_narrowed = len(present) >= options.tables_from
+        self._program = self._compile(is_strict=True)
+
+    def _compile(self, *, is_strict: bool) -> _Program:
+        writer = FunctionWriter(self._context, self._chances)
+        if self._is_narrowed:
+            chooser = _chooser(self._options, self._chances)
+            entry = write_narrowed(writer, self._conditions, chooser)
         else:
-            entry = write_narrowed(writer, self._conditions, _chooser(options, chances))
-        self._program = _Program(writer.build(entry), writer.spans, self._context)
+            entry = writer.first_match(self._conditions, is_strict=is_strict)
+        return _Program(writer.build(entry), writer.spans, self._context)
 
     def first_match(self, row: Row, now: datetime) -> int:
-        """The position of the first condition that holds for the row at `now`; -1 when none does."""
+        """The position of the first condition that holds for the row at `now`; -1 for none."""
         try:
             return self._program.at(now)(row, row)
+        except KeyError:
+            return self._without_columns(row, now)
         except GIVE_UP:
             return self._interpret(row, now)
+
+    def first_matches(self, rows: Iterable[Row], now: datetime) -> list[int]:
+        """`first_match` of many rows at one time, in their order."""
+        test = self._program.at(now)
+        found: list[int] = []
+        for row in rows:
+            try:
+                found.append(test(row, row))
+            except (KeyError, *GIVE_UP):
+                found.append(self.first_match(row, now))
+                test = self._program.at(now)
+        return found
+
+    def _without_columns(self, row: Row, now: datetime) -> int:
+        """From the first row that lacks a column on, rows are read as if any might."""
+        self._program = self._compile(is_strict=False)
+        return self.first_match(row, now)
 
     def _interpret(self, row: Row, now: datetime) -> int:
         context = replace(self._context, now=now)
@@ -151,7 +180,9 @@ class Predicate:
         record: Row | None = None,
         attributes: Attributes | None = None,
     ) -> bool:
-        """Whether the condition holds; `record` and `attributes` are for sellers, teams and queues."""
+        """Whether the condition holds; `record` and `attributes` are for sellers, teams and
+        queues.
+        """
         try:
             test = self._program.at(now)
             return bool(test(row, row if record is None else record, attributes))
@@ -192,13 +223,26 @@ def learn_chances(conditions: Sequence[Condition], options: CompileOptions) -> C
     if not samples or not leaves:
         return Chances()
     now = _latest(samples)
-    plain = replace(options, samples=())
+    return Chances(sample_chances(leaves, _outcomes(leaves, samples, options.context(now))))
 
-    def outcomes(leaf: Condition) -> list[bool]:
-        test = Predicate(leaf, plain)
-        return [test(row, now) for row in samples]
 
-    return Chances(sample_chances(leaves, outcomes))
+def _outcomes(
+    leaves: Sequence[Condition], samples: Sequence[Row], context: Context
+) -> list[Sequence[bool]]:
+    """Whether each leaf holds, sample by sample; samples with unfit cells teach nothing."""
+    writer = FunctionWriter(context, Chances())
+    reads = Reads(writer.namespace)
+    expressions = [writer.expression(leaf, reads, context).checked for leaf in leaves]
+    values = "".join(f"bool({each}), " for each in expressions)
+    entry = writer.add_function("outcomes", [*reads.take_lines(), f"return ({values})"])
+    program = _Program(writer.build(entry), writer.spans, context)
+    found: list[Sequence[bool]] = []
+    for row in samples:
+        try:
+            found.append(cast("Sequence[bool]", program.at(context.now)(row, row)))
+        except GIVE_UP:
+            continue
+    return found
 
 
 def _latest(samples: Sequence[Row]) -> datetime:

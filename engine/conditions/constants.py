@@ -1,4 +1,6 @@
-"""What a rule's constant means for a column of a given type; comparing it with cells is in `matching`."""
+"""What a rule's constant means for a column of a given type; comparing it with cells is in
+`matching`.
+"""
 
 import re
 from dataclasses import dataclass
@@ -22,9 +24,10 @@ _TRUTH = {"true": 1, "false": 0, "yes": 1, "no": 0}
 class Constant:
     """The readings of one constant; a reading that the column's type rules out is None.
 
-    `text` is folded, for text cells; `is_ordered_text` tells whether it orders them too. `number` is for
-    number cells, `options` the numbers of the choices it is a label of, `label` the folded label itself.
-    `moment` is a day, or an instant in UTC; a constant that has one is compared with dates only.
+    `text` is folded, for text cells; `is_ordered_text` tells whether it orders them too. `number`
+    is for number cells, `options` the numbers of the choices it is a label of, `label` the folded
+    label itself. `moment` is a day, or an instant in UTC; a constant that has one is compared with
+    dates only.
     """
 
     text: str | None = None
@@ -96,7 +99,9 @@ def _fold_id(value: Scalar) -> str:
 
 
 def number_of(value: Scalar) -> Number | None:
-    """A constant as a number; text counts when it is nothing but one. True and false are 1 and 0."""
+    """A constant as a number; text counts when it is nothing but one. True and false are 1 and
+    0.
+    """
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, Decimal):

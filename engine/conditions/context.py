@@ -1,4 +1,6 @@
-"""What a condition is evaluated against besides the row: the time, the calendar, the record, the caller."""
+"""What a condition is evaluated against besides the row: the time, the calendar, the record, the
+caller.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,9 +14,9 @@ from engine.schema import Column, Schema
 class DateSettings:
     """How dates are read.
 
-    `time_zone` is an IANA name. `week_starts_on` is an English day name. `fiscal_year_start` is `MM-DD`;
-    `fiscal_period` is year, half_year, quarter, month or four_weeks (13 a year, the last one longer). A
-    fiscal year is named by the calendar year it starts in.
+    `time_zone` is an IANA name. `week_starts_on` is an English day name. `fiscal_year_start` is
+    `MM-DD`; `fiscal_period` is year, half_year, quarter, month or four_weeks (13 a year, the last
+    one longer). A fiscal year is named by the calendar year it starts in.
     """
 
     time_zone: str = "UTC"
@@ -45,10 +47,11 @@ def _no_schema() -> Schema:
 class Context:
     """Everything outside the row.
 
-    `now` is aware. `record` is the row being assigned when sellers, teams or queues are matched; None
-    means that the row itself is the record. `attributes` are a seller's. `hierarchies` maps a table to
-    id → id of the parent, ids in lower case. Without `caller` no user operator holds. `table` and
-    `schema` tell the choices behind labels and the types of columns, where they are known.
+    `now` is aware. `record` is the row being assigned when sellers, teams or queues are matched;
+    None means that the row itself is the record. `attributes` are a seller's. `hierarchies` maps a
+    table to id → id of the parent, ids in lower case. Without `caller` no user operator holds.
+    `table` and `schema` tell the choices behind labels and the types of columns, where they are
+    known.
     """
 
     now: datetime
@@ -84,7 +87,9 @@ def table_of(schema: Schema, table: str | None, navigation: tuple[str, ...]) -> 
 
 
 def logical_name(name: str) -> str:
-    """The logical name of a column that may be written as its wire name: `_ownerid_value` → `ownerid`."""
+    """The logical name of a column that may be written as its wire name: `_ownerid_value` →
+    `ownerid`.
+    """
     if name.startswith("_") and name.endswith("_value"):
         return name[1:-6]
     return name

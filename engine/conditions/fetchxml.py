@@ -1,7 +1,8 @@
 """FetchXML filter → condition tree; the way back is in `fetchxml_building`.
 
-Microsoft: "Filter rows using FetchXml", "link-entity element", "Filter on values in related records".
-FetchXML values have no type: text that is exactly how a number or a truth value is written becomes one.
+Microsoft: "Filter rows using FetchXml", "link-entity element", "Filter on values in related
+records". FetchXML values have no type: text that is exactly how a number or a truth value is
+written becomes one.
 """
 
 import difflib
@@ -46,9 +47,10 @@ def parse_fetchxml(
 ) -> Condition:
     """Read a `<filter>`, or a whole `<fetch>` whose filters and links are what counts.
 
-    A link-entity becomes a related row. Its navigation property is looked up in `schema` below `table`;
-    without them a link along a lookup (N:1) is taken to be named like the lookup, as Dataverse's own are,
-    and any other link is a problem. Raises InvalidDocument with every problem; paths are empty.
+    A link-entity becomes a related row. Its navigation property is looked up in `schema` below
+    `table`; without them a link along a lookup (N:1) is taken to be named like the lookup, as
+    Dataverse's own are, and any other link is a problem. Raises InvalidDocument with every problem;
+    paths are empty.
     """
     elements = parse_elements(text)
     entity = _entity_of(elements)
@@ -120,10 +122,11 @@ class _Reader:
             case "condition":
                 return self._condition(element, aliases)
             case "link-entity":
-                return self._link(element, table, aliases, depth)
-            case name if name not in _PASSIVE:
-                self.refuse(f"<{name}> has no place in a FetchXML filter")
-        return None
+                return self._link(element, table, depth)
+            case name:
+                if name not in _PASSIVE:
+                    self.refuse(f"<{name}> has no place in a FetchXML filter")
+                return None
 
     def _filter(
         self, element: Element, table: str | None, aliases: _Aliases, depth: int
@@ -135,9 +138,7 @@ class _Reader:
         children = tuple(child for child in found if child is not None)
         return Any(children) if kind == "or" else All(children)
 
-    def _link(
-        self, element: Element, table: str | None, aliases: _Aliases, depth: int
-    ) -> Condition | None:
+    def _link(self, element: Element, table: str | None, depth: int) -> Condition | None:
         kind = _link_type(element)
         if kind not in _JOINS | _LINKS:
             self.refuse(
@@ -161,7 +162,9 @@ class _Reader:
         return self._to_many(link, table, None) if to_one is None else to_one
 
     def _to_one(self, link: Element, table: str | None) -> str | None:
-        """The N:1 navigation property of a link, by the schema or by the names of lookup and key."""
+        """The N:1 navigation property of a link, by the schema or by the names of lookup and
+        key.
+        """
         linked, start, end = (link.attributes.get(key, "") for key in ("name", "from", "to"))
         for relationship in self._relationships(table):
             lookup = relationship.column or relationship.navigation
@@ -255,7 +258,9 @@ def _raw_value(element: Element, operator: Operator) -> object:
 
 
 def untyped(text: str) -> Scalar:
-    """A value as FetchXML carries it: a number or truth value where the text is its plain spelling."""
+    """A value as FetchXML carries it: a number or truth value where the text is its plain
+    spelling.
+    """
     if text in {"true", "false"}:
         return text == "true"
     if _INTEGER.fullmatch(text):
@@ -277,8 +282,8 @@ def _link_type(element: Element) -> str:
 def _related(navigation: ColumnPath, kind: str, where: Condition | None) -> Condition | None:
     """What a link means.
 
-    `outer` restricts nothing; `all` is, in Microsoft's words, rows exist and none of them matches; `not
-    all`, `exists` and `in` are `any`.
+    `outer` restricts nothing; `all` is, in Microsoft's words, rows exist and none of them matches;
+    `not all`, `exists` and `in` are `any`.
     """
     if kind == "outer":
         return None

@@ -1,8 +1,8 @@
 """Condition tree → FetchXML; reading it is in `fetchxml`.
 
-Columns of related rows become outer joins beside the filter, named by `entityname`; related rows become
-links of the type any or not any. FetchXML knows no negation: `not` is pushed down to operators that have
-a counterpart.
+Columns of related rows become outer joins beside the filter, named by `entityname`; related rows
+become links of the type any or not any. FetchXML knows no negation: `not` is pushed down to
+operators that have a counterpart.
 """
 
 import re
@@ -54,10 +54,10 @@ def build_fetchxml(
 ) -> str:
     """Write a condition as FetchXML: one element, and the outer joins it names beside it.
 
-    `parse_fetchxml` reads it back into an equal tree, up to the types of values: text that spells a number
-    or a truth value comes back as one. Related rows need `schema` and `table`. Raises InvalidDocument for
-    what FetchXML cannot say: seller attributes, columns of the record being assigned, unknown relations,
-    and the negation of operators without a counterpart.
+    `parse_fetchxml` reads it back into an equal tree, up to the types of values: text that spells a
+    number or a truth value comes back as one. Related rows need `schema` and `table`. Raises
+    InvalidDocument for what FetchXML cannot say: seller attributes, columns of the record being
+    assigned, unknown relations, and the negation of operators without a counterpart.
     """
     builder = _Builder(schema or {})
     text = builder.scope(condition, table)
@@ -83,17 +83,12 @@ class _Builder:
 
     def _node(self, condition: Condition, table: str | None, joins: dict[ColumnPath, None]) -> str:
         match condition:
-            case All(children):
+            case All(children) | Any(children):
                 inner = "".join(self._node(child, table, joins) for child in children)
-                return f'<filter type="and">{inner}</filter>'
-            case Any(children):
-                inner = "".join(self._node(child, table, joins) for child in children)
-                return f'<filter type="or">{inner}</filter>'
+                kind = "and" if isinstance(condition, All) else "or"
+                return f'<filter type="{kind}">{inner}</filter>'
             case Not(child):
-                opposite = negate(child)
-                if opposite is None:
-                    return self.refuse("FetchXML has no negation for a part of this condition")
-                return self._node(opposite, table, joins)
+                return self._negation(child, table, joins)
             case Compare():
                 return _compare(condition, joins)
             case CompareColumns():
@@ -104,6 +99,12 @@ class _Builder:
                 return self.refuse(f"the seller attribute “{name}” does not exist in FetchXML")
             case _:
                 assert_never(condition)
+
+    def _negation(self, child: Condition, table: str | None, joins: dict[ColumnPath, None]) -> str:
+        opposite = negate(child)
+        if opposite is None:
+            return self.refuse("FetchXML has no negation for a part of this condition")
+        return self._node(opposite, table, joins)
 
     def _columns(self, condition: CompareColumns, joins: dict[ColumnPath, None]) -> str:
         if condition.other_is_record:
@@ -206,10 +207,11 @@ def _quote(text: str) -> str:
 
 
 def negate(condition: Condition) -> Condition | None:
-    """A condition without `not` that holds when this one does not; None where operators lack a twin.
+    """A condition without `not` that holds when this one does not; None where operators lack a
+    twin.
 
-    Exact for rows whose columns hold what their types promise: a text in a number column is neither below
-    nor above a number.
+    Exact for rows whose columns hold what their types promise: a text in a number column is neither
+    below nor above a number.
     """
     match condition:
         case All(children) | Any(children):

@@ -21,18 +21,15 @@ PARENT_COLUMNS = (
 def ancestors(row_id: str, hierarchies: Hierarchies, row: Row | None = None) -> Iterator[str]:
     """The ids above a row, nearest first, folded; a cycle ends the climb.
 
-    `row` is the row itself where it was expanded: its parent columns and the rows nested below them count
-    where the hierarchies do not know an id.
+    `row` is the row itself where it was expanded: its parent columns and the rows nested below them
+    count where the hierarchies do not know an id.
     """
     seen = {row_id}
-    current: str | None = row_id
-    while current is not None:
-        parent, row = _parent(current, hierarchies, row)
-        if parent is None or parent in seen:
-            return
+    parent, row = _parent(row_id, hierarchies, row)
+    while parent is not None and parent not in seen:
         seen.add(parent)
         yield parent
-        current = parent
+        parent, row = _parent(parent, hierarchies, row)
 
 
 def _parent(

@@ -1,4 +1,6 @@
-"""A condition tree against a row, by walking it: the plain reading that the compiled form must equal."""
+"""A condition tree against a row, by walking it: the plain reading that the compiled form must
+equal.
+"""
 
 from collections.abc import Mapping
 from typing import assert_never
@@ -75,7 +77,9 @@ def _compare(condition: Compare, row: Row, context: Context) -> bool:
 
 
 def cell_at(row: Row, path: ColumnPath) -> Cell:
-    """The cell at the end of a path, with its label and the row it identifies where that is at hand."""
+    """The cell at the end of a path, with its label and the row it identifies where that is at
+    hand.
+    """
     owner = related_row(row, path[:-1])
     name = path[-1]
     anchor = related_row(row, path)
@@ -94,7 +98,9 @@ def _related(condition: Related, row: Row, record: Row, context: Context) -> boo
 
 
 def attribute_matches(condition: SellerAttribute, attributes: Attributes | None) -> bool:
-    """Whether a seller's attributes satisfy the condition; names and values compare without case."""
+    """Whether a seller's attributes satisfy the condition; names and values compare without
+    case.
+    """
     name = fold(condition.name)
     pairs = attributes.items() if attributes is not None else ()
     held = {fold(value) for key, values in pairs if fold(key) == name for value in values}

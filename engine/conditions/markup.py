@@ -22,7 +22,8 @@ class Element:
 def parse_elements(text: str) -> list[Element]:
     """The elements at the top level of an XML fragment, in order; raises InvalidDocument.
 
-    Several elements may stand side by side. A document type is refused: it is never part of FetchXML.
+    Several elements may stand side by side. A document type is refused: it is never part of
+    FetchXML.
     """
     if len(text) > MAX_CHARACTERS:
         raise InvalidDocument(

@@ -1,7 +1,7 @@
 """One cell against one condition, two-valued and total; walking trees and rows is in `interpreter`.
 
-A cell that cannot be compared (text in a number column, a date that is none) equals nothing and comes
-before and after nothing: positive operators do not hold for it, their complements do.
+A cell that cannot be compared (text in a number column, a date that is none) equals nothing and
+comes before and after nothing: positive operators do not hold for it, their complements do.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +40,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a comparison needs besides the cell: the column, the calendar, now, hierarchies, the caller."""
+    """What a comparison needs besides the cell: the column, the calendar, now, hierarchies, the
+    caller.
+    """
 
     column: Column | None
     dates: DateSettings
@@ -212,7 +214,8 @@ def _is_same_choice(cell: Cell, constant: Constant) -> bool:
 
 def _contains_choice(cell: Cell, condition: Compare, around: Surroundings) -> bool:
     held = choice_numbers(cell.value)
-    labels = {fold(part.strip()) for part in (cell.label or "").split(";")} if held else set()
+    label = cell.label if held and cell.label is not None else ""
+    labels = {fold(part.strip()) for part in label.split(";")}
     return any(
         held & _meant_numbers(constant) or constant.label in labels
         for constant in around.constants(condition)

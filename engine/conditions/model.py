@@ -1,4 +1,6 @@
-"""The tree of a condition; how it is read, checked, printed and evaluated is in the sibling modules."""
+"""The tree of a condition; how it is read, checked, printed and evaluated is in the sibling
+modules.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -63,7 +63,9 @@ def _offset(text: str | None) -> timezone | None:
 
 
 def to_utc(moment: datetime, zone: ZoneInfo) -> datetime | None:
-    """The instant in UTC, a naive one taken as wall-clock time of `zone`; None beyond the calendar."""
+    """The instant in UTC, a naive one taken as wall-clock time of `zone`; None beyond the
+    calendar.
+    """
     try:
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
         return aware.astimezone(UTC)
@@ -72,7 +74,9 @@ def to_utc(moment: datetime, zone: ZoneInfo) -> datetime | None:
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant a day begins in `zone`, in UTC; where a clock change skips midnight, the change."""
+    """The instant a day begins in `zone`, in UTC; where a clock change skips midnight, the
+    change.
+    """
     begin = datetime(day.year, day.month, day.day, tzinfo=zone)
     try:
         return begin.astimezone(UTC)
@@ -89,7 +93,9 @@ def local_day(instant: datetime, zone: ZoneInfo) -> date:
 
 
 def cell_moment(cell: object) -> Moment | None:
-    """What a cell says of time: a day, or an instant in UTC (Dataverse sends UTC); None otherwise."""
+    """What a cell says of time: a day, or an instant in UTC (Dataverse sends UTC); None
+    otherwise.
+    """
     moment = parse_moment(cell) if isinstance(cell, str) else cell
     if isinstance(moment, datetime):
         return to_utc(moment, _UTC_ZONE)
@@ -101,9 +107,11 @@ _UTC_ZONE = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time, half-open, once for instants (UTC) and once for columns that hold only a day.
+    """A stretch of time, half-open, once for instants (UTC) and once for columns that hold only a
+    day.
 
-    `start`/`end` are instants, `first`/`until` ordinals of days (`date.toordinal`); None is unbounded.
+    `start`/`end` are instants, `first`/`until` ordinals of days (`date.toordinal`); None is
+    unbounded.
     """
 
     start: datetime | None
@@ -122,7 +130,9 @@ class Span:
 
 
 def shift_ticks(instant: datetime | None, ticks: int) -> datetime | None:
-    """An instant moved by microseconds; None when that leaves the calendar or the instant is None."""
+    """An instant moved by microseconds; None when that leaves the calendar or the instant is
+    None.
+    """
     if instant is None:
         return None
     try:

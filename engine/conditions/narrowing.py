@@ -1,4 +1,6 @@
-"""The function that narrows conditions down by tables before it tests what is left; tables: `tables`."""
+"""The function that narrows conditions down by tables before it tests what is left; tables:
+`tables`.
+"""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -46,7 +48,7 @@ def write_narrowed(
     for table in choose(build_tables(tested, writer.context)):
         expression = mask_expression(table, reads, writer)
         body += [*reads.take_lines(), f"m &= {expression}"]
-    expressions = [writer.expression(each, reads, writer.context).yes for each in tested]
+    expressions = [writer.expression(each, reads, writer.context).guarded for each in tested]
     values = _write_tests(writer, expressions)
     body += [
         f"if not m: return {last}",
@@ -100,7 +102,9 @@ def mask_expression(table: ColumnTable, reads: Reads, writer: FunctionWriter) ->
 def _moment(
     table: ColumnTable, reads: Reads, writer: FunctionWriter, names: tuple[str, str]
 ) -> str:
-    """Null leaves its own mask; a date in another form than the wire's leaves everything possible."""
+    """Null leaves its own mask; a date in another form than the wire's leaves everything
+    possible.
+    """
     key, bind = table.key, writer.namespace.bind
     local = reads.moment(key.path, key.family, is_day_only=key.is_day)
     points, masks = names
@@ -126,7 +130,7 @@ def choose_by_samples(
     `masks` holds, for each sample, the mask that each table gives.
     """
     chosen: list[ColumnTable] = []
-    left = [tables[0].everything if tables else 0] * len(masks)
+    left: list[int] = [tables[0].everything if tables else 0] * len(masks)
     open_positions = set(range(len(tables)))
     while open_positions and left:
         counts = {
@@ -154,7 +158,11 @@ def sample_masks(
     expressions = [mask_expression(table, reads, writer) for table in tables]
     body = [*reads.take_lines(), f"return ({''.join(each + ', ' for each in expressions)})"]
     entry = writer.add_function("masks", body)
-    bounds = [part for key in writer.spans.keys for part in resolve_table(key, context.now)]
+    bounds = [
+        part
+        for key in writer.spans.keys
+        for part in resolve_table(cast("RelativeTable", key), context.now)
+    ]
     probe = writer.build(entry)(*bounds)
     found: list[Sequence[int]] = []
     for row in samples:
@@ -165,8 +173,7 @@ def sample_masks(
     return found
 
 
-def resolve_table(key: object, now: datetime) -> tuple[object, object, None]:
+def resolve_table(slot: RelativeTable, now: datetime) -> tuple[object, object, None]:
     """Break points and masks of a table at `now`, in the order of a slot's parameters."""
-    assert isinstance(key, RelativeTable)
-    points, masks = key.table.by_moment(now)
+    points, masks = slot.table.by_moment(now)
     return points, masks, None

@@ -1,6 +1,7 @@
 """What each FetchXML operator takes and is defined for; what it means for a value is in `matching`.
 
-Source of the column types: "Fetch XML reference: operators" (Microsoft Learn, Dataverse developer guide).
+Source of the column types: "Fetch XML reference: operators" (Microsoft Learn, Dataverse developer
+guide).
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Plain data of a rules file → condition tree, all problems at once.
 
-Files and positions are read in `settings`; whether a column exists and suits its operator is checked in
-`check`; FetchXML is read in `fetchxml`.
+Files and positions are read in `settings`; whether a column exists and suits its operator is
+checked in `check`; FetchXML is read in `fetchxml`.
 """
 
 import difflib
@@ -51,8 +51,8 @@ _KEYS: Mapping[str, frozenset[str]] = {
 def parse_condition(raw: object) -> Condition:
     """Read one condition as it stands in a rules file.
 
-    `raw` is a mapping as YAML 1.2 or JSON give it; `operator: null` arrives as None and is the operator
-    null. Raises InvalidDocument with every problem; paths start at the condition itself.
+    `raw` is a mapping as YAML 1.2 or JSON give it; `operator: null` arrives as None and is the
+    operator null. Raises InvalidDocument with every problem; paths start at the condition itself.
     """
     reader = _Reader()
     condition = reader.condition(raw, ())

@@ -1,6 +1,8 @@
-"""FetchXML text patterns: `%`, `_`, `[a-f]`, `[^a-f]`, as "Use wildcard characters in conditions" has them.
+"""FetchXML text patterns: `%`, `_`, `[a-f]`, `[^a-f]`, as "Use wildcard characters in conditions"
+has them.
 
-`begins-with`, `ends-with` and their negatives take wildcards too: they are `like 'x%'` and `like '%x'`.
+`begins-with`, `ends-with` and their negatives take wildcards too: they are `like 'x%'` and `like
+'%x'`.
 """
 
 import re

@@ -1,8 +1,10 @@
-"""Date operators → spans of time in the rule set's calendar; reading dates from cells is in `moments`.
+"""Date operators → spans of time in the rule set's calendar; reading dates from cells is in
+`moments`.
 
-Microsoft: "Fetch XML reference: operators". Where it is silent: `last-x-days` and its kin run from the
-midnight X units ago to now, `next-x-…` from now to the end of the day X units ahead, hours and minutes
-are exact, and fiscal "last/next x" are X whole periods or years before or after the current one.
+Microsoft: "Fetch XML reference: operators". Where it is silent: `last-x-days` and its kin run from
+the midnight X units ago to now, `next-x-…` from now to the end of the day X units ahead, hours and
+minutes are exact, and fiscal "last/next x" are X whole periods or years before or after the current
+one.
 """
 
 from calendar import monthrange
@@ -27,7 +29,9 @@ FISCAL_PERIODS: Mapping[str, int] = {
 }
 """Periods in a fiscal year."""
 
-EMPTY = Span(datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), 1, 1)
+_FIRST_INSTANT = datetime(1, 1, 1, tzinfo=UTC)
+_LAST_INSTANT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+EMPTY = Span(_LAST_INSTANT, _FIRST_INSTANT, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class FiscalCalendar:
         return day.year if day >= self.year_start(day.year) else day.year - 1
 
     def start(self, index: int) -> date:
-        """The first day of a period counted through all years: year × periods + number - 1."""
+        """The first day of a period counted through all years: year * periods + number - 1."""
         year, number = divmod(index, self.periods)
         begin = self.year_start(year)
         if self.period == "four_weeks":
@@ -78,7 +82,9 @@ def add_days(day: date, days: int) -> date:
 
 
 def add_months(day: date, months: int) -> date:
-    """A day moved by months, on the month's last day where it is shorter, held at the calendar's ends."""
+    """A day moved by months, on the month's last day where it is shorter, held at the calendar's
+    ends.
+    """
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     if year < date.min.year:
         return date.min
@@ -92,7 +98,7 @@ def add_hours(instant: datetime, seconds: int) -> datetime:
     try:
         return instant + timedelta(seconds=seconds)
     except OverflowError:
-        return (datetime.max if seconds > 0 else datetime.min).replace(tzinfo=UTC)
+        return _LAST_INSTANT if seconds > 0 else _FIRST_INSTANT
 
 
 @lru_cache(maxsize=64)
@@ -254,8 +260,8 @@ SPAN_OPERATORS = RELATIVE_OPERATORS | _NAMED
 def span_of(operator: Operator, value: Value, now: datetime, dates: DateSettings) -> Span:
     """The stretch of time that an operator of SPAN_OPERATORS means at `now` (aware).
 
-    `value` is what `parse_value` gives for the operator. Raises ConfigProblem for settings that make no
-    calendar; never for a date: everything is held at the ends of the calendar.
+    `value` is what `parse_value` gives for the operator. Raises ConfigProblem for settings that
+    make no calendar; never for a date: everything is held at the ends of the calendar.
     """
     zone = zone_of(dates.time_zone)
     instant = to_utc(now, zone) or now
@@ -295,23 +301,21 @@ def moment_span(operator: Operator, moment: date, dates: DateSettings) -> Span:
         instant, day = midnight(moment, zone), moment
     ordinal = day.toordinal()
     following = shift_ticks(instant, 1)
-    match operator:
-        case Operator.EQ:
-            return Span(instant, following, ordinal, ordinal + 1)
-        case Operator.GT:
-            return Span(following, None, ordinal + 1, None)
-        case Operator.GE:
-            return Span(instant, None, ordinal, None)
-        case Operator.LT:
-            return Span(None, instant, None, ordinal)
-        case Operator.LE:
-            return Span(None, following, None, ordinal + 1)
-        case Operator.ON_OR_BEFORE:
-            return day_span(None, day, zone)
-        case Operator.ON_OR_AFTER:
-            return day_span(day, None, zone)
-        case _:
-            return day_span(day, day, zone)
+    if operator in _DAY_OPERATORS:
+        first = None if operator is Operator.ON_OR_BEFORE else day
+        return day_span(first, None if operator is Operator.ON_OR_AFTER else day, zone)
+    after = operator in {Operator.GT, Operator.GE, Operator.EQ}
+    before = operator in {Operator.LT, Operator.LE, Operator.EQ}
+    skips, includes = operator is Operator.GT, operator is not Operator.LT
+    return Span(
+        (following if skips else instant) if after else None,
+        (following if includes else instant) if before else None,
+        ordinal + skips if after else None,
+        ordinal + includes if before else None,
+    )
+
+
+_DAY_OPERATORS = frozenset({Operator.ON, Operator.ON_OR_BEFORE, Operator.ON_OR_AFTER})
 
 
 def is_in_fiscal_period(moment: date, number: int, dates: DateSettings) -> bool:

@@ -1,4 +1,6 @@
-"""Condition tree → the plain data of a rules file, or one line for people; reading is in `parsing`."""
+"""Condition tree → the plain data of a rules file, or one line for people; reading is in
+`parsing`.
+"""
 
 from decimal import Decimal
 from typing import assert_never

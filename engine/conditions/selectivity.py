@@ -1,6 +1,8 @@
-"""How often a condition holds and what it costs: the order in which children are tried follows from it."""
+"""How often a condition holds and what it costs: the order in which children are tried follows
+from it.
+"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -84,7 +86,9 @@ class Chances:
         return Estimate(self._sampled.get(condition, chance), cost)
 
     def _sequence(self, children: Sequence[Condition], *, is_all: bool) -> Estimate:
-        """Children as they will be tried: each one costs only when those before have not settled it."""
+        """Children as they will be tried: each one costs only when those before have not settled
+        it.
+        """
         estimates = [self.estimate(child) for child in children]
         going = [each.chance if is_all else 1.0 - each.chance for each in estimates]
         pairs = sorted(
@@ -117,11 +121,10 @@ def leaves_of(condition: Condition) -> list[Condition]:
 
 
 def sample_chances(
-    leaves: Sequence[Condition], outcomes: Callable[[Condition], Sequence[bool]]
+    leaves: Sequence[Condition], outcomes: Sequence[Sequence[bool]]
 ) -> dict[Condition, float]:
-    """How often each leaf held in the samples, drawn half a sample towards the middle."""
-    chances: dict[Condition, float] = {}
-    for leaf in leaves:
-        held = outcomes(leaf)
-        chances[leaf] = (sum(held) + 0.5) / (len(held) + 1)
-    return chances
+    """How often each leaf held, drawn half a sample towards the middle; `outcomes` is by sample."""
+    return {
+        leaf: (sum(held[position] for held in outcomes) + 0.5) / (len(outcomes) + 1)
+        for position, leaf in enumerate(leaves)
+    }

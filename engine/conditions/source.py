@@ -1,11 +1,10 @@
 """Building blocks of generated functions: bound constants, hoisted reads, expressions.
 
-User values never become program text: they are bound to names in the function's namespace. What a term
-looks like is in `terms`; trees are put together in `codegen`.
+User values never become program text: they are bound to names in the function's namespace. What a
+term looks like is in `terms`; trees are put together in `codegen`.
 """
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -18,31 +17,62 @@ from engine.conditions.operators import Family
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """An expression that is true or false in a condition, and the expression of its opposite."""
+    """An expression and its opposite.
+
+    `yes` takes text in the form of a date for a date: it may be true where it should not. `checked`
+    and `no` are exact. `unchecked` names the variables to verify once `yes` has turned out true:
+    much rarer than every time they are compared.
+    """
 
     yes: str
+    checked: str
     no: str
-    cost: float = 1.0
+    cost: float
+    unchecked: frozenset[str] = frozenset()
 
     def opposite(self) -> "Code":
         """The same with both sides exchanged."""
-        return Code(self.no, self.yes, self.cost)
+        return Code(self.no, self.no, self.checked, self.cost)
+
+    @property
+    def guarded(self) -> str:
+        """`yes`, then the dates it rests on; a date that is none ends the fast path."""
+        checks = [f"(not {name} or {CHECKS[name[0]]}({name}))" for name in sorted(self.unchecked)]
+        return " and ".join([self.yes, *checks])
 
 
-ALWAYS = Code("True", "False", 0.0)
-NEVER = Code("False", "True", 0.0)
+CHECKS = {"d": "is_instant", "e": "is_day"}
+"""Names of the functions that verify a variable, by its first letter."""
 
 
 def code(yes: str, cost: float = 1.0) -> Code:
-    """An expression whose opposite is plainly its negation."""
-    return Code(f"({yes})", f"(not ({yes}))", cost)
+    """An exact expression whose opposite is plainly its negation."""
+    return Code(f"({yes})", f"({yes})", f"(not ({yes}))", cost)
+
+
+def join(parts: Sequence[Code], *, is_all: bool) -> Code:
+    """All or any of some expressions, in their order."""
+    word, dual = (" and ", " or ") if is_all else (" or ", " and ")
+    return Code(
+        f"({word.join(part.yes for part in parts)})",
+        f"({word.join(part.checked for part in parts)})",
+        f"({dual.join(part.no for part in parts)})",
+        sum(part.cost for part in parts),
+        frozenset[str]().union(*(part.unchecked for part in parts)),
+    )
+
+
+ALWAYS = Code("True", "True", "False", 0.0)
+NEVER = ALWAYS.opposite()
 
 
 @dataclass(slots=True)
 class Namespace:
     """The names that a generated module can see."""
 
-    names: dict[str, object] = field(default_factory=dict[str, object])
+    names: dict[str, object] = field(
+        default_factory=lambda: {"is_instant": is_instant, "is_day": is_day}
+    )
     _known: dict[tuple[type, object], str] = field(default_factory=dict[tuple[type, object], str])
 
     def bind(self, value: object) -> str:
@@ -71,9 +101,14 @@ class SpanSlots:
 
 @dataclass(slots=True)
 class Reads:
-    """The local variables of one function: each column is read once, just before its first use."""
+    """The local variables of one function: each column is read once, just before its first use.
+
+    Strict reads expect a row to have its columns, as the service sends them: a KeyError tells
+    otherwise.
+    """
 
     namespace: Namespace
+    is_strict: bool = False
     lines: list[str] = field(default_factory=list[str])
     _locals: dict[tuple[str, ColumnPath], str] = field(
         default_factory=dict[tuple[str, ColumnPath], str]
@@ -112,9 +147,12 @@ class Reads:
         name = logical_name(path[-1])
 
         def build(local: str) -> list[str]:
-            getter = self.getter(path[:-1])
-            lines = [f"{local} = {getter}({self.namespace.bind(name)})"]
-            if family in {None, Family.REFERENCE}:
+            getter, bound = self.getter(path[:-1]), self.namespace.bind(name)
+            is_lookup = family in {None, Family.REFERENCE}
+            if self.is_strict and getter == "g" and not is_lookup:
+                return [f"{local} = row[{bound}]"]
+            lines = [f"{local} = {getter}({bound})"]
+            if is_lookup:
                 wire = self.namespace.bind(f"_{name}_value")
                 nulls = self.namespace.bind(NULL_CLASSES)
                 lines.append(f"if {local}.__class__ in {nulls}: {local} = {getter}({wire})")
@@ -148,13 +186,14 @@ class Reads:
         return self._local("l", (*path[:-1], name), build)
 
     def moment(self, path: ColumnPath, family: Family | None, *, is_day_only: bool) -> str:
-        """Text in the wire's own form, which orders as time; None for null, False for other forms."""
+        """Text in the wire's own form, which orders as time; None for null, False for other
+        forms.
+        """
         raw = self.raw(path, family)
-        shape, check = ("--", is_day) if is_day_only else ("--T::Z", is_instant)
+        shape = "--" if is_day_only else "--T::Z"
 
         def build(local: str) -> list[str]:
-            name = self.namespace.bind(check)
-            own = f"{raw} if {raw}[4::3] == '{shape}' and {name}({raw}) else False"
+            own = f"{raw} if {raw}[4::3] == '{shape}' else False"
             return [f"{local} = None if {raw} is None else {own}"]
 
         key = (*path[:-1], logical_name(path[-1]))
@@ -165,18 +204,19 @@ def _get_nothing(_name: str) -> None:
     return None
 
 
-def _strict_instant(text: str) -> bool:
-    """Newer versions of Python read 24:00 as the next day; Dataverse never writes it."""
-    return text[11:13] != "24" and bool(datetime.fromisoformat(text))
+def is_instant(text: str) -> bool:
+    """True for an instant in text of the form 2026-11-23T09:00:00Z; ValueError for what names
+    none.
+    """
+    if text[11:13] == "24":
+        message = "24:00 is no time of day"  # newer versions of Python read it as the next day
+        raise ValueError(message)
+    return bool(datetime.fromisoformat(text))
 
 
-is_instant: Callable[[str], object] = (
-    datetime.fromisoformat if sys.version_info < (3, 13) else _strict_instant
-)
-"""True for an instant in text of the form 2026-11-23T09:00:00Z; ValueError for what names none."""
-
-is_day: Callable[[str], object] = date.fromisoformat
-"""True for a day in text of the form 2026-11-23; ValueError for what names none."""
+def is_day(text: str) -> bool:
+    """True for a day in text of the form 2026-11-23; ValueError for what names none."""
+    return bool(date.fromisoformat(text))
 
 
 def lies_in(raw: object, span: Span) -> bool:

@@ -1,13 +1,15 @@
-"""Discrimination tables: per column, which conditions a value rules out; exact tests are in `codegen`.
+"""Discrimination tables: per column, which conditions a value rules out; exact tests are in
+`codegen`.
 
-Every condition is one bit of an integer. A column's table maps a value to the mask of conditions that the
-value does not rule out; the masks of all columns are combined, and only what is left is tested, lowest
-bit first. A table may let too much pass, never too little.
+Every condition is one bit of an integer. A column's table maps a value to the mask of conditions
+that the value does not rule out; the masks of all columns are combined, and only what is left is
+tested, lowest bit first. A table may let too much pass, never too little.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from engine.conditions.constants import Constant
 from engine.conditions.context import Context, column_of, logical_name
@@ -179,15 +181,16 @@ def _of_moment(condition: Compare, path: ColumnPath, around: Surroundings) -> Co
 
         def span(now: datetime) -> Span:
             return span_of(operator, value, now, dates)
-    elif operator in _MOMENT_ORDERS:
-        moment = around.constants(condition)[0].moment
+    else:
+        constants = around.constants(condition) if operator in _MOMENT_ORDERS else ()
+        moment = constants[0].moment if constants else None
         if moment is None:
             return {}
+        fixed = moment_span(operator, moment, dates)
 
-        def span(now: datetime) -> Span:
-            return moment_span(operator, moment, dates)
-    else:
-        return {}
+        def span(now: datetime) -> Span:  # noqa: ARG001  a fixed date stays where it is
+            return fixed
+
     is_day = around.column is not None and around.column.type is ColumnType.DATE
     key = Key("relative" if is_relative else "moment", path, Family.DATE, is_day)
     return {key: Constraint(frozenset(), lambda _: True, null=False, span=span)}
@@ -232,7 +235,7 @@ class ColumnTable:
             for point in {p for each in self.constraints.values() for p in each.points}
             if isinstance(point, int)
         )
-        between = [(low + high) / 2 for low, high in zip(points, points[1:], strict=False)]
+        between = [(low + high) / 2 for low, high in pairwise(points)]
         gaps: list[float] = [points[0] - 1, *between, points[-1] + 1]
         classes: list[float] = [gaps[0]]
         for point, gap in zip(points, gaps[1:], strict=True):

@@ -19,11 +19,13 @@ from engine.conditions.operators import COMPLEMENTS, Family, family_of
 from engine.conditions.patterns import is_literal, like
 from engine.conditions.periods import RELATIVE_OPERATORS, SPAN_OPERATORS, moment_span, span_of
 from engine.conditions.source import (
+    CHECKS,
     NEVER,
     Code,
     Reads,
     SpanSlots,
     code,
+    join,
     lies_in,
     text_bounds,
 )
@@ -86,7 +88,7 @@ class TermWriter:
     def null(self) -> Code:
         if self._family is Family.TEXT:
             local = self.reads.folded(self._path, self._family)
-            return Code(f"(not {local})", f"({local})", 0.6)
+            return Code(f"(not {local})", f"(not {local})", f"({local})", 0.6)
         raw = self.reads.raw(self._path, self._family)
         if self._has_numbers:
             # No number is below it, so the second half only gives up on what is no number.
@@ -124,9 +126,9 @@ class TermWriter:
             return NEVER
         if len(values) == 1:
             name = self._bind(next(iter(values)))
-            return Code(f"({local} == {name})", f"({local} != {name})", 1.0)
+            return Code(f"({local} == {name})", f"({local} == {name})", f"({local} != {name})", 1.0)
         name = self._bind(frozenset(values))
-        return Code(f"({local} in {name})", f"({local} not in {name})", 1.2)
+        return Code(f"({local} in {name})", f"({local} in {name})", f"({local} not in {name})", 1.2)
 
     def _equal_number(self, constants: tuple[Constant, ...]) -> Code:
         numbers = _numbers(constants)
@@ -191,7 +193,7 @@ class TermWriter:
             return code(f"{raw} is not None and {inside}", 1.8)
         first = self._order_term(Operator.GE, low)
         second = self._order_term(Operator.LE, high)
-        return code(f"{first.yes} and {second.yes}", first.cost + 0.6)
+        return join((first, second), is_all=True)
 
     @property
     def _has_numbers(self) -> bool:
@@ -250,7 +252,10 @@ class TermWriter:
         lower, upper = f"{low} <= " if low else "", f" < {high}" if high else ""
         fast = f"{lower}{local}{upper}" if low or high else "True"
         slow = f"{local} is not None and {self._bind(lies_in)}({raw}, {span})"
-        return code(f"({fast}) if {local} else ({slow})", 2.5)
+        check = f"{CHECKS[local[0]]}({local})"
+        yes = f"({fast} if {local} else {slow})"
+        checked = f"({fast} and {check} if {local} else {slow})"
+        return Code(yes, checked, f"(not {checked})", 1.5, frozenset({local}))
 
 
 def _numbers(constants: tuple[Constant, ...]) -> set[object]:

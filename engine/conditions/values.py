@@ -1,4 +1,6 @@
-"""The values beside an operator: plain data → normalised constants; what they match is in `matching`."""
+"""The values beside an operator: plain data → normalised constants; what they match is in
+`matching`.
+"""
 
 import math
 import re
@@ -27,7 +29,8 @@ class BadValue(ValueError):  # noqa: N818  a finding, not a fault
 def parse_value(raw: object, kind: ValueKind) -> Value:
     """Normalise what stands beside an operator; raises BadValue.
 
-    Subclasses that YAML readers hand out become plain types, dates become ISO 8601 text, lists tuples.
+    Subclasses that YAML readers hand out become plain types, dates become ISO 8601 text, lists
+    tuples.
     """
     return _PARSERS[kind](raw)
 
