@@ -73,22 +73,16 @@ class SellerPool:
         """
         if self._calibration is not None:
             self._refresh(self._calibration.advance(request.now))
-        rank = self._first(request)
-        if rank >= 0:
-            return self._chosen[rank]
-        return DistributionOutcome(None, self._failure(request))
-
-    def _first(self, request: DistributionRequest) -> int:
         rule, candidates, _, method, now, within_hours, respect_capacity, _ = request
         scope = rule if self._by_rule else None
         question = (candidates, method, scope, within_hours, respect_capacity)
-        found = self._pools.get(question)
-        if found is None:
-            found = self._pool_for(question)
-        lane, pool = found
+        lane, pool = self._pools.get(question) or self._pool_for(question)
         if within_hours is not None:
             lane.advance(now)
-        return pool.first()
+        rank = pool.first()
+        if rank < 0:
+            return DistributionOutcome(None, self._failure(request))
+        return self._chosen[rank]
 
     def _pool_for(self, question: _Question) -> tuple[Lane, Pool]:
         """The lane and pool that answer a question, made on the first occasion."""
@@ -109,11 +103,9 @@ class SellerPool:
         if request.within_hours is None:
             return RoutingStatus.NO_CAPACITY
         at_any_time = request._replace(within_hours=None, method="round_robin")
-        return (
-            RoutingStatus.NO_AVAILABILITY
-            if self._first(at_any_time) >= 0
-            else RoutingStatus.NO_CAPACITY
-        )
+        if self.choose(at_any_time).position < 0:
+            return RoutingStatus.NO_CAPACITY
+        return RoutingStatus.NO_AVAILABILITY
 
     def assign(self, request: DistributionRequest, outcome: DistributionOutcome) -> None:
         """Record that the outcome's seller or team got the record.
@@ -126,7 +118,10 @@ class SellerPool:
         self._ledger.assign(
             position, rule=request.rule, table=request.table, now=request.now, owner=owner
         )
-        self._refresh((position,) if owner is None else (position, owner))
+        for lane in self._lanes.values():
+            lane.refresh(position)
+            if owner is not None:
+                lane.refresh(owner)
 
     def _refresh(self, positions: Iterable[int]) -> None:
         for lane in self._lanes.values():

@@ -51,17 +51,16 @@ class KeyLayout:
     def line(self, position: int, clock: datetime | None) -> int:
         """The part that round robin compares."""
         ledger = self._ledger
-        stamp = 0 if clock is None else self._stamp(clock)
+        stamp = self._last_stamp if clock is self._last_clock else self._stamp(clock)
         if ledger.turns[position] == 0:
             stamp |= _END_OF_TURN
         order = ledger.order[position] - self._least_order
         return stamp << self._clock_shift | order << self._rank_bits | self.rank_of[position]
 
-    def _stamp(self, clock: datetime) -> int:
-        """Microseconds since the year 1, never 0; the last answer is kept for the next lane."""
-        if clock is not self._last_clock:
-            self._last_clock = clock
-            self._last_stamp = (clock - _ZERO) // _MICROSECOND + 1
+    def _stamp(self, clock: datetime | None) -> int:
+        """Microseconds since the year 1, 0 for never; kept, for it is asked for again at once."""
+        self._last_clock = clock
+        self._last_stamp = 0 if clock is None else (clock - _ZERO) // _MICROSECOND + 1
         return self._last_stamp
 
     def load(self, position: int) -> int:

@@ -34,6 +34,7 @@ class Lane:
         self._ledger = ledger
         self._available = ledger.available
         self._layout = layout
+        self._rank_of = layout.rank_of
         self._rule = kind.rule or ""
         self._clocks = None if kind.rule or ledger.settings.fairness else ledger.clock
         self._window: Window | None = None
@@ -53,7 +54,7 @@ class Lane:
 
     def refresh(self, position: int) -> None:
         """Something about the target at `position` moved."""
-        self._table.set(self._layout.rank_of[position], self._key(position))
+        self._table.set(self._rank_of[position], self._key(position))
 
     def _key(self, position: int) -> int:
         layout = self._layout

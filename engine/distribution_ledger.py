@@ -40,6 +40,8 @@ class Ledger:
         tables = {table for target in self.targets for table in target.consumed}
         self._consumed = {table: self._counts(table) for table in tables}
         self.calendars = [self._calendars(target) for target in self.targets]
+        self._by_rule = settings.round_robin_scope == "rule"
+        self._use_weights = settings.use_weights
         self._costs: dict[tuple[str, str | None], int] = {}
         self._next_order = max(self.order, default=0) + 1
 
@@ -61,11 +63,12 @@ class Ledger:
         self, position: int, *, rule: str, table: str, now: datetime, owner: int | None
     ) -> None:
         """A rule gave a row to `position`; `owner` is the position of who owned it, if listed."""
-        settings = self.settings
-        self.move_clock(position, now)
-        if settings.round_robin_scope == "rule":
+        self.clock[position] = now
+        self.order[position] = self._next_order
+        self._next_order += 1
+        if self._by_rule:
             self.rule_clock[position][rule] = now
-        if settings.use_weights:
+        if self._use_weights:
             self.turns[position] = (self.turns[position] + 1) % self.weight_of(position)
         if owner != position:
             self.consume(position, table, self.cost(table, rule))
@@ -94,10 +97,12 @@ class Ledger:
 
     def consume(self, position: int, table: str, units: int) -> None:
         """Count `units` more of `table`."""
-        if table not in self._consumed:
-            self._consumed[table] = self._counts(table)
-        self._consumed[table][position] += units
-        self._move_available(position, table, -units)
+        counts = self._consumed.get(table)
+        if counts is None:
+            counts = self._consumed[table] = self._counts(table)
+        counts[position] += units
+        if self.available[position] is not None:
+            self._move_available(position, table, -units)
 
     def release(self, position: int, table: str, units: int) -> None:
         """Give `units` of `table` back; nobody owns less than nothing."""

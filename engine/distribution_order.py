@@ -9,7 +9,7 @@ class Order:
 
     Within a shelf only the low bits (clock and order) differ. Who was just assigned has the
     greatest of them and goes to the end at once; anything else leaves its shelf to be sorted when
-    it is next walked along.
+    it is next walked along. `_greatest` is never below the greatest key of a shelf.
     """
 
     def __init__(self, keys: list[int], blocked: int, shift: int) -> None:
@@ -19,6 +19,7 @@ class Order:
         self._shelves: dict[int, OrderedDict[int, None]] = {}
         self._highs: list[int] = []
         self._unsorted: set[int] = set()
+        self._greatest: dict[int, int] = {}
         ascending = sorted((key, rank) for rank, key in enumerate(keys) if key < blocked)
         for key, rank in ascending:
             self._place(rank, key >> shift)
@@ -28,10 +29,11 @@ class Order:
         """The key of `rank` was `old` and is `key` now (and so in the list of keys already)."""
         before, after = old >> self._shift, key >> self._shift
         if before == after:
-            shelf = self._shelves[after]
-            if key < old or key < self._keys[next(reversed(shelf))]:
+            if key < self._greatest[after]:
                 self._unsorted.add(after)
-            shelf.move_to_end(rank)
+            else:
+                self._greatest[after] = key
+            self._shelves[after].move_to_end(rank)
             return
         if old < self._blocked:
             self._remove(rank, before)
@@ -40,20 +42,23 @@ class Order:
             self.count += 1
 
     def _place(self, rank: int, high: int) -> None:
-        shelf = self._shelves.get(high)
-        if shelf is None:
-            shelf = self._shelves[high] = OrderedDict()
+        key = self._keys[rank]
+        if high not in self._shelves:
+            self._shelves[high] = OrderedDict()
+            self._greatest[high] = key
             insort(self._highs, high)
-        elif self._keys[rank] < self._keys[next(reversed(shelf))]:
+        if key < self._greatest[high]:
             self._unsorted.add(high)
-        shelf[rank] = None
+        else:
+            self._greatest[high] = key
+        self._shelves[high][rank] = None
 
     def _remove(self, rank: int, high: int) -> None:
         self.count -= 1
         shelf = self._shelves[high]
         del shelf[rank]
         if not shelf:
-            del self._shelves[high]
+            del self._shelves[high], self._greatest[high]
             del self._highs[bisect_left(self._highs, high)]
             self._unsorted.discard(high)
 
@@ -66,6 +71,11 @@ class Order:
                 if flags[rank]:
                     return rank
         return -1
+
+    @property
+    def shelf_count(self) -> int:
+        """How many shelves there are to go along."""
+        return len(self._highs)
 
     def steps_to(self, rank: int) -> int:
         """How many ranks are looked at before this one (all of them for -1)."""

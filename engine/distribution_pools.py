@@ -15,14 +15,15 @@ _MEMBER = 30
 """Nanoseconds a member that a plain minimum costs, about."""
 _STEP = 60
 """Nanoseconds a step of the walk along everybody costs, about."""
-_UPKEEP = 3000
+_SHELF = 250
+"""Nanoseconds that going over to the next shelf costs, about."""
+_UPKEEP = 1500
 """Nanoseconds a change that keeping everybody in order costs, about."""
 _FEW = 8
 """Up to so many members a plain minimum is always the cheapest."""
 _PATIENCE = 20_000
 """Nanoseconds lost against the alternative before a pool, or a table, changes its way."""
 _CALLS_BETWEEN_SAMPLES = 16
-_CALLS_BEFORE_SECOND_THOUGHTS = 64
 
 
 class KeyTable:
@@ -30,6 +31,7 @@ class KeyTable:
 
     A rank whose key is `blocked` is nobody's smallest. Heaps notice by themselves when a key has
     grown; `shrunk` tells them which ranks got a smaller one, since the table's `age` began.
+    `changes` counts, and `changed` says for each rank at which count its key changed last.
     """
 
     def __init__(self, keys: Iterable[int], mask: int, blocked: int, shift: int) -> None:
@@ -37,9 +39,11 @@ class KeyTable:
         self.mask = mask
         self.blocked = blocked
         self.order: Order | None = None
-        self._shift = shift
         self.shrunk: list[int] = []
         self.age = 0
+        self.changes = 0
+        self.changed = [0] * len(self.keys)
+        self._shift = shift
         self._lost = 0
 
     def set(self, rank: int, key: int) -> None:
@@ -49,6 +53,8 @@ class KeyTable:
         if key == old:
             return
         keys[rank] = key
+        self.changes += 1
+        self.changed[rank] = self.changes
         if key < old:
             self._note_shrunk(rank)
         if self.order is not None:
@@ -70,16 +76,18 @@ class KeyTable:
         """What a walk should cost, with the upkeep of the order where nobody pays it yet."""
         if self.order is None:
             return _UPKEEP + _STEP * len(self.keys) // members
-        return _STEP * self.order.count // members
+        return (_STEP * self.order.count + _SHELF * self.order.shelf_count) // members
 
 
 class Pool:
     """A fixed set of ranks; `first()` is the rank with the smallest key, -1 when all are blocked.
 
-    It starts with a lazy heap: the top is good when it is its rank's current key, else it is
-    replaced and the next one looked at. Where many pools share members most tops are outdated;
-    then a minimum over the members, or a walk along everybody in order until a member comes, is
-    cheaper. The pool counts what its way costs and changes it once another one has proved better.
+    There are three ways. A minimum over the members costs by their number. A lazy heap, whose top
+    is good when it is its rank's current key and else is replaced, costs by the members that
+    changed since the last call: little where pools share few members. A walk along everybody in
+    order until a member comes costs by how rare members are, and the order has to be kept. The
+    pool starts with minima, sees how many members change between calls, goes over to what should
+    be cheapest, and leaves that again when it proves to be dear.
     """
 
     __slots__ = (
@@ -94,6 +102,7 @@ class Pool:
         "_pick",
         "_read",
         "_rest",
+        "_seen",
         "_table",
         "first",
     )
@@ -106,13 +115,52 @@ class Pool:
         self._read = 0
         self._lost = 0
         self._calls = 0
-        self._rest = _CALLS_BEFORE_SECOND_THOUGHTS
+        self._rest = 1
+        self._seen = table.changes
         self._minimum_cost = _MEMBER * len(self._members)
         self._pick: Callable[[list[int]], Iterable[int]] | None = None
         self._flags = b""
-        self.first: Callable[[], int] = self._by_heap
-        if len(self._members) <= _FEW or table.order is not None:
-            self._leave_heap()
+        self._order = table.order
+        self.first: Callable[[], int] = self._by_few
+        if len(self._members) > _FEW:
+            self.first = self._by_minimum
+            if table.order is not None:
+                self._walk_if_cheaper(self._minimum_cost)
+
+    def _by_few(self) -> int:
+        blocked = self._table.blocked
+        key = min(self._values(self._table.keys), default=blocked)
+        return key & self._table.mask if key < blocked else -1
+
+    def _by_minimum(self) -> int:
+        if self._calls >= self._rest:
+            self._think()
+        self._calls += 1
+        return self._by_few()
+
+    def _think(self) -> None:
+        """Go over to the way that should be the cheapest, by what happened since the last time."""
+        table, seen = self._table, self._seen
+        stale = sum(change > seen for change in self._values(table.changed))
+        heap_cost = stale * _STALE // self._calls
+        gain = min(heap_cost, self._minimum_cost) - table.walk_cost(len(self._members))
+        table.lose(gain * self._calls)
+        self._seen = table.changes
+        self._calls = 0
+        self._rest = 2 * self._rest
+        self._lost = 0
+        if heap_cost < self._minimum_cost and gain <= 0:
+            self._age = -1
+            self.first = self._by_heap
+        else:
+            self._walk_if_cheaper(self._minimum_cost)
+
+    def _walk_if_cheaper(self, cost: int) -> None:
+        table = self._table
+        if table.order is not None and table.walk_cost(len(self._members)) < cost:
+            self._order = table.order
+            self._flags = self._flags or _flags(self._members, len(table.keys))
+            self.first = self._by_walk
 
     def _by_heap(self) -> int:
         table = self._table
@@ -141,8 +189,7 @@ class Pool:
         table, heap = self._table, self._heap
         unread = table.shrunk[self._read :]
         if self._age != table.age or len(heap) + len(unread) > 2 * len(self._members):
-            keys = self._current_keys()
-            self._heap = [key for key in keys if key < table.blocked]
+            self._heap = [key for key in self._values(table.keys) if key < table.blocked]
             heapify(self._heap)
             self._lost += self._minimum_cost if self._age >= 0 else 0
         else:
@@ -152,58 +199,35 @@ class Pool:
         self._age, self._read = table.age, len(table.shrunk)
 
     def _count_stale(self, stale: int) -> None:
-        members = len(self._members)
-        lost = stale * _STALE - min(self._minimum_cost, self._table.walk_cost(members))
+        lost = stale * _STALE - min(self._minimum_cost, self._table.walk_cost(len(self._members)))
         self._table.lose(lost)
+        self._give_up_after(lost)
+
+    def _by_walk(self) -> int:
+        order = self._order
+        rank = -1 if order is None else order.first(self._flags)
+        self._calls += 1
+        if order is not None and self._calls > _CALLS_BETWEEN_SAMPLES:
+            self._calls = 0
+            lost = _STEP * order.steps_to(rank) - self._minimum_cost
+            self._give_up_after(lost * _CALLS_BETWEEN_SAMPLES)
+        return rank
+
+    def _give_up_after(self, lost: int) -> None:
+        """Note what the present way lost; after too much of it, go back to minima for a while."""
         self._lost = max(0, self._lost + lost)
         if self._lost > _PATIENCE:
             self._heap = []
-            self._leave_heap()
-
-    def _leave_heap(self) -> None:
-        """Go on by walk or minimum, whichever should be cheaper now."""
-        self._lost = 0
-        self._calls = 0
-        members = len(self._members)
-        walks = members > _FEW and self._table.walk_cost(members) < self._minimum_cost
-        self.first = self._by_minimum
-        if walks and self._table.order is not None:
-            self._order = self._table.order
-            self._flags = self._flags or _flags(self._members, len(self._table.keys))
-            self.first = self._by_walk
-
-    def _by_walk(self) -> int:
-        rank = self._order.first(self._flags)
-        self._calls += 1
-        if self._calls > _CALLS_BETWEEN_SAMPLES:
-            self._calls = 0
-            self._count_steps(self._order.steps_to(rank))
-        return rank
-
-    def _count_steps(self, steps: int) -> None:
-        """Take one call as a sample of the calls since the last one."""
-        lost = _CALLS_BETWEEN_SAMPLES * (steps * _STEP - self._minimum_cost)
-        self._lost = max(0, self._lost + lost)
-        if self._lost > _PATIENCE:
-            self._lost = 0
             self._calls = 0
             self._rest *= 2
+            self._seen = self._table.changes
             self.first = self._by_minimum
 
-    def _by_minimum(self) -> int:
-        table = self._table
-        self._calls += 1
-        if self._calls > self._rest:
-            gain = self._minimum_cost - table.walk_cost(max(1, len(self._members)))
-            table.lose(self._rest * gain)
-            self._leave_heap()
-        key = min(self._current_keys(), default=table.blocked)
-        return key & table.mask if key < table.blocked else -1
-
-    def _current_keys(self) -> Iterable[int]:
+    def _values(self, table: list[int]) -> Iterable[int]:
+        """The members' entries of a list by rank."""
         if self._pick is None:
             self._pick = _picker(tuple(self._members))
-        return self._pick(self._table.keys)
+        return self._pick(table)
 
 
 def _flags(members: Iterable[int], count: int) -> bytes:
@@ -215,7 +239,7 @@ def _flags(members: Iterable[int], count: int) -> bytes:
 
 
 def _picker(members: tuple[int, ...]) -> Callable[[list[int]], Iterable[int]]:
-    """A function that takes the members' keys out of the list of all keys."""
+    """A function that takes the members' entries out of a list by rank."""
     if len(members) > 1:
         return itemgetter(*members)
-    return lambda keys: [keys[rank] for rank in members]
+    return lambda table: [table[rank] for rank in members]

@@ -30,7 +30,7 @@ def run() -> None:
     for sellers, records, sample, target in ((200, 60_000, 1_500, 15), (5_000, 60_000, 60, 200)):
         for method in METHODS:
             compare_with_scan(sellers, Load(records, sample), target, method)
-    compare_with_heaps(Overlap(sellers=5_000, pools=1_500, average=299), Load(200_000, 200_000), 3)
+    compare_with_heaps(Overlap(sellers=5_000, pools=1_500, average=299), Load(300_000, 300_000), 3)
 
 
 class Load(NamedTuple):
@@ -84,8 +84,10 @@ def compare_with_heaps(overlap: Overlap, load: Load, target: int) -> None:
     asked = rng.choices(range(overlap.pools), k=load.records)
     pool = SellerPool(directory)
 
+    requests = [request_for(each, "round_robin") for each in candidates]
+
     def indexed(number: int) -> int:
-        request = request_for(candidates[number], "round_robin")
+        request = requests[number]
         outcome = pool.choose(request)
         pool.assign(request, outcome)
         return outcome.position

@@ -39,7 +39,8 @@ def new_key(rng, rank):
         pytest.param({"_PATIENCE": 0, "_STEP": 10_000, "_MEMBER": 1}, id="minima"),
         pytest.param({"_PATIENCE": 10**9, "_FEW": 0}, id="heaps"),
         pytest.param({"_PATIENCE": 0, "_MEMBER": 0, "_FEW": 0}, id="free-minima"),
-        pytest.param({"_CALLS_BEFORE_SECOND_THOUGHTS": 1, "_PATIENCE": 0}, id="wavering"),
+        pytest.param({"_CALLS_BETWEEN_SAMPLES": 1, "_PATIENCE": 0}, id="wavering"),
+        pytest.param({"_CALLS_BETWEEN_SAMPLES": 1, "_PATIENCE": 0, "_STALE": 1}, id="falling"),
     ],
 )
 def test_every_way_finds_the_smallest_key(monkeypatch, costs, seed):
@@ -115,13 +116,11 @@ def serve(table, made, count):
         table.set(rank, (10_000 + number) << 10 | rank)
 
 
-def test_a_pool_whose_walks_are_long_goes_over_to_minima():
+def test_a_pool_whose_walks_are_long_gives_them_up():
     table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
     pool = Pool(table, range(980, 1_000))
     table.lose(10**9)
-    pool._leave_heap()
-    pool.first = pool._by_walk
-    pool._flags = bytes(980) + bytes([1]) * 20
-    pool._order = table.order
+    pool._walk_if_cheaper(10**9)
+    assert pool.first.__name__ == "_by_walk"
     assert {pool.first() for _ in range(40)} == {980}
-    assert pool.first.__name__ == "_by_minimum"
+    assert pool.first.__name__ != "_by_walk"
