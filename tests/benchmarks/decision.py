@@ -4,6 +4,7 @@ Run alone: `python -m tests.benchmarks.decision`.
 """
 
 import random
+import sys
 from collections.abc import Sequence
 from time import process_time
 
@@ -23,16 +24,19 @@ def run() -> None:
     """Print decided records a second beside the target, and what normalising adds."""
     rows = [row | {"statecode": 0} for row in draw_rows(RECORDS)]
     records = read_records(rows)
-    print(
-        f"whole decision: {SEGMENTS} segments, {SELLERS:,} sellers, {RECORDS:,} records, one core"
-    )
+    say(f"whole decision: {SEGMENTS} segments, {SELLERS:,} sellers, {RECORDS:,} records, one core")
     for title, every in (("two static rules a segment", 0), ("one of five dynamic", 5)):
         rule_set = build_rules(draw_segments(SEGMENTS, rows[:2_000]), dynamic_every=every)
         best = max(measure(rule_set, records) for _ in range(ROUNDS))
-        print(f"  {title:<28} {best:>9,.0f} records/s  (target {TARGET:,})")
+        say(f"  {title:<28} {best:>9,.0f} records/s  (target {TARGET:,})")
     started = process_time()
     read_records(rows)
-    print(f"  normalising alone            {RECORDS / (process_time() - started):>9,.0f} records/s")
+    say(f"  normalising alone            {RECORDS / (process_time() - started):>9,.0f} records/s")
+
+
+def say(line: str) -> None:
+    """One line of the report."""
+    sys.stdout.write(f"{line}\n")
 
 
 def read_records(rows: Sequence[dict[str, object]]) -> list[Record]:
