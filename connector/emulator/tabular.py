@@ -1,4 +1,4 @@
-"""The JSON of `$apply` and FetchXML answers; compiling and running them is in `query/`."""
+"""The JSON of `$apply`, FetchXML and `?sql=` answers; compiling and running them is in `query/`."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -8,11 +8,13 @@ from connector.emulator.messages import Request
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.query.applying import plan_aggregate, run_aggregate
 from connector.emulator.query.context import QueryContext
-from connector.emulator.query.errors import bad_query, not_supported
-from connector.emulator.query.fetching import FetchPlan, plan_fetch, run_fetch
+from connector.emulator.query.errors import bad_query
+from connector.emulator.query.fetching import FetchPlan, plan_tree, run_fetch
+from connector.emulator.query.fetchxml import Fetch, parse_fetchxml
 from connector.emulator.query.fragments import Sql
 from connector.emulator.query.options import QueryOptions, parse_count_option
 from connector.emulator.query.rows import Cell, CellPage, CellRow
+from connector.emulator.query.selects import parse_select_statement
 from connector.emulator.rows import FORMATTED, RowShaper, WireRow, etag_of, wire_value
 from connector.emulator.storage import type_column
 
@@ -24,7 +26,10 @@ TOTAL_EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TabularRead:
-    """One GET of a set with `$apply` or `fetchXml`; `restriction` is the caller's row security."""
+    """One GET of a set with `$apply`, `fetchXml` or `sql`.
+
+    `restriction` is the caller's row security.
+    """
 
     request: Request
     options: QueryOptions
@@ -42,9 +47,7 @@ def is_tabular(options: QueryOptions) -> bool:
 
 def read_tabular(read: TabularRead) -> dict[str, Any]:
     """The document that answers the request; raises ODataError."""
-    if "sql" in read.options:
-        raise not_supported("Queries by '?sql=' are not served by the emulator.")
-    if "fetchXml" in read.options:
+    if "$apply" not in read.options:
         return _read_fetch(read)
     plan = plan_aggregate(read.table, read.options, read.context, restriction=read.restriction)
     page = run_aggregate(plan, read.connection)
@@ -57,10 +60,10 @@ def read_tabular(read: TabularRead) -> dict[str, Any]:
 def _read_fetch(read: TabularRead) -> dict[str, Any]:
     for name, _ in read.options.pairs:
         if name.startswith("$") and name != "$count":
-            raise bad_query(f"The query option '{name}' can't be combined with fetchXml.")
-    plan = plan_fetch(
+            raise bad_query(f"The query option '{name}' can't be combined with fetchXml or sql.")
+    plan = plan_tree(
         read.table,
-        read.options.get("fetchXml") or "",
+        _tree(read),
         read.context,
         page_size=read.request.preferences.max_page_size,
         restriction=read.restriction,
@@ -73,6 +76,13 @@ def _read_fetch(read: TabularRead) -> dict[str, Any]:
     document.update(_annotations(read, page))
     document["value"] = [_shape(read.shaper, row) for row in page.rows]
     return document
+
+
+def _tree(read: TabularRead) -> Fetch:
+    statement = read.options.get("sql")
+    if statement is not None:
+        return parse_select_statement(statement)
+    return parse_fetchxml(read.options.get("fetchXml") or "")
 
 
 def _context(read: TabularRead, plan: FetchPlan) -> str:

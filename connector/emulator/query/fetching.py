@@ -76,9 +76,21 @@ def plan_fetch(
     https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results
     """
     fetch = parse_fetchxml(text)
+    return plan_tree(table, fetch, context, page_size=page_size, restriction=restriction)
+
+
+def plan_tree(
+    table: TableDefinition,
+    fetch: Fetch,
+    context: QueryContext,
+    *,
+    page_size: int | None = None,
+    restriction: Sql | None = None,
+) -> FetchPlan:
+    """Compile a tree that was read from FetchXML or from a SELECT statement."""
     if fetch.entity.name != table.logical_name:
         raise bad_query(
-            f"The entity '{fetch.entity.name}' of the FetchXML query doesn't match the entity set "
+            f"The entity '{fetch.entity.name}' of the query doesn't match the entity set "
             f"'{table.entity_set}' of the URL."
         )
     sources = Sources(context)
