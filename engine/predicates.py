@@ -29,7 +29,7 @@ Hierarchies = Mapping[str, Mapping[str, str | None]]
 Attributes = Mapping[str, tuple[str, ...]]
 Samples = Mapping[str, Sequence[Row]]
 """Some rows of each table: they tell which conditions seldom hold and had better be asked first."""
-RowTest = Callable[[Row, datetime], bool]
+RowTest = Callable[[Row, datetime], int]
 TargetTest = Callable[[Row, Attributes | None, Row, datetime], bool]
 """The target's row, its seller attributes, the record being assigned, the instant."""
 
@@ -69,8 +69,10 @@ class Evaluator:
         return compile_first_match(conditions, self._options(table)).first_match
 
     def compile_row_test(self, condition: Condition | None, table: str) -> RowTest | None:
-        """Whether a row satisfies the condition; None when there is nothing to test."""
-        return None if condition is None else compile_predicate(condition, self._options(table))
+        """0 for a row that satisfies the condition, else -1; None when there is nothing to test."""
+        if condition is None:
+            return None
+        return compile_first_match([condition], self._options(table)).first_match
 
     def compile_target_test(self, condition: Condition, table: str) -> TargetTest:
         """Whether a seller, team or queue satisfies the condition for a record."""

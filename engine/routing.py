@@ -60,7 +60,7 @@ class RuleRunner:
 
     def holds(self, record: Record, now: datetime) -> bool:
         """Whether the row meets the rule's conditions."""
-        return self._test is None or self._test(record.row, now)
+        return self._test is None or self._test(record.row, now) == 0
 
     def is_too_old(self, record: Record, now: datetime) -> bool:
         """Whether the row was created before the rule's window; exactly N hours ago is within."""
