@@ -37,7 +37,12 @@ COMMAND_MODULES = (
 )
 """Modules of this package in the order of the help text; each has `register(app)`."""
 
-MODULE_OF_VERB = {"rules": "rules", "simulate": "simulate", "settings": "settings_show"}
+MODULE_OF_VERB = {
+    "rules": "rules",
+    "simulate": "simulate",
+    "settings": "settings_show",
+    "emulator": "emulator",
+}
 """Verbs whose module alone is imported, so that they start without the libraries of the others."""
 
 EXIT_FAILED = 1

@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("emulator")(emulate)
 
 
-def emulate(  # noqa: PLR0913  one parameter per option of the command
+def emulate(  # noqa: PLR0913, PLR0917  one parameter per option of the command
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
     http: Annotated[bool, typer.Option("--http", help="Serve plain HTTP instead of TLS.")] = False,
@@ -58,7 +58,9 @@ def emulate(  # noqa: PLR0913  one parameter per option of the command
         ),
     ] = "requests=6000,seconds=1200,concurrent=52",
 ) -> None:
-    """Serve a Dataverse Web API to try things against; its first line on stdout says how to reach it."""
+    """Serve a Dataverse Web API to try things against; its first line on stdout says how to
+    reach it.
+    """
     options = EmulatorOptions(
         host=host,
         port=port,
@@ -75,7 +77,9 @@ def emulate(  # noqa: PLR0913  one parameter per option of the command
 
 
 def parse_limits(text: str) -> Limits:
-    """Read `requests=6000,seconds=1200,concurrent=52`; raises ConfigProblem naming what is wrong."""
+    """Read `requests=6000,seconds=1200,concurrent=52`; raises ConfigProblem naming what is
+    wrong.
+    """
     limits = Limits()
     for part in filter(None, (each.strip() for each in text.split(","))):
         name, _, value = part.partition("=")

@@ -1,3 +1,4 @@
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
 """Functions and actions of the Web API: which there are, identity and counts."""
 
 from connector.emulator.bulk import BULK_OPERATIONS

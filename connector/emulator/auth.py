@@ -42,7 +42,9 @@ class SignInError(Exception):
 
 @dataclass(slots=True)
 class Application:
-    """An app registration: secrets, and certificates by SHA-1 and SHA-256 thumbprint (base64url)."""
+    """An app registration: secrets, and certificates by SHA-1 and SHA-256 thumbprint
+    (base64url).
+    """
 
     client_id: str
     secrets: set[str] = field(default_factory=set[str])
@@ -106,7 +108,8 @@ class Tenant:
     def issue(self, form: Mapping[str, str], root: str) -> dict[str, Any]:
         """Answer a token request; raises SignInError.
 
-        Client credentials by secret or signed assertion (RS256 or PS256, thumbprint in x5t or x5t#S256).
+        Client credentials by secret or signed assertion (RS256 or PS256, thumbprint in x5t or
+        x5t#S256).
         """
         grant = form.get("grant_type")
         if grant != "client_credentials":
@@ -135,7 +138,9 @@ class Tenant:
         }
 
     def application_of(self, token: str) -> str | None:
-        """The application a bearer token was issued to; None when it is wrong, expired or revoked."""
+        """The application a bearer token was issued to; None when it is wrong, expired or
+        revoked.
+        """
         if self.accept_any_token:
             return CLIENT_ID
         head, _, signature = token.rpartition(".")
@@ -169,7 +174,8 @@ class Tenant:
                 400,
                 "unauthorized_client",
                 700016,
-                f"Application with identifier '{client_id}' was not found in the directory '{self.id}'.",
+                f"Application with identifier '{client_id}' was not found in the directory "
+                f"'{self.id}'.",
             )
         if assertion is not None:
             self._verify_assertion(application, form.get("client_assertion_type"), assertion)
@@ -189,7 +195,8 @@ class Tenant:
                 401,
                 "invalid_client",
                 700027,
-                "The certificate with identifier used to sign the client assertion is not registered "
+                "The certificate with identifier used to sign the client assertion is not "
+                "registered "
                 f"on application. [Thumbprint of key used by client: '{name[:100]}']",
             )
         if not _is_signed_by(certificate, header, parts):
@@ -256,8 +263,10 @@ def _audience_of(scope: str, *, v1: bool) -> str:
             400,
             "invalid_scope",
             1002012,
-            f"The provided value for scope {scope[:100]} is not valid. Client credential flows must "
-            "have a scope value with /.default suffixed to the resource identifier (application ID URI).",
+            f"The provided value for scope {scope[:100]} is not valid. Client credential flows "
+            "must "
+            "have a scope value with /.default suffixed to the resource identifier "
+            "(application ID URI).",
         )
     return scope.removesuffix("/.default").rstrip("/")
 

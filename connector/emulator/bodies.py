@@ -1,4 +1,5 @@
-"""Request bodies as changes to a row: plain columns, lookups to bind or clear, rows to create along.
+"""Request bodies as changes to a row: plain columns, lookups to bind or clear, rows to create
+along.
 
 Whether the changes are allowed is decided in `writes`.
 """
@@ -34,9 +35,11 @@ class Reference:
 
 @dataclass(slots=True)
 class Changes:
-    """What a body asks for. `values` are stored values by SQL column, lookups and their types included.
+    """What a body asks for. `values` are stored values by SQL column, lookups and their types
+    included.
 
-    `touched` are the logical names given, `created` rows to create and bind (N:1), `members` rows to
+    `touched` are the logical names given, `created` rows to create and bind (N:1), `members`
+    rows to
     create below the new row and `linked` rows to attach to it, by navigation property.
     """
 
@@ -77,7 +80,8 @@ def read_changes(
     *,
     creating: bool,
 ) -> Changes:
-    """Read a body; raises ODataError for undeclared properties, wrong values and missing bind targets.
+    """Read a body; raises ODataError for undeclared properties, wrong values and missing bind
+    targets.
 
     Columns that only the server sets are left out silently.
     https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api
@@ -96,7 +100,7 @@ def read_changes(
     return changes
 
 
-def _read_property(  # noqa: PLR0913  one property of one body
+def _read_property(
     organization: Organization,
     table: TableDefinition,
     name: str,
@@ -130,7 +134,8 @@ def _unknown_property(table: TableDefinition, name: str) -> ODataError:
         )
     return payload_error(
         table,
-        f"The property '{name}' does not exist on type 'Microsoft.Dynamics.CRM.{table.logical_name}'. "
+        f"The property '{name}' does not exist on type "
+        f"'Microsoft.Dynamics.CRM.{table.logical_name}'. "
         "Make sure to only use property names that are defined by the type.",
     )
 
@@ -138,8 +143,10 @@ def _unknown_property(table: TableDefinition, name: str) -> ODataError:
 def _undeclared_annotation(table: TableDefinition, name: str) -> ODataError:
     return payload_error(
         table,
-        f"An undeclared property '{name}' which only has property annotations in the payload but no "
-        "property value was found in the payload. In OData, only declared navigation properties and "
+        f"An undeclared property '{name}' which only has property annotations in the payload "
+        "but no "
+        "property value was found in the payload. In OData, only declared navigation "
+        "properties and "
         "declared named streams can be represented as properties without values.",
     )
 
@@ -221,7 +228,9 @@ def _set_lookup(column: ColumnDefinition, reference: Reference | None, changes: 
 def resolve_reference(
     organization: Organization, table: TableDefinition, navigation: Navigation, uri: str
 ) -> Reference:
-    """The row a URI names (absolute, root-relative or relative); it must exist and fit the property."""
+    """The row a URI names (absolute, root-relative or relative); it must exist and fit the
+    property.
+    """
     found = _parse_reference(organization, uri)
     if found is None or found[0].logical_name not in navigation.targets:
         raise payload_error(

@@ -123,7 +123,7 @@ def _instant(call: Call, name: str) -> datetime:
     value = call.operation.parameters.get(name)
     if not isinstance(value, datetime):
         try:
-            value = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+            value = datetime.fromisoformat(str(value))
         except ValueError as error:
             raise ODataError(400, INVALID_ARGUMENT, f"'{name}' must be an instant.") from error
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value

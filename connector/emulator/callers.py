@@ -32,7 +32,9 @@ def find_caller(
     application_id: str,
     headers: Mapping[str, str],
 ) -> Caller:
-    """The application user, or the user it acts for; raises ODataError 403 when it may not enter."""
+    """The application user, or the user it acts for; raises ODataError 403 when it may not
+    enter.
+    """
     user = _application_user(organization, application_id)
     user_id = str(user["systemuserid"])
     _raise_if_disabled(user)
@@ -44,7 +46,8 @@ def find_caller(
         raise ODataError(
             403,
             "0x80040220",
-            f"Principal user (Id={user_id}, type=8) is missing prvActOnBehalfOfAnotherUser privilege.",
+            f"Principal user (Id={user_id}, type=8) is missing prvActOnBehalfOfAnotherUser "
+            "privilege.",
         )
     _raise_if_disabled(other)
     return Caller(str(other["systemuserid"]), str(other["businessunitid"]), user_id)
@@ -85,5 +88,6 @@ def _raise_if_disabled(user: StoredRow) -> None:
         raise ODataError(
             403,
             DISABLED_USER,
-            f"The user specified (Id={user['systemuserid']}) is disabled and cannot access the organization.",
+            f"The user specified (Id={user['systemuserid']}) is disabled and cannot access the "
+            "organization.",
         )

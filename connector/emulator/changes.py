@@ -1,3 +1,4 @@
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
 """Change tracking: the tracked first read, delta links, deletions, expiry, the count of changes.
 
 https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-data-external-systems
@@ -36,15 +37,18 @@ _REFUSED_OPTIONS = ("$filter", "$orderby", "$expand", "$top")
 _TOKEN = re.compile(r"(\d{1,18})!(\d\d/\d\d/\d{4} \d\d:\d\d:\d\d)")
 _COOKIE = re.compile(r'<cookie pagenumber="(\d{1,9})" pagingcookie="([^"]*)" istracking="True" />')
 _INNER = re.compile(
-    r'<cookie page="\d+" from="(-?\d{1,18})" to="(\d{1,18})" at="(-?\d{1,18})" phase="(rows|deleted)" mac="([0-9a-f]{16})">'
+    r'<cookie page="\d+" from="(-?\d{1,18})" to="(\d{1,18})" at="(-?\d{1,18})" '
+    r'phase="(rows|deleted)" mac="([0-9a-f]{16})">'
     r"<(\w+) last=\"\{([0-9a-f-]{36})\}\" /></cookie>"
 )
-_TOKEN_TIME = "%m/%d/%Y %H:%M:%S"
+_STAMP_FORMAT = "%m/%d/%Y %H:%M:%S"
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The versions a tracked read covers: above `after` up to `up_to`; `after` -1 = the first read."""
+    """The versions a tracked read covers: above `after` up to `up_to`; `after` -1 = the first
+    read.
+    """
 
     after: int
     up_to: int
@@ -142,7 +146,8 @@ def _raise_if_refused(options: QueryOptions) -> None:
     for name in _REFUSED_OPTIONS:
         if name in options:
             raise bad_query(
-                f'The "{name[1:]}" query parameter isn\'t supported when Change Tracking is enabled.'
+                f'The "{name[1:]}" query parameter isn\'t supported when '
+                "Change Tracking is enabled."
             )
 
 
@@ -160,7 +165,7 @@ def _where_to_start(read: TrackedRead) -> tuple[Window, Position]:
 
 def build_delta_token(organization: Organization, version: int) -> str:
     """The token for changes after a version, as of now."""
-    return f"{version}!{organization.clock.now().strftime(_TOKEN_TIME)}"
+    return f"{version}!{organization.clock.now().strftime(_STAMP_FORMAT)}"
 
 
 def parse_delta_token(organization: Organization, table: TableDefinition, token: str) -> int:
@@ -170,7 +175,7 @@ def parse_delta_token(organization: Organization, table: TableDefinition, token:
         raise bad_query("The delta token is not valid.")
     version = int(found[1])
     try:
-        issued = datetime.strptime(found[2], _TOKEN_TIME).replace(tzinfo=UTC)
+        issued = datetime.strptime(found[2], _STAMP_FORMAT).replace(tzinfo=UTC)
     except ValueError as error:
         raise bad_query("The delta token is not valid.") from error
     age = organization.clock.now() - issued

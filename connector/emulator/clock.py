@@ -1,4 +1,6 @@
-"""The emulator's clock: a given source of time plus an offset, which tests freeze, set and advance."""
+"""The emulator's clock: a given source of time plus an offset, which tests freeze, set and
+advance.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -6,7 +6,6 @@ Compiling and running queries is in `query/`; this is their JSON.
 from dataclasses import dataclass
 from typing import Any
 
-from connector.emulator.cell_pages import paging_annotations, shape_cell_page
 from connector.emulator.changes import (
     TrackedRead,
     count_changes,
@@ -18,13 +17,10 @@ from connector.emulator.messages import Request, Response, json_response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.organization import Organization
 from connector.emulator.privileges import GLOBAL, Privileges
-from connector.emulator.query.applying import plan_aggregate, run_aggregate
 from connector.emulator.query.context import QueryContext
-from connector.emulator.query.errors import not_supported
 from connector.emulator.query.execution import next_query, run_plan
-from connector.emulator.query.fetching import plan_fetch, run_fetch
 from connector.emulator.query.fragments import Sql, column_sql
-from connector.emulator.query.options import QueryOptions, parse_count_option
+from connector.emulator.query.options import QueryOptions
 from connector.emulator.query.planning import (
     MAIN_ALIAS,
     Parent,
@@ -33,14 +29,7 @@ from connector.emulator.query.planning import (
     plan_collection,
     row_restriction,
 )
-from connector.emulator.query.rows import (
-    CellPage,
-    Expanded,
-    ExpandedRow,
-    ExpandedRows,
-    ResultPage,
-    ResultRow,
-)
+from connector.emulator.query.rows import Expanded, ExpandedRow, ExpandedRows, ResultPage, ResultRow
 from connector.emulator.rows import RowShaper, WireRow
 from connector.emulator.selecting import context_url, selected_names
 from connector.emulator.tabular import TabularRead, is_tabular, read_tabular
@@ -75,7 +64,7 @@ class CollectionResource:
         if self.parent is None and is_tracked(self.options, self.request.preferences):
             raise_if_cannot_track(self.organization, self.privileges, self.table, self.request)
             return read_tracked(self._tracked())
-        if is_tabular(self.options) and self.parent is None:
+        if is_tabular(self.options):
             return json_response(read_tabular(self._tabular()))
         plan = plan_collection(
             self.table,
@@ -114,45 +103,8 @@ class CollectionResource:
             connection=storage.connection,
             shaper=RowShaper(storage, self.request.preferences),
             restriction=self._row_security(),
+            parent=self.parent,
         )
-
-    def _fetch(self) -> Response:
-        """FetchXML; the URL's set must be that of the query's root."""
-        preferences = self.request.preferences
-        plan = plan_fetch(
-            self.table,
-            self.options.get("fetchXml") or "",
-            query_context(self.organization, self.request),
-            page_size=preferences.max_page_size,
-            restriction=self._row_security(),
-        )
-        wants_count = parse_count_option(self.options.get("$count"))
-        page = run_fetch(plan, self.organization.storage.connection, count=wants_count)
-        document = self._cell_document(page)
-        document.update(paging_annotations(page, preferences))
-        document["value"] = shape_cell_page(self._shaper(), page)
-        return json_response(document)
-
-    def _aggregate(self) -> Response:
-        plan = plan_aggregate(
-            self.table,
-            self.options,
-            query_context(self.organization, self.request),
-            restriction=self._row_security(),
-        )
-        page = run_aggregate(plan, self.organization.storage.connection)
-        document = self._cell_document(page)
-        document["value"] = shape_cell_page(self._shaper(), page)
-        return json_response(document)
-
-    def _cell_document(self, page: CellPage) -> dict[str, Any]:
-        document: dict[str, Any] = {
-            "@odata.context": context_url(self.request.base, self.table, [])
-        }
-        if page.total is not None:
-            document["@odata.count"] = page.total
-        document.update(self._annotations(page.total, exceeded=page.total_exceeded))
-        return document
 
     def _shaper(self) -> RowShaper:
         return RowShaper(self.organization.storage, self.request.preferences)

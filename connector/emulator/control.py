@@ -113,7 +113,7 @@ class Control:
         """`{"set": T}`, `{"advance_seconds": N}`, `{"freeze": true|false}`, in this order."""
         clock = self.organization.clock
         if "set" in document:
-            moment = datetime.fromisoformat(str(document["set"]).replace("Z", "+00:00"))
+            moment = datetime.fromisoformat(str(document["set"]))
             clock.set(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
         if "advance_seconds" in document:
             clock.advance(timedelta(seconds=float(document["advance_seconds"])))

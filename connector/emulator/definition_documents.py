@@ -158,9 +158,22 @@ def _required_level(table: TableDefinition, column: ColumnDefinition) -> Documen
 
 
 def _typed_members(column: ColumnDefinition) -> Document:
+    if column.type.is_text:
+        return {"MaxLength": column.max_length, "Format": "Text", "ImeMode": "Auto"}
+    if column.type.is_lookup:
+        return {"Targets": list(column.targets), "Format": "None"}
+    if column.type.is_number:
+        return _numeric_members(column)
+    if column.type is ColumnType.DATETIME:
+        behavior = {"Value": column.date_behavior.value}
+        return {"DateTimeBehavior": behavior, "Format": column.date_format}
+    if column.type in (ColumnType.BOOLEAN, ColumnType.PICKLIST):
+        return {"DefaultValue": column.default, "DefaultFormValue": column.default}
+    return {}
+
+
+def _numeric_members(column: ColumnDefinition) -> Document:
     match column.type:
-        case ColumnType.STRING | ColumnType.MEMO:
-            return {"MaxLength": column.max_length, "Format": "Text", "ImeMode": "Auto"}
         case ColumnType.INTEGER:
             return {**_range(column, int), "Format": "None"}
         case ColumnType.BIGINT:
@@ -169,17 +182,8 @@ def _typed_members(column: ColumnDefinition) -> Document:
             is_base = column.logical_name.endswith("_base")
             source = {"PrecisionSource": 0, "IsBaseCurrency": is_base}
             return {**_range(column, float), "Precision": column.precision, **source}
-        case ColumnType.DECIMAL | ColumnType.DOUBLE:
-            return {**_range(column, float), "Precision": column.precision}
-        case ColumnType.LOOKUP | ColumnType.OWNER | ColumnType.CUSTOMER:
-            return {"Targets": list(column.targets), "Format": "None"}
-        case ColumnType.DATETIME:
-            behavior = {"Value": column.date_behavior.value}
-            return {"DateTimeBehavior": behavior, "Format": column.date_format}
-        case ColumnType.BOOLEAN | ColumnType.PICKLIST:
-            return {"DefaultValue": column.default, "DefaultFormValue": column.default}
         case _:
-            return {}
+            return {**_range(column, float), "Precision": column.precision}
 
 
 def _range(column: ColumnDefinition, kind: type[int] | type[float]) -> Document:

@@ -1,4 +1,6 @@
-"""Repeatable pseudo-random choices from a seed, by hashing; the emulator's only source of chance."""
+"""Repeatable pseudo-random choices from a seed, by hashing; the emulator's only source of
+chance.
+"""
 
 from collections.abc import Sequence
 from hashlib import blake2b

@@ -1,6 +1,5 @@
 """Takes one Web API request to what answers it; every error ends here in Dataverse's shape."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from connector.emulator.actions import run_operation
@@ -40,8 +39,7 @@ class Dispatcher:
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises for anything a client can send."""
         try:
-            if len(request.path) + len(request.query) > LONGEST_URL:
-                raise ODataError(414, "0x80060888", "The request URI is too long.")
+            _raise_if_too_long(request, LONGEST_URL)
             if request.path.strip("/") == "$batch":
                 return self._batch(request)
             return self._answer(request)
@@ -218,16 +216,17 @@ class Dispatcher:
 
     def _guarded(self, request: Request) -> Response:
         try:
-            if len(request.path) + len(request.query) > LONGEST_BATCHED_URL:
-                raise ODataError(414, "0x80060888", "The request URI is too long.")
+            _raise_if_too_long(request, LONGEST_BATCHED_URL)
             return self._answer(request)
         except ODataError as error:
             return error_response(error, request.preferences)
 
 
+def _raise_if_too_long(request: Request, limit: int) -> None:
+    if len(request.path) + len(request.query) > limit:
+        raise ODataError(414, "0x80060888", "The request URI is too long.")
+
+
 def _raise_unless_get(request: Request) -> None:
     if request.method not in ("GET", "HEAD"):
         raise method_not_allowed(request.method)
-
-
-Handler = Callable[[Request], Response]

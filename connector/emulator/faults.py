@@ -34,8 +34,10 @@ KINDS: tuple[str, ...] = get_args(Kind)
 DEADLOCK = ODataError(
     500,
     "0x80044150",
-    "Sql error: Generic SQL error. CRM ErrorCode: -2147204784 Sql ErrorCode: -2146232060 Sql Number: "
-    "1205: Transaction was deadlocked on lock resources with another process and has been chosen as "
+    "Sql error: Generic SQL error. CRM ErrorCode: -2147204784 Sql ErrorCode: -2146232060 Sql "
+    "Number: "
+    "1205: Transaction was deadlocked on lock resources with another process and has been "
+    "chosen as "
     "the deadlock victim. Rerun the transaction.",
 )
 
@@ -44,7 +46,8 @@ DEADLOCK = ODataError(
 class Fault:
     """One line of the script.
 
-    It hits requests whose method and path (decoded, with `/api/data/v9.2/`) match, `skip` of them later,
+    It hits requests whose method and path (decoded, with `/api/data/v9.2/`) match, `skip` of
+    them later,
     at most `count` times (None = always), each with `probability`.
     """
 
@@ -167,7 +170,7 @@ def _read_fault(document: dict[str, Any]) -> Fault:
         raise ValueError(f"This fault cannot be read: {error}.") from error
     unknown = set(document) - set(Fault.__dataclass_fields__)
     if unknown:
-        raise ValueError(f"A fault has no '{sorted(unknown)[0]}'.")
+        raise ValueError(f"A fault has no '{min(unknown)}'.")
     if fault.path is not None:
         try:
             re.compile(fault.path)

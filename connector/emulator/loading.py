@@ -1,6 +1,7 @@
 """Loads rows from files: `<entity set>.json`, arrays of rows as the Web API returns them.
 
-What is not known (columns, tables) is left out with a note; lookups to rows that are not there are kept.
+What is not known (columns, tables) is left out with a note; lookups to rows that are not there
+are kept.
 """
 
 from collections.abc import Callable, Mapping
@@ -57,6 +58,22 @@ def load_directory(
 
 
 def _load_file(organization: Organization, table: TableDefinition, path: Path, note: Note) -> None:
+    unknown: set[str] = set()
+    reader = RowReader(organization, table)
+    rows: dict[str, StoredRow] = {}
+    for number, document in enumerate(_read_documents(path), start=1):
+        row = _read_row(reader, path, document, number, unknown)
+        if str(row[table.primary_id]) in rows:
+            note(f"{path.name}: row {number} repeats an id; the later row is kept.")
+        rows[str(row[table.primary_id])] = row
+    insert_with_versions(organization, table, list(rows.values()))
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        name = table.logical_name
+        note(f"{path.name}: columns that {name} does not have were left out: {names}.")
+
+
+def _read_documents(path: Path) -> list[Any]:
     try:
         documents = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -65,25 +82,18 @@ def _load_file(organization: Organization, table: TableDefinition, path: Path, n
         documents = documents.get("value")
     if not isinstance(documents, list):
         raise DataProblem(f"{path}: an array of rows is expected.")
-    unknown: set[str] = set()
-    reader = RowReader(organization, table)
-    rows: dict[str, StoredRow] = {}
-    for number, document in enumerate(documents, start=1):
-        if not isinstance(document, dict):
-            raise DataProblem(f"{path}: row {number} is not an object.")
-        try:
-            row = reader.read(document, unknown, number)
-        except ODataError as error:
-            raise DataProblem(f"{path}: row {number}: {error.message}") from error
-        if str(row[table.primary_id]) in rows:
-            note(f"{path.name}: row {number} repeats an id; the later row is kept.")
-        rows[str(row[table.primary_id])] = row
-    insert_with_versions(organization, table, list(rows.values()))
-    if unknown:
-        names = ", ".join(sorted(unknown))
-        note(
-            f"{path.name}: columns that {table.logical_name} does not have were left out: {names}."
-        )
+    return documents
+
+
+def _read_row(
+    reader: "RowReader", path: Path, document: Any, number: int, unknown: set[str]
+) -> StoredRow:
+    if not isinstance(document, dict):
+        raise DataProblem(f"{path}: row {number} is not an object.")
+    try:
+        return reader.read(document, unknown, number)
+    except ODataError as error:
+        raise DataProblem(f"{path}: row {number}: {error.message}") from error
 
 
 def insert_with_versions(

@@ -1,4 +1,6 @@
-"""A Web API request and its answer, free of the HTTP server; `$batch` parts are the same two types."""
+"""A Web API request and its answer, free of the HTTP server; `$batch` parts are the same two
+types.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -34,7 +36,9 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose request it is: the user and, when acting for somebody, the application user behind it."""
+    """Whose request it is: the user and, when acting for somebody, the application user
+    behind it.
+    """
 
     user_id: str
     business_unit_id: str
@@ -43,7 +47,8 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request. `path` is relative to the service root and still encoded; headers are lower-case.
+    """One request. `path` is relative to the service root and still encoded; headers are
+    lower-case.
 
     `base` is the service root without a trailing slash (`https://127.0.0.1:43121/api/data/v9.2`);
     `references` maps `$1` to the URI that Content-ID 1 of the same change set created.

@@ -77,7 +77,9 @@ class DateBehavior(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of a choice; `state` ties a status to its state, `default_status` a state to its status."""
+    """One option of a choice; `state` ties a status to its state, `default_status` a state to
+    its status.
+    """
 
     value: int
     label: str
@@ -87,7 +89,9 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnDefinition:
-    """One column. `navigation` is the N:1 property's name where it is not derived from `schema_name`."""
+    """One column. `navigation` is the N:1 property's name where it is not derived from
+    `schema_name`.
+    """
 
     logical_name: str
     schema_name: str
@@ -187,9 +191,12 @@ class Navigation:
     """One navigation property as a query sees it.
 
     Joining `table` (alias s) to a target (alias t):
-    LOOKUP        t.<target_column> = s.<column>, and s.<column>__type = target when `is_polymorphic`;
-    COLLECTION    t.<target_column> = s.<column>, and t.<target_column>__type = table when `is_polymorphic`;
-    INTERSECTION  t.<target_column> = i.<intersect_target_column> and i.<intersect_column> = s.<column>
+    LOOKUP        t.<target_column> = s.<column>,
+                  and s.<column>__type = target when `is_polymorphic`;
+    COLLECTION    t.<target_column> = s.<column>,
+                  and t.<target_column>__type = table when `is_polymorphic`;
+    INTERSECTION  t.<target_column> = i.<intersect_target_column>
+                  and i.<intersect_column> = s.<column>
                   with i = <intersect_table>.
     `targets` has several members only for the owner, whose property leads to a principal.
     """

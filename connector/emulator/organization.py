@@ -38,7 +38,8 @@ CLIENT_SECRET = "emulator-secret-not-a-real-one"  # noqa: S105  printed at start
 class Organization:
     """The state shared by all requests; hold `lock` while touching it from another thread.
 
-    `metadata_changes` remembers, by table, the row version at which its definition last changed: older
+    `metadata_changes` remembers, by table, the row version at which its definition last changed:
+    older
     delta tokens of that table are refused.
     """
 

@@ -35,7 +35,7 @@ def raise_if_cannot_own(
     if row is None:
         raise ODataError(404, "0x80040217", f"{owner.table} With Id = {owner.id} Does Not Exist")
     if owner.table == "team":
-        _raise_if_team_cannot_own(organization, privileges, row, owner)
+        _raise_if_team_cannot_own(privileges, row, owner)
     elif row["isdisabled"]:
         raise ODataError(
             400,
@@ -56,9 +56,7 @@ def raise_if_cannot_own(
         )
 
 
-def _raise_if_team_cannot_own(
-    organization: Organization, privileges: Privileges, row: StoredRow, owner: OwnerValue
-) -> None:
+def _raise_if_team_cannot_own(privileges: Privileges, row: StoredRow, owner: OwnerValue) -> None:
     if row["teamtype"] == 1:
         raise ODataError(
             400,
@@ -69,7 +67,8 @@ def _raise_if_team_cannot_own(
         raise ODataError(
             403,
             TEAM_WITHOUT_ROLES,
-            f"The team with id {owner.id} has not been assigned any roles, so it cannot own records.",
+            f"The team with id {owner.id} has not been assigned any roles, so it cannot own "
+            "records.",
         )
 
 

@@ -129,7 +129,8 @@ def denied(user_id: str, verb: str, table: TableDefinition) -> ODataError:
         403,
         PRIVILEGE_DENIED,
         f"Principal user (Id={user_id}, type=8, roleCount=0, privilegeCount=0, accessMode=0) is "
-        f"missing {name} privilege (Id={fixed_id('privilege/' + name)}) on OTC={table.object_type_code} "
+        f"missing {name} privilege (Id={fixed_id('privilege/' + name)}) on "
+        f"OTC={table.object_type_code} "
         f"for entity '{table.logical_name}' (LocalizedName='{table.display_name}'). "
         "context.Caller=" + user_id,
     )

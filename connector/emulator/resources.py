@@ -265,5 +265,5 @@ class RowResource:
             found = resolve_reference(self.organization, self.table, navigation, uri)
         else:
             raise bad_query("Removing a reference from a collection needs the member's key or $id.")
-        self.writer.unlink(self.table, row_id, navigation, found)
+        self.writer.unlink(row_id, navigation, found)
         return empty_response()

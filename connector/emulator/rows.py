@@ -1,4 +1,6 @@
-"""Stored rows as the Web API shows them: property names, types, ETag, annotations, formatted values.
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
+"""Stored rows as the Web API shows them: property names, types, ETag, annotations, formatted
+values.
 
 Which rows and columns are shown is decided elsewhere.
 """
@@ -120,7 +122,9 @@ class RowShaper:
     def annotations(
         self, table: TableDefinition, column: ColumnDefinition, stored: Mapping[str, Any], key: str
     ) -> WireRow:
-        """The annotations of one value under another name (`key`), for linked and aliased columns."""
+        """The annotations of one value under another name (`key`), for linked and aliased
+        columns.
+        """
         wire: WireRow = {}
         if self._annotates and stored[column.logical_name] is not None:
             self._annotate(wire, table, column, stored, key)
@@ -247,7 +251,7 @@ def complete_columns(
 
 def format_moment(column: ColumnDefinition, value: str) -> str:
     """`3/31/2026 2:05 PM`, or the day alone where the column shows only days."""
-    moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(value)
     shown = f"{moment.month}/{moment.day}/{moment.year}"
     if column.is_date_only or column.date_format == "DateOnly":
         return shown

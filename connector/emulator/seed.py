@@ -1,4 +1,5 @@
-"""Fills an organisation with a sales company: fixed rows first, then people, customers and pipeline.
+"""Fills an organisation with a sales company: fixed rows first, then people, customers and
+pipeline.
 
 Everything is drawn from the seed and dated relative to the clock's start; nothing reads files.
 """
@@ -44,7 +45,8 @@ def seed_organization(
 ) -> None:
     """Make every table that was not loaded from files.
 
-    When users were loaded they keep their company: no people are invented, and those without a role get
+    When users were loaded they keep their company: no people are invented, and those without a
+    role get
     the salesperson's, as nobody without one may own rows.
     """
     rows = SeedRows(organization, Dice(seed, "seed"), loaded)
@@ -57,7 +59,7 @@ def seed_organization(
 
 def _seed_platform(rows: SeedRows, now: datetime) -> None:
     start = timestamp(now - timedelta(days=900))
-    organization = {
+    organization: StoredRow = {
         "organizationid": ORGANIZATION_ID,
         "name": "Emulated",
         "expirechangetrackingindays": 7,

@@ -45,22 +45,24 @@ FIRST_NAMES = (
     "Tariq", "Uma", "Viktor", "Wanda", "Ximena", "Yusuf", "Zoe", "Anders", "Beatriz", "Caleb",
 )  # fmt: skip
 LAST_NAMES = (
-    "Graham", "Okafor", "Schmidt", "Tanaka", "Moreau", "Garcia", "Nielsen", "Rossi", "Novak", "Silva",
-    "Kowalski", "Andersson", "Murphy", "Papadakis", "Hoffmann", "Sato", "Dubois", "Lopez", "Wright", "Costa",
-    "Becker", "Ito", "Bernard", "Navarro", "Walker", "Ferreira", "Keller", "Mori", "Petit", "Ramos",
+    "Graham", "Okafor", "Schmidt", "Tanaka", "Moreau", "Garcia", "Nielsen", "Rossi", "Novak",
+    "Silva", "Kowalski", "Andersson", "Murphy", "Papadakis", "Hoffmann", "Sato", "Dubois",
+    "Lopez", "Wright", "Costa", "Becker", "Ito", "Bernard", "Navarro", "Walker", "Ferreira",
+    "Keller", "Mori", "Petit", "Ramos",
 )  # fmt: skip
 COMPANY_STEMS = (
-    "Northbay", "Alderbrook", "Kestrel", "Lumen", "Oakline", "Ferrous", "Bluepeak", "Tidewater", "Granite",
-    "Juniper", "Meridian", "Palisade", "Quartz", "Redwood", "Silverlake", "Tamarack", "Umber", "Vantage",
-    "Westmark", "Zephyr", "Harbor", "Iron Gate", "Copperfield", "Brightwater",
+    "Northbay", "Alderbrook", "Kestrel", "Lumen", "Oakline", "Ferrous", "Bluepeak", "Tidewater",
+    "Granite", "Juniper", "Meridian", "Palisade", "Quartz", "Redwood", "Silverlake", "Tamarack",
+    "Umber", "Vantage", "Westmark", "Zephyr", "Harbor", "Iron Gate", "Copperfield",
+    "Brightwater",
 )  # fmt: skip
 COMPANY_KINDS = (
-    "Logistics", "Foods", "Bank", "Energy", "Retail", "Health", "Systems", "Motors", "Media", "Textiles",
-    "Chemicals", "Insurance",
+    "Logistics", "Foods", "Bank", "Energy", "Retail", "Health", "Systems", "Motors", "Media",
+    "Textiles", "Chemicals", "Insurance",
 )  # fmt: skip
 JOB_TITLES = (
-    "Purchasing Manager", "CIO", "Head of Operations", "Procurement Lead", "CFO", "Plant Manager",
-    "IT Director", "Owner", "Facilities Manager",
+    "Purchasing Manager", "CIO", "Head of Operations", "Procurement Lead", "CFO",
+    "Plant Manager", "IT Director", "Owner", "Facilities Manager",
 )  # fmt: skip
 PRODUCTS = (
     "Fleet renewal",

@@ -1,4 +1,6 @@
-"""The seed's people: sellers with roles, attributes, capacity and calendars; managers, teams, queues."""
+"""The seed's people: sellers with roles, attributes, capacity and calendars; managers, teams,
+queues.
+"""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,6 @@
-"""The seed's customers and pipeline: accounts with hierarchies, contacts, campaigns, leads and the rest."""
+"""The seed's customers and pipeline: accounts with hierarchies, contacts, campaigns, leads
+and the rest.
+"""
 
 from datetime import timedelta
 
@@ -20,6 +22,7 @@ from connector.emulator.seed_rows import SeedRows
 from connector.emulator.storage import StoredRow, type_column
 
 ACCOUNTS = 60
+INSIGHT_KINDS = ("Renewal due", "Upsell", "Cross-sell")
 _LEAD_SOURCES = (1, 2, 3, 4, 5, 6, 7, 7, 8, 8, 8, 9, 10)
 _LEAD_STATES = ((0, 1), (0, 1), (0, 1), (0, 2), (0, 2), (1, 3), (2, 4), (2, 5))
 _OPPORTUNITY_STATES = ((0, 1), (0, 1), (0, 2), (1, 3), (2, 4), (2, 5))
@@ -237,7 +240,7 @@ def _insight(
     account, place = accounts[dice.below(len(accounts))] if accounts else (None, dice.pick(PLACES))
     return {
         "msdyn_salessuggestionid": fixed_id(f"insight/{index}"),
-        "msdyn_name": f"{dice.pick(('Renewal due', 'Upsell', 'Cross-sell'))}: {dice.pick(PRODUCTS)}",
+        "msdyn_name": f"{dice.pick(INSIGHT_KINDS)}: {dice.pick(PRODUCTS)}",
         "msdyn_insight": "The customer's orders suggest a further need.",
         "msdyn_potentialrevenue": float(dice.between(1, 120) * 1000),
         "msdyn_score": dice.between(1, 100),

@@ -1,4 +1,6 @@
-"""Where the seed puts its rows: completed as the server would, tables loaded from files left alone."""
+"""Where the seed puts its rows: completed as the server would, tables loaded from files left
+alone.
+"""
 
 from datetime import datetime, timedelta
 

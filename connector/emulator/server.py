@@ -16,7 +16,8 @@ from typing import Self, cast
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from connector.emulator.auth import Tenant
 from connector.emulator.clock import EmulatorClock, TimeSource
@@ -73,14 +74,25 @@ class _Connections:
         transports = self.transports
 
         class Protocol(HttpToolsProtocol):
+            @override
             def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
                 transports.add(transport)
                 super().connection_made(transport)
 
+            @override
             def connection_lost(self, exc: Exception | None) -> None:
                 transports.discard(self.transport)
                 super().connection_lost(exc)
 
+            @override
+            def shutdown(self) -> None:
+                cycle = cast("RequestResponseCycle | None", self.cycle)
+                if cycle is None or cycle.response_complete:
+                    self.transport.abort()
+                else:
+                    super().shutdown()
+
+            @override
             def on_headers_complete(self) -> None:
                 super().on_headers_complete()
                 self.scope["leadrobin.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
@@ -102,8 +114,10 @@ LOOP_TURNS = 20
 class EmulatorServer:
     """A running emulator; a context manager for tests.
 
-    `url`, `ca_file`, `authority`, `tenant_id`, `client_id`, `client_secret` are what a client needs;
-    `organization`, `privileges`, `tenant`, `throttle`, `faults`, `log` and `clock` are for the test (hold
+    `url`, `ca_file`, `authority`, `tenant_id`, `client_id`, `client_secret` are what a client
+    needs;
+    `organization`, `privileges`, `tenant`, `throttle`, `faults`, `log` and `clock` are for the
+    test (hold
     `organization.lock` around changes to rows).
     """
 

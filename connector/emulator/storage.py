@@ -1,8 +1,11 @@
-"""Rows in SQLite: one SQL table per Dataverse table, one organisation-wide version counter, tombstones.
+# ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
+"""Rows in SQLite: one SQL table per Dataverse table, one organisation-wide version counter,
+tombstones.
 
 Layout (queries are compiled against exactly this):
 * SQL table = logical name, SQL column = logical name of every column whose `is_stored` is true;
-* ids and lookups: lower-case GUID text; a polymorphic lookup has `<column>__type` beside it with the
+* ids and lookups: lower-case GUID text; a polymorphic lookup has `<column>__type` beside it with
+the
   target's logical name;
 * text: collation DATAVERSE (Unicode case folding);
 * date and time: 'YYYY-MM-DDTHH:MM:SSZ'; date only: 'YYYY-MM-DD'; both compare as text;
@@ -64,7 +67,9 @@ class Tombstone:
 
 
 class Storage:
-    """The database of one emulated organisation. Not thread-safe: one thread serves all requests."""
+    """The database of one emulated organisation. Not thread-safe: one thread serves all
+    requests.
+    """
 
     def __init__(self, catalog: Catalog, path: Path | None = None) -> None:
         self.catalog = catalog
@@ -83,13 +88,16 @@ class Storage:
         self.connection.execute("PRAGMA synchronous=OFF")
         self.connection.execute("PRAGMA temp_store=MEMORY")
         self.connection.execute(
-            "CREATE TABLE IF NOT EXISTS emulator_counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
+            "CREATE TABLE IF NOT EXISTS emulator_counter (name TEXT PRIMARY KEY, value INTEGER "
+            "NOT NULL)"
         )
         self.connection.execute(
-            "CREATE TABLE IF NOT EXISTS emulator_tombstone (table_name TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL)"
+            "CREATE TABLE IF NOT EXISTS emulator_tombstone (table_name TEXT NOT NULL, id TEXT "
+            "NOT NULL, version INTEGER NOT NULL)"
         )
         self.connection.execute(
-            "CREATE INDEX IF NOT EXISTS emulator_tombstone_version ON emulator_tombstone (table_name, version)"
+            "CREATE INDEX IF NOT EXISTS emulator_tombstone_version ON emulator_tombstone "
+            "(table_name, version)"
         )
         self.connection.execute(
             "INSERT OR IGNORE INTO emulator_counter VALUES ('version', ?)", (FIRST_VERSION,)
@@ -116,7 +124,8 @@ class Storage:
         for column in wanted:
             index = quote(f"ix_{table.logical_name}_{column}")
             self.connection.execute(
-                f"CREATE INDEX IF NOT EXISTS {index} ON {quote(table.logical_name)} ({quote(column)})"
+                f"CREATE INDEX IF NOT EXISTS {index} ON {quote(table.logical_name)} "
+                f"({quote(column)})"
             )
 
     def query(self, sql: str, parameters: Sequence[StoredValue] = ()) -> list[sqlite3.Row]:

@@ -11,8 +11,9 @@ from connector.emulator.query.context import QueryContext
 from connector.emulator.query.errors import bad_query
 from connector.emulator.query.fetching import FetchPlan, plan_tree, run_fetch
 from connector.emulator.query.fetchxml import Fetch, parse_fetchxml
-from connector.emulator.query.fragments import Sql
+from connector.emulator.query.fragments import Sql, all_of
 from connector.emulator.query.options import QueryOptions, parse_count_option
+from connector.emulator.query.planning import Parent, parent_restriction
 from connector.emulator.query.rows import Cell, CellPage, CellRow
 from connector.emulator.query.selects import parse_select_statement
 from connector.emulator.rows import FORMATTED, RowShaper, WireRow, etag_of, wire_value
@@ -28,7 +29,7 @@ TOTAL_EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
 class TabularRead:
     """One GET of a set with `$apply`, `fetchXml` or `sql`.
 
-    `restriction` is the caller's row security.
+    `restriction` is the caller's row security, `parent` the row whose collection is read.
     """
 
     request: Request
@@ -38,6 +39,15 @@ class TabularRead:
     connection: sqlite3.Connection
     shaper: RowShaper
     restriction: Sql | None = None
+    parent: Parent | None = None
+
+    @property
+    def conditions(self) -> Sql | None:
+        """Everything that limits the rows besides the query itself."""
+        if self.parent is None:
+            return self.restriction
+        collection = parent_restriction(self.parent, self.context.catalog)
+        return collection if self.restriction is None else all_of([collection, self.restriction])
 
 
 def is_tabular(options: QueryOptions) -> bool:
@@ -49,7 +59,7 @@ def read_tabular(read: TabularRead) -> dict[str, Any]:
     """The document that answers the request; raises ODataError."""
     if "$apply" not in read.options:
         return _read_fetch(read)
-    plan = plan_aggregate(read.table, read.options, read.context, restriction=read.restriction)
+    plan = plan_aggregate(read.table, read.options, read.context, restriction=read.conditions)
     page = run_aggregate(plan, read.connection)
     return {
         "@odata.context": f"{read.request.base}/$metadata#{read.table.entity_set}",
@@ -66,7 +76,7 @@ def _read_fetch(read: TabularRead) -> dict[str, Any]:
         _tree(read),
         read.context,
         page_size=read.request.preferences.max_page_size,
-        restriction=read.restriction,
+        restriction=read.conditions,
     )
     wants_count = parse_count_option(read.options.get("$count"))
     page = run_fetch(plan, read.connection, count=wants_count)

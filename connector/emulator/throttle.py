@@ -125,7 +125,8 @@ class Throttle:
             message = (
                 "Combined execution time of incoming requests exceeded limit of "
                 f"{limits.seconds * 1000:,.0f} milliseconds over time window of "
-                f"{limits.window_seconds:g} seconds. Decrease number of concurrent requests or reduce "
+                f"{limits.window_seconds:g} seconds. Decrease number of concurrent requests or "
+                "reduce "
                 "the duration of requests and try again later."
             )
             return TIME_EXCEEDED, message, wait

@@ -112,7 +112,8 @@ def _raise_if_outside(
             400,
             code,
             f"A validation error occurred. The value {value} of '{column.logical_name}' on record "
-            f"of type '{table.logical_name}' is outside the valid range. Accepted Values: {low} to {high}.",
+            f"of type '{table.logical_name}' is outside the valid range. Accepted Values: {low} "
+            f"to {high}.",
         )
 
 

@@ -1,4 +1,6 @@
-"""The HTTP surface: tells sign-in, Web API and control requests apart and adds the standard headers."""
+"""The HTTP surface: tells sign-in, Web API and control requests apart and adds the standard
+headers.
+"""
 
 import re
 import traceback
@@ -207,7 +209,8 @@ class WebApi:
                 400,
                 "invalid_request",
                 90002,
-                f"Tenant '{name[:80]}' not found. Check to make sure you have the correct tenant ID "
+                f"Tenant '{name[:80]}' not found. Check to make sure you have the correct "
+                "tenant ID "
                 "and are signing into the correct cloud.",
             )
 
@@ -228,7 +231,7 @@ def _basic_credentials(header: str) -> dict[str, str]:
 
 
 def _sign_in_error(error: SignInError, organization: Organization) -> dict[str, Any]:
-    now = datetime.fromisoformat(timestamp(organization.clock.now()).replace("Z", "+00:00"))
+    now = datetime.fromisoformat(timestamp(organization.clock.now()))
     trace, correlation = organization.new_id(), organization.new_id()
     stamp = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     return {

@@ -145,9 +145,7 @@ class Writer:
             values["versionnumber"] = self.organization.storage.next_version()
             self.organization.storage.insert_rows(intersect, [values])
 
-    def unlink(
-        self, table: TableDefinition, row_id: str, navigation: Navigation, target: Reference
-    ) -> None:
+    def unlink(self, row_id: str, navigation: Navigation, target: Reference) -> None:
         """Take a row out of a collection."""
         storage = self.organization.storage
         if navigation.kind is NavigationKind.COLLECTION:
@@ -347,8 +345,10 @@ class Writer:
                 raise ODataError(
                     412,
                     DUPLICATE_KEY,
-                    f"A record that has the attribute values {', '.join(key.columns)} already exists. "
-                    f"The entity key {key.logical_name} requires that this set of attributes contains "
+                    f"A record that has the attribute values {', '.join(key.columns)} already "
+                    "exists. "
+                    f"The entity key {key.logical_name} requires that this set of attributes "
+                    "contains "
                     "unique values. Select unique values and try again.",
                 )
 
@@ -359,7 +359,8 @@ class Writer:
             raise ODataError(
                 405,
                 IN_USE,
-                "The object you tried to delete is associated with another object and cannot be deleted.",
+                "The object you tried to delete is associated with another object and cannot "
+                "be deleted.",
             )
         for row in rows:
             if relationship.delete is Cascade.CASCADE:

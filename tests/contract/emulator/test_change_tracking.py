@@ -137,7 +137,9 @@ def test_a_link_expires_with_the_organisations_setting(api: Api) -> None:
     assert error_of(answer) == (400, "0x80044352")
     organization = token.rows("organizations")[0]
     assert organization["expirechangetrackingindays"] == 7
-    token.patch(f"organizations({organization['organizationid']})", {"expirechangetrackingindays": 30})
+    token.patch(
+        f"organizations({organization['organizationid']})", {"expirechangetrackingindays": 30}
+    )
     assert token.get(link).status_code == 200
     token.session.close()
 

@@ -96,7 +96,7 @@ def test_loaded_rows_replace_the_seed_of_their_sets(tmp_path: Path) -> None:
 )
 def test_files_that_cannot_be_loaded_are_named(tmp_path: Path, rows: str, part: str) -> None:
     (tmp_path / "accounts.json").write_text(rows)
-    with pytest.raises(DataProblem, match="accounts.json"):
+    with pytest.raises(DataProblem, match=r"accounts\.json"):
         start(data=tmp_path)
     with pytest.raises(DataProblem, match=part):
         start(data=tmp_path)

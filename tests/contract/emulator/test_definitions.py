@@ -1,6 +1,6 @@
 """Metadata: definitions, choices, relationships, the service document, CSDL."""
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -26,7 +26,9 @@ def test_a_table_is_described(api: Api) -> None:
 
 
 def test_tables_are_filtered_by_flags_and_managed_properties(api: Api) -> None:
-    tracked = api.rows("EntityDefinitions?$select=LogicalName&$filter=ChangeTrackingEnabled eq true")
+    tracked = api.rows(
+        "EntityDefinitions?$select=LogicalName&$filter=ChangeTrackingEnabled eq true"
+    )
     assert "lead" in {each["LogicalName"] for each in tracked}
     impossible = api.rows(
         "EntityDefinitions?$select=LogicalName&$filter=ChangeTrackingEnabled eq false and "
@@ -83,7 +85,9 @@ def test_other_casts_show_targets_behaviour_and_precision(api: Api) -> None:
     targets = {each["LogicalName"]: each["Targets"] for each in lookups}
     assert targets["ownerid"] == ["systemuser", "team"]
     assert targets["customerid"] == ["account", "contact"]
-    dates = api.rows(f"{path}/{CAST}.DateTimeAttributeMetadata?$select=LogicalName,DateTimeBehavior")
+    dates = api.rows(
+        f"{path}/{CAST}.DateTimeAttributeMetadata?$select=LogicalName,DateTimeBehavior"
+    )
     behaviours = {each["LogicalName"]: each["DateTimeBehavior"]["Value"] for each in dates}
     assert behaviours["estimatedclosedate"] == "DateOnly"
     assert behaviours["createdon"] == "UserLocal"
@@ -119,7 +123,7 @@ def test_the_service_document_lists_the_sets(api: Api) -> None:
 def test_the_csdl_is_consistent(api: Api) -> None:
     answer = api.get("$metadata?annotations=true")
     assert answer.headers["Content-Type"].startswith("application/xml")
-    root = ElementTree.fromstring(answer.text)
+    root = ET.fromstring(answer.text)
     types = {each.get("Name"): each for each in root.iter(f"{EDM}EntityType")}
     sets = {each.get("Name") for each in root.iter(f"{EDM}EntitySet")}
     assert {table.entity_set for table in ALL_TABLES} == sets
@@ -156,4 +160,6 @@ def test_every_name_in_the_catalog_is_unique_and_every_choice_has_options() -> N
             assert table.columns_by_name[table.primary_name].type is ColumnType.STRING
         if "statuscode" in table.columns_by_name:
             states = {option.value for option in table.columns_by_name["statecode"].options}
-            assert {option.state for option in table.columns_by_name["statuscode"].options} == states
+            assert {
+                option.state for option in table.columns_by_name["statuscode"].options
+            } == states

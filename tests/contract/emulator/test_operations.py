@@ -16,7 +16,9 @@ def bulk(api: Api, message: str, targets: list[dict[str, Any]], entity_set: str 
 
 
 def test_many_rows_are_created_changed_and_upserted(api: Api) -> None:
-    made = bulk(api, "CreateMultiple", [{"@odata.type": LEAD, "subject": f"B{n}"} for n in range(3)])
+    made = bulk(
+        api, "CreateMultiple", [{"@odata.type": LEAD, "subject": f"B{n}"} for n in range(3)]
+    )
     assert made.json()["@odata.context"].endswith("CreateMultipleResponse")
     ids = made.json()["Ids"]
     changed = [{"@odata.type": LEAD, "leadid": each, "subject": "C"} for each in ids]
@@ -74,7 +76,9 @@ def test_a_qualified_lead_leaves_account_contact_and_opportunity(api: Api) -> No
     assert opportunity["name"] == "Deal"
     assert opportunity["_originatingleadid_value"] == lead
     assert opportunity["_customerid_value"] == created[0]["accountid"]
-    row = api.get(f"leads({lead})?$select=statecode,statuscode,_qualifyingopportunityid_value").json()
+    row = api.get(
+        f"leads({lead})?$select=statecode,statuscode,_qualifyingopportunityid_value"
+    ).json()
     assert (row["statecode"], row["statuscode"]) == (1, 3)
     again = api.call("POST", f"leads({lead})/{BOUND}.QualifyLead", json=body)
     assert error_of(again) == (400, "0x80040519")
@@ -146,7 +150,7 @@ def test_a_calendar_expands_to_working_hours_in_its_zone(api: Api) -> None:
 def test_total_counts_are_told_for_several_tables(api: Api) -> None:
     for path in (
         "RetrieveTotalRecordCount(EntityNames=['lead','account'])",
-        "RetrieveTotalRecordCount(EntityNames=@p1)?@p1=[\"lead\",\"account\"]",
+        'RetrieveTotalRecordCount(EntityNames=@p1)?@p1=["lead","account"]',
     ):
         found = api.get(path).json()["EntityRecordCountCollection"]
         assert (found["Count"], found["Keys"]) == (2, ["lead", "account"])
@@ -159,6 +163,7 @@ def test_metadata_is_told_by_query_and_only_when_it_changed(api: Api) -> None:
         '"PropertyName":"LogicalName","Value":{"Type":"System.String","Value":"lead"}}]},'
         '"Properties":{"AllProperties":false,"PropertyNames":["LogicalName","EntitySetName"]}}'
     )
+
     def path(more: str = "") -> str:
         return f"RetrieveMetadataChanges(Query=@p1{more})?@p1={query}"
 

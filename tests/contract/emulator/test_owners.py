@@ -37,8 +37,14 @@ def test_those_who_cannot_own_are_refused(api: Api) -> None:
     lead = f"leads({api.create('leads', {'subject': 'L'})})"
     assert assign(api, lead, f"/teams({fixed_id('team/access')})") == (400, "0x80048340")
     assert assign(api, lead, f"/teams({fixed_id('team/roleless')})") == (403, "0x80042f0a")
-    assert assign(api, lead, f"/systemusers({fixed_id('systemuser/leaver')})") == (400, "0x8004022b")
-    assert assign(api, lead, f"/systemusers({fixed_id('systemuser/newcomer')})") == (403, "0x80040220")
+    assert assign(api, lead, f"/systemusers({fixed_id('systemuser/leaver')})") == (
+        400,
+        "0x8004022b",
+    )
+    assert assign(api, lead, f"/systemusers({fixed_id('systemuser/newcomer')})") == (
+        403,
+        "0x80040220",
+    )
     assert assign(api, lead, f"/systemusers({fixed_id('nobody')})") == (404, "0x80040217")
     for wrong in ("principals", "owners"):
         assert assign(api, lead, f"/{wrong}({SELLER})") == (400, "0x80048d19")

@@ -159,7 +159,10 @@ def test_faults_that_cannot_be_read_are_named(api: Api) -> None:
 
 
 def test_the_clock_is_set_advanced_and_frozen(api: Api) -> None:
-    assert api.control("POST", "clock", {"set": "2027-01-01T00:00:00Z"})["now"] == "2027-01-01T00:00:00Z"
+    assert (
+        api.control("POST", "clock", {"set": "2027-01-01T00:00:00Z"})["now"]
+        == "2027-01-01T00:00:00Z"
+    )
     moved = api.control("POST", "clock", {"advance_seconds": 90, "freeze": True})
     assert moved == {"now": "2027-01-01T00:01:30Z", "frozen": True}
     assert api.control("GET", "clock")["frozen"] is True
@@ -180,6 +183,8 @@ def test_a_snapshot_is_restored(api: Api) -> None:
     lead = api.create("leads", {"subject": "Temporary"})
     api.control("POST", "restore", {"name": "before"})
     assert api.get(f"leads({lead})").status_code == 404
-    unknown = requests.post(f"{api.server.url}/_emulator/restore", json={"name": "none"}, timeout=30)
+    unknown = requests.post(
+        f"{api.server.url}/_emulator/restore", json={"name": "none"}, timeout=30
+    )
     assert unknown.status_code == 400
     assert requests.get(f"{api.server.url}/_emulator/none", timeout=30).status_code == 404

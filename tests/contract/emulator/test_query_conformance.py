@@ -192,3 +192,14 @@ def test_a_long_fetchxml_fits_into_a_batch(api: Api) -> None:
 def test_a_malformed_batch_is_answered_as_json(api: Api) -> None:
     answer = send_batch(api, "nothing of the kind")
     assert error_of(answer) == (400, "0x80048d19")
+
+
+def test_aggregates_and_fetchxml_stay_inside_a_rows_collection(api: Api) -> None:
+    account = api.create("accounts", {"name": "Owner of two"})
+    for number in (1, 2):
+        bind = {"parentaccountid@odata.bind": f"/accounts({account})"}
+        api.create("leads", {"subject": f"inside {number}", "lastname": "X", **bind})
+    collection = f"accounts({account})/lead_parent_account"
+    assert api.rows(f"{collection}?$apply=aggregate($count as n)") == [{"n": 2}]
+    assert len(api.rows(f"{collection}?$select=subject")) == 2
+    assert api.get(f"{collection}/$count").content.removeprefix(b"\xef\xbb\xbf") == b"2"

@@ -146,7 +146,12 @@ def test_a_body_that_is_no_json_object_is_refused(api: Api) -> None:
 
 
 def test_columns_of_the_server_are_left_alone(api: Api) -> None:
-    body = {"subject": "Mine", "modifiedon": "2001-01-01T00:00:00Z", "versionnumber": 5, "fullname": "X"}
+    body = {
+        "subject": "Mine",
+        "modifiedon": "2001-01-01T00:00:00Z",
+        "versionnumber": 5,
+        "fullname": "X",
+    }
     lead = api.create("leads", body)
     row = api.get(f"leads({lead})").json()
     assert row["modifiedon"] == "2026-11-23T09:00:00Z"
@@ -204,7 +209,9 @@ def test_navigation_names_are_case_sensitive(api: Api) -> None:
     answer = api.call("POST", "leads", json={"ParentAccountId@odata.bind": f"/accounts({MISSING})"})
     assert error_of(answer) == (400, "0x80048d19")
     message = answer.json()["error"]["message"]
-    assert message.startswith("Error identified in Payload provided by the user for Entity :'leads'")
+    assert message.startswith(
+        "Error identified in Payload provided by the user for Entity :'leads'"
+    )
     assert "An undeclared property 'ParentAccountId' which only has property annotations" in message
 
 
