@@ -1,7 +1,8 @@
 """The multipart codec of `$batch`; which requests go into one is decided in `writing`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 MAX_OPERATIONS = 1000
 
@@ -16,14 +17,17 @@ class BatchPart:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class PartReply:
-    """One answer inside a batch; header names are lower-case."""
+class PartReply(NamedTuple):
+    """One answer inside a batch; `fields` are its header lines as they came."""
 
     status: int
-    headers: Mapping[str, str]
+    fields: bytes
     body: bytes
     content_id: str | None = None
+
+    def find_header(self, name: str) -> str | None:
+        """The value of a header, whatever its case; headers are only looked at when asked for."""
+        return _find_header(self.fields, name)
 
 
 def encode_batch(parts: Sequence[BatchPart], boundary: str) -> bytes:
@@ -86,46 +90,36 @@ def decode_batch(body: bytes, content_type: str) -> list[PartReply]:
     return list(_decode_parts(body, boundary.encode("latin-1")))
 
 
-def _decode_parts(body: bytes, boundary: bytes) -> Iterable[PartReply]:
-    marker = b"\n--" + boundary
-    for section in (b"\n" + body).split(marker)[1:]:
+def _decode_parts(body: bytes, boundary: bytes) -> Iterator[PartReply]:
+    sections = (b"\n" + body).split(b"\n--" + boundary)
+    blank = b"\r\n\r\n" if b"\r\n\r\n" in body else b"\n\n"
+    for section in sections[1:]:
         if section[:2] == b"--":
             return
-        head, _, rest = _split_head(section)
-        if not rest and not head.strip():
-            continue
-        if b"multipart/mixed" in head.lower():
-            inner = find_boundary(_parse_headers(head).get("content-type", ""))
+        head, found, rest = section.partition(blank)
+        if b"ultipart/mixed" in head:
+            inner = find_boundary(_find_header(head, "content-type") or "")
             if inner:
                 yield from _decode_parts(rest, inner.encode("latin-1"))
-        else:
-            yield _decode_answer(head, rest)
+        elif found:
+            yield _decode_answer(head, rest, blank)
 
 
-def _decode_answer(head: bytes, rest: bytes) -> PartReply:
-    inner, _, payload = _split_head(rest.lstrip(b"\r\n"))
-    line, _, fields = inner.partition(b"\n")
-    words = line.split(None, 2)
-    if len(words) < 2 or not words[0].upper().startswith(b"HTTP/") or not words[1].isdigit():
+def _decode_answer(head: bytes, rest: bytes, blank: bytes) -> PartReply:
+    fields, _, payload = rest.lstrip().partition(blank)
+    status = fields[9:12]
+    if fields[:5] != b"HTTP/" or not status.isdigit():
         raise ValueError("a part of the batch response has no status line")
-    headers = _parse_headers(fields)
-    content_id = headers.get("content-id")
-    if content_id is None and b"ontent-" in head:
-        content_id = _parse_headers(head).get("content-id")
-    return PartReply(int(words[1]), headers, payload.strip(), content_id)
+    content_id = None
+    if b"ontent-I" in head or b"ontent-i" in head or b"ontent-I" in fields:
+        content_id = _find_header(fields, "content-id") or _find_header(head, "content-id")
+    return PartReply(int(status), fields, payload.strip(), content_id)
 
 
-def _split_head(section: bytes) -> tuple[bytes, bytes, bytes]:
-    head, separator, rest = section.partition(b"\r\n\r\n")
-    if separator:
-        return head, separator, rest
-    return section.partition(b"\n\n")
-
-
-def _parse_headers(head: bytes) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for line in head.decode("latin-1").splitlines():
-        name, colon, value = line.partition(":")
-        if colon:
-            headers[name.strip().lower()] = value.strip()
-    return headers
+def _find_header(head: bytes, name: str) -> str | None:
+    text = b"\n" + head
+    start = text.lower().find(f"\n{name}:".encode("latin-1"))
+    if start < 0:
+        return None
+    value = text[start + len(name) + 2 :].partition(b"\n")[0]
+    return value.strip().decode("latin-1")

@@ -120,12 +120,12 @@ class BulkSender:
         return done, [*pending, *writes[len(replies) :]]
 
     def _read_part(self, write: RowWrite, reply: PartReply, attempt: int) -> WriteResult | None:
-        request_id = reply.headers.get("req_id")
+        request_id = reply.find_header("req_id")
         if reply.status < 400:
             return confirm(
                 write,
                 reply.body,
-                header=reply.headers.get("etag"),
+                header=reply.find_header("etag"),
                 request_id=request_id,
                 attempts=attempt,
             )
@@ -150,5 +150,5 @@ class BulkSender:
             message=message,
             reaction=match_reaction(reply.status, code, message),
             request_id=request_id,
-            retry_after=parse_retry_after(reply.headers.get("retry-after"), self._clock.now()),
+            retry_after=parse_retry_after(reply.find_header("retry-after"), self._clock.now()),
         )
