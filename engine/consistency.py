@@ -1,7 +1,7 @@
 """How the parts of a rule set must fit together; their own shapes are checked in `ruleset`."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import Path, Problem
@@ -17,6 +17,7 @@ def find_inconsistencies(rule_set: "RuleSet") -> tuple[Problem, ...]:
     return (
         *_repeated_names(rule_set),
         *_repeated_priorities(rule_set),
+        *_repeated_ids(rule_set),
         *(
             found
             for index, segment in enumerate(rule_set.segments)
@@ -31,7 +32,7 @@ def find_inconsistencies(rule_set: "RuleSet") -> tuple[Problem, ...]:
     )
 
 
-def _repeated(keys: list[tuple[str, ...]]) -> Iterator[int]:
+def _repeated(keys: Sequence[tuple[str, ...]]) -> Iterator[int]:
     """The positions whose key stood before."""
     seen: set[tuple[str, ...]] = set()
     for index, key in enumerate(keys):
@@ -74,6 +75,18 @@ def _repeated_priorities(rule_set: "RuleSet") -> Iterator[Problem]:
                 "give each segment of a table its own"
             )
             yield Problem(("segments", index, "priority"), message)
+
+
+def _repeated_ids(rule_set: "RuleSet") -> Iterator[Problem]:
+    """One row of the tenant cannot be the previous segment of a record twice."""
+    named = [index for index, found in enumerate(rule_set.segments) if found.segment_id]
+    keys = [
+        (rule_set.segments[index].table, str(rule_set.segments[index].segment_id).lower())
+        for index in named
+    ]
+    for index in _repeated(keys):
+        message = "another segment of this table has this segment_id already"
+        yield Problem(("segments", named[index], "segment_id"), message)
 
 
 def _several_defaults(rule_set: "RuleSet") -> Iterator[Problem]:

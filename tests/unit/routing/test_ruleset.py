@@ -62,6 +62,17 @@ BAD: list[tuple[dict[str, Any], Path, str]] = [
         "default segment already",
     ),
     (
+        in_file(
+            segments=[
+                DEFAULT,
+                UK | {"segment_id": "A"},
+                UK | {"name": "B", "priority": 2, "segment_id": "a"},
+            ]
+        ),
+        ("segments", 2, "segment_id"),
+        "segment_id already",
+    ),
+    (
         in_file(segments=[DEFAULT | {"sequence": "Nope"}]),
         ("segments", 0, "sequence"),
         'no sequence "Nope"',

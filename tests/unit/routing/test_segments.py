@@ -163,8 +163,9 @@ def test_segment_ids_compare_without_case() -> None:
     assert statuses(decide(with_rules(fair), MIRIAM, subject="Fair", **previous)) == (4, None, 5)
 
 
-def test_segments_of_other_tables_are_not_previous_ones() -> None:
-    other = {"name": "Other", "table": "account", "default": True, "segment_id": guid(102)}
+@pytest.mark.parametrize("table", ["account", "opportunity"])
+def test_segments_of_other_tables_are_not_previous_ones(table: str) -> None:
+    other = {"name": "Other", "table": table, "default": True, "segment_id": guid(102)}
     found = decide(rules(ANY, segments=[DEFAULT, other]), MIRIAM, **IN_FAIR)
     assert found.segmentation_status is SegmentationStatus.SUCCESSFUL
 
