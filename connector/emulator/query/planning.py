@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from connector.emulator.metadata import ColumnDefinition, Navigation, TableDefinition
+from connector.emulator.metadata import Catalog, ColumnDefinition, Navigation, TableDefinition
 from connector.emulator.query.context import QueryContext
 from connector.emulator.query.cookies import Position, read_skiptoken
 from connector.emulator.query.errors import bad_query
@@ -29,6 +29,7 @@ from connector.emulator.storage import quote, sql_names
 
 LARGEST_PAGE = 5000
 MAIN_ALIAS = "t0"
+_PARENT_ALIAS = "p0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,16 @@ def row_restriction(table: TableDefinition, row_id: str) -> Sql:
     return Sql(f"{column_sql(MAIN_ALIAS, table.primary_id)} = ?", (row_id,))
 
 
+def parent_restriction(parent: Parent, catalog: Catalog) -> Sql:
+    """The restriction to the rows of one row's collection."""
+    navigation = parent.navigation
+    table = catalog.tables[navigation.table]
+    link = link_condition(navigation, _PARENT_ALIAS, MAIN_ALIAS)
+    key = column_sql(_PARENT_ALIAS, table.primary_id)
+    source = f"{quote(table.logical_name)} {_PARENT_ALIAS}"
+    return Sql(f"EXISTS (SELECT 1 FROM {source} WHERE {key} = ? AND ", (parent.id,)) + link + ")"
+
+
 def shown_columns(
     table: TableDefinition, selected: tuple[ColumnDefinition, ...] | None
 ) -> tuple[ColumnDefinition, ...]:
@@ -161,20 +172,10 @@ def _conditions(
     if text is not None:
         conditions.append(compile_filter(parse_filter(text, options.aliases), scope))
     if parent is not None:
-        conditions.append(_parent_condition(parent, scope))
+        conditions.append(parent_restriction(parent, scope.catalog))
     if restriction is not None:
         conditions.append(restriction)
     return all_of(conditions)
-
-
-def _parent_condition(parent: Parent, scope: Scope) -> Sql:
-    navigation = parent.navigation
-    source = scope.budget.next_alias()
-    table = scope.catalog.tables[navigation.table]
-    link = link_condition(navigation, source, scope.alias)
-    key = column_sql(source, table.primary_id)
-    start = f"EXISTS (SELECT 1 FROM {quote(table.logical_name)} {source} WHERE {key} = ? AND "
-    return Sql(start, (parent.id,)) + link + ")"
 
 
 def _limit(options: QueryOptions, page_size: int | None) -> tuple[int, bool]:
