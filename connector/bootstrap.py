@@ -41,6 +41,8 @@ from settings.rules_file import load_rule_set
 from settings.sources import require_set
 
 GOVERNOR = "governor"
+FIRST_ANSWER = timedelta(seconds=5)
+"""How long the environment may stay away at the start before its address is taken to be wrong."""
 
 
 class SystemClock:
@@ -153,7 +155,9 @@ class _Building:
         self, stop: threading.Event, wishes: Wishes, renew: Callable[[], None]
     ) -> Application:
         settings, rule_set, client = self.settings, self.rule_set, self.client
+        client.start_cycle(FIRST_ANSWER)
         organization_id = client.who_am_i().organization_id
+        client.start_cycle()
         if wishes.writes and not settings.write.coexist:
             raise_if_rules_active(client, self._describe)
         names = choose_tables(rule_set, settings.poll.tables)

@@ -69,7 +69,7 @@ def retry(
 def print_backlog_entries(
     entries: Sequence[BacklogEntry], *, names: Mapping[str, str] | None = None
 ) -> None:
-    """Waiting rows as a table, by name where `names` knows the id; a sentence when there are none."""
+    """Waiting rows as a table, by name where `names` knows them; a sentence when there are none."""
     if not entries:
         talk("No row waits.")
         return

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import load_rules, open_client
+from connector.bootstrap import FIRST_ANSWER, load_rules, open_client
 from connector.cli.invocation import settings_of
 from connector.cli.output import print_table, write_json
 from connector.dataverse.client import DataverseClient
 from connector.environment import choose_tables, raise_if_rules_active
+from connector.logs import configure_logs
 from connector.store.maintenance import check_store
 from connector.store.opening import open_store
 from engine.errors import LeadrobinError
@@ -38,6 +39,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check settings, rules, store, sign-in and tables; exit 1 when something is not in order."""
+    configure_logs("error", "auto")
     findings = list(examine(settings_of(context)))
     if as_json:
         write_json([{"what": f.what, "detail": f.detail, "problem": f.problem} for f in findings])
@@ -63,6 +65,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding(what="environment", problem=str(error))
         return
     with client:
+        client.start_cycle(FIRST_ANSWER)
         sign_in = _look(
             "sign-in", lambda: f"organisation {client.who_am_i().organization_id} at {client.url}"
         )

@@ -43,6 +43,7 @@ def plan(
 ) -> None:
     """Read what changed and decide it, as `run` would; write nothing to Dataverse."""
     settings = settings_of(context)
+    configure_logs(settings.log.level.value, settings.log.format.value)
     reviewed = _preview(settings)
     if out is not None:
         out.write_text(json.dumps(build_document(reviewed), indent=1), encoding="utf-8")

@@ -4,12 +4,13 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from connector.cli.invocation import find_clock
 from connector.cli.output import encode_line, talk
+from connector.cli.progress import show_progress
 from connector.simulation.directory_file import parse_time, write_directory
 from connector.simulation.records import BadLine, SourceRow, read_json_lines
 from connector.simulation.replay import Simulation
@@ -18,6 +19,7 @@ from engine.errors import ConfigProblem
 from engine.standard_tables import STANDARD_TABLES
 
 EXIT_WITH_BAD_LINES = 1
+ROWS_TO_A_REPORT = 1000
 
 
 def register(app: typer.Typer) -> None:
@@ -56,13 +58,25 @@ def simulate(  # noqa: PLR0913  the options of the verb
     """Decide rows from a file as a cycle would, and print one JSON object a line."""
     _raise_if_unknown_engine(engine)
     simulation = Simulation(rules, directory, now=_choose_now(now, at_record_time=at_record_time))
-    for line in simulation.decide_rows(_open_rows(records, table), trace=trace):
-        sys.stdout.write(encode_line(line))
+    _print_lines(simulation.decide_rows(_open_rows(records, table), trace=trace))
     if directory_out is not None:
         write_directory(simulation.directory_file, simulation.snapshot(), directory_out)
     if simulation.bad_lines:
         talk(f"{simulation.bad_lines} of the lines could not be read; each says why.")
         raise typer.Exit(EXIT_WITH_BAD_LINES)
+
+
+def _print_lines(lines: Iterator[dict[str, Any]]) -> None:
+    """Print as they come; a progress line counts them when the output goes elsewhere."""
+    if sys.stdout.isatty():
+        for line in lines:
+            sys.stdout.write(encode_line(line))
+        return
+    with show_progress("Deciding") as report:
+        for number, line in enumerate(lines, start=1):
+            sys.stdout.write(encode_line(line))
+            if number % ROWS_TO_A_REPORT == 0:
+                report("rows", ROWS_TO_A_REPORT)
 
 
 def _raise_if_unknown_engine(engine: str) -> None:

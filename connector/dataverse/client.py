@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Self
 
 from connector.dataverse.actions import DataverseActions
@@ -62,9 +63,9 @@ class DataverseClient:
         """Scheme and host of the environment."""
         return self._parts.channel.root
 
-    def start_cycle(self) -> None:
+    def start_cycle(self, limit: timedelta | None = None) -> None:
         """Begin a new time budget for waits and repeats."""
-        self._parts.budget.start()
+        self._parts.budget.start(limit)
 
     def who_am_i(self) -> WhoAmI:
         """The connection check: signs in and asks who we are; raises ConfigProblem for a wrong URL

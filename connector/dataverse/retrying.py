@@ -38,9 +38,9 @@ class TimeBudget:
         self._clock = clock
         self._deadline: datetime | None = None
 
-    def start(self) -> None:
-        """Begin anew; to be called at the start of each cycle."""
-        self._deadline = self._clock.now() + self._budget
+    def start(self, limit: timedelta | None = None) -> None:
+        """Begin anew; to be called at the start of each cycle. `limit` replaces the usual length."""
+        self._deadline = self._clock.now() + (self._budget if limit is None else limit)
 
     def allows(self, seconds: float) -> bool:
         """Whether a wait of so many seconds ends in time; without a start every wait does that

@@ -123,7 +123,7 @@ class Stage:
         )
 
     def _count_writes(self) -> int:
-        return sum(1 for entry in self._server.log.entries if _is_write(entry))
+        return sum(1 for entry in self._server.log.entries.copy() if _is_write(entry))
 
 
 def _is_write(entry: Any) -> bool:

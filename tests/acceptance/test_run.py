@@ -1,0 +1,223 @@
+"""The program as a process against the emulator: cycles, bad input, a second process, a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.demo.visitor import Visitor
+from connector.emulator.seed import SeedSize
+from connector.emulator.server import EmulatorOptions, EmulatorServer
+
+RULES = """
+version: 1
+segments:
+  - name: Trade shows
+    table: lead
+    priority: 1
+    when: {column: leadsourcecode, operator: eq, value: 7}
+rules:
+  - {name: To all, table: lead, segment: Trade shows, assign_to: {any_seller: true}}
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmulatorServer]:
+    """A small emulator for all tests of this module."""
+    size = SeedSize(sellers=5, leads=30, opportunities=2, insights=2)
+    running = EmulatorServer(EmulatorOptions(size=size)).start()
+    yield running
+    running.stop()
+
+
+class Program:
+    """The program with its environment: one store, one rules file, one emulator."""
+
+    def __init__(self, server: EmulatorServer, folder: Path) -> None:
+        self.server = server
+        self.rules = folder / "rules.yaml"
+        self.rules.write_text(RULES)
+        self.environment = {
+            **os.environ,
+            "LEADROBIN_DATAVERSE__URL": server.url,
+            "LEADROBIN_DATAVERSE__CA_FILE": str(server.ca_file),
+            "LEADROBIN_AUTH__AUTHORITY": server.authority,
+            "LEADROBIN_AUTH__TENANT_ID": server.tenant_id,
+            "LEADROBIN_AUTH__CLIENT_ID": server.client_id,
+            "LEADROBIN_AUTH__CLIENT_SECRET": server.client_secret,
+            "LEADROBIN_RULES__FILE": str(self.rules),
+            "LEADROBIN_STORE__URL": f"sqlite:///{folder / 'store.db'}",
+            "LEADROBIN_LOG__LEVEL": "error",
+            "LEADROBIN_SAFETY__MIN_ROWS": "1000",
+            "LEADROBIN_POLL__INTERVAL_SECONDS": "1",
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "connector.cli.app", *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Run it to its end: exit code, stdout, stderr."""
+        with self.start(*arguments) as process:
+            out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def counts(self, *arguments: str) -> dict[str, int]:
+        """The counts of the first cycle that `arguments` print as JSON."""
+        code, out, err = self.run(*arguments, "--json")
+        assert (code, err) == (0, "")
+        counts: dict[str, int] = json.loads(out)[0]["counts"]
+        return counts
+
+    def writes(self) -> int:
+        """How many requests have written rows so far."""
+        return sum(
+            1
+            for entry in self.server.log.entries.copy()
+            if entry.method == "PATCH" or "$batch" in entry.path
+        )
+
+
+@pytest.fixture
+def program(server: EmulatorServer, tmp_path: Path) -> Program:
+    """The program with an empty store."""
+    return Program(server, tmp_path)
+
+
+def change_leads(server: EmulatorServer, count: int, source: int) -> list[str]:
+    """Another client says that open leads come from somewhere; their ids."""
+    with Visitor(server) as visitor:
+        rows = visitor.find(
+            f"leads?$select=leadid&$filter=statecode eq 0&$orderby=leadid&$top={count}"
+        )
+        for row in rows:
+            visitor.change("leads", row["leadid"], {"leadsourcecode": source})
+    return [row["leadid"] for row in rows]
+
+
+def test_cycles_decide_what_changed_and_then_write_nothing(program: Program) -> None:
+    change_leads(program.server, 3, 1)
+    assert program.counts("run", "--once")["baseline"] == 30
+    ids = change_leads(program.server, 3, 7)
+    counts = program.counts("run", "--once")
+    assert (counts["updated"], counts["assigned"]) == (3, 3)
+    before = program.writes()
+    for _ in range(2):
+        assert "decided" not in program.counts("run", "--once")
+    assert program.writes() == before
+    code, out, _ = program.run("explain", "lead", ids[0])
+    assert code == 0
+    assert 'Segment: "Trade shows"' in out
+
+
+def test_a_reviewed_plan_is_applied_and_undone(program: Program) -> None:
+    change_leads(program.server, 4, 1)
+    program.counts("run", "--once")
+    ids = change_leads(program.server, 4, 7)
+    file = program.rules.with_name("plan.json")
+    assert program.run("plan", "--out", str(file))[0] == 0
+    with Visitor(program.server) as visitor:
+        before = {row_id: visitor.read("leads", row_id)["_ownerid_value"] for row_id in ids}
+        planned = [row["id"] for row in json.loads(file.read_text())["rows"]]
+        visitor.change("leads", planned[0], {"description": "touched"})
+        code, out, _ = program.run("apply", str(file), "--json")
+        result = json.loads(out)
+        assert code == 0
+        assert [row["id"] for row in result["left"]] == planned[:1]
+        assert result["cycles"][0]["counts"]["applied"] == len(planned) - 1
+        code, out, _ = program.run("undo", result["cycles"][0]["cycle"], "--json")
+        assert code == 0
+        after = {row_id: visitor.read("leads", row_id)["_ownerid_value"] for row_id in ids}
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("LEADROBIN_DATAVERSE__URL", "https://127.0.0.1:1", "cannot be reached"),
+        ("LEADROBIN_AUTH__CLIENT_SECRET", "wrong", "secret"),
+        ("LEADROBIN_RULES__FILE", "/nowhere/rules.yaml", "/nowhere/rules.yaml"),
+        ("LEADROBIN_POLL__TABLES", "opportunity", "no segment"),
+        ("LEADROBIN_STORE__URL", "nonsense", "LEADROBIN_STORE__URL"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_and_exit_2(
+    program: Program, variable: str, value: str, words: str
+) -> None:
+    program.environment[variable] = value
+    code, out, err = program.run("run", "--once")
+    assert (code, out) == (2, "")
+    assert words in err
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("column: leadsourcecod,", "leadsourcecod"),
+        ("column: new_source,", "new_source"),
+        ("column: leadsourcecode, operatr: eq,", "operatr"),
+    ],
+)
+def test_a_wrong_column_or_key_is_one_sentence_and_exit_2(
+    program: Program, wrong: str, words: str
+) -> None:
+    program.rules.write_text(RULES.replace("column: leadsourcecode,", wrong))
+    code, _, err = program.run("run", "--once")
+    assert code == 2
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_a_table_the_environment_lacks_is_one_sentence_and_exit_2(program: Program) -> None:
+    program.rules.write_text(RULES.replace("table: lead", "table: new_visit"))
+    code, _, err = program.run("run", "--once")
+    assert code == 2
+    assert "new_visit" in err
+    assert "Traceback" not in err
+
+
+def test_a_second_process_is_refused_and_a_signal_ends_the_first(program: Program) -> None:
+    with program.start("run") as service:
+        assert service.stderr is not None
+        assert "Watching lead" in service.stderr.readline()
+        code, _, err = program.run("run", "--once")
+        assert code == 4
+        assert "another leadrobin process" in err
+        service.send_signal(signal.SIGTERM)
+        _, rest = service.communicate(timeout=30)
+    assert service.returncode == 0
+    assert "everything under way is saved" in rest
+
+
+def test_a_killed_process_leaves_no_row_decided_twice(program: Program) -> None:
+    change_leads(program.server, 12, 1)
+    program.counts("run", "--once")
+    change_leads(program.server, 12, 7)
+    before = program.writes()
+    with program.start("run", "--once") as process:
+        deadline = time.monotonic() + 30
+        while program.writes() == before and process.poll() is None:
+            assert time.monotonic() < deadline
+        process.kill()
+        process.communicate(timeout=30)
+    program.counts("run", "--once")
+    program.counts("run", "--once")
+    code, out, _ = program.run("history", "--json-lines")
+    decided = [json.loads(line) for line in out.splitlines()]
+    rows = [found["id"] for found in decided if found["outcome"] != "manual"]
+    assert code == 0
+    assert len(rows) == len(set(rows)) == 12

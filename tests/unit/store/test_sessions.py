@@ -1,0 +1,257 @@
+"""What the store keeps comes back as it was, on every database."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from connector.state import (
+    BacklogEntry,
+    CycleRecord,
+    DecisionRecord,
+    Intent,
+    LeaseRecord,
+    LedgerRow,
+    PlanOrigin,
+    QuarantinedRow,
+    ReadMode,
+    SellerClock,
+    Watermark,
+)
+from connector.store.maintenance import check_store
+from connector.store.opening import SqlStore
+from engine.planning import OwnerChange, PlannedRow, SegmentChange, Skip, build_plan
+from engine.records import EntityReference
+
+NOW = datetime(2026, 11, 23, 9, 30, 15, 123456, tzinfo=UTC)
+MIRIAM = EntityReference(table="systemuser", id="m" * 36, name="Miriam")
+SANJAY = EntityReference(table="systemuser", id="s" * 36, name="Sanjay")
+
+
+def ledger_row(number: int, **fields: object) -> LedgerRow:
+    """A row of the ledger, open and Miriam's unless said otherwise."""
+    row = LedgerRow(
+        table="lead",
+        id=f"{number:036d}",
+        etag=f'W/"{number}"',
+        owner=MIRIAM,
+        is_open=True,
+        watched_set="w",
+        fingerprint="abc",
+        created_on=NOW,
+    )
+    return replace(row, **fields)  # type: ignore[arg-type]
+
+
+def test_ledger_rows_come_back_as_they_were(store: SqlStore) -> None:
+    row = ledger_row(1, segment="UK", rule="r", is_manual=True, decided_at=NOW, generation=3)
+    with store.begin() as session:
+        session.save_rows([row])
+    with store.begin() as session:
+        assert session.load_rows("lead", [row.id, "unknown"]) == {row.id: row}
+        assert session.load_rows("opportunity", [row.id]) == {}
+
+
+def test_more_rows_than_one_statement_takes(store: SqlStore) -> None:
+    rows = [ledger_row(number) for number in range(1201)]
+    with store.begin() as session:
+        session.save_rows(rows)
+        assert len(session.load_rows("lead", [row.id for row in rows])) == 1201
+        assert session.count_rows("lead") == 1201
+
+
+def test_open_rows_of_each_owner_stay_counted(store: SqlStore) -> None:
+    with store.begin() as session:
+        session.save_rows([ledger_row(1), ledger_row(2, rule="r"), ledger_row(3, is_open=False)])
+    with store.begin() as session:
+        session.save_rows([ledger_row(1, owner=SANJAY), ledger_row(4)])
+    with store.begin() as session:
+        session.delete_rows("lead", [ledger_row(2).id, "unknown"])
+    with store.begin() as session:
+        expected = {("lead", MIRIAM.id, ""): 1, ("lead", SANJAY.id, ""): 1}
+        assert session.count_open() == session.recount_open() == expected
+    assert check_store(store).problems == []
+
+
+def test_a_row_saved_twice_at_once_counts_once(store: SqlStore) -> None:
+    with store.begin() as session:
+        session.save_rows([ledger_row(1), ledger_row(1, owner=SANJAY)])
+        assert session.count_open() == {("lead", SANJAY.id, ""): 1}
+
+
+def test_deleting_a_row_takes_what_waits_for_it(store: SqlStore) -> None:
+    row = ledger_row(1)
+    entry = BacklogEntry(
+        table="lead", row_id=row.id, reason="x", code="c", since=NOW, next_try_at=NOW
+    )
+    with store.begin() as session:
+        session.save_rows([row])
+        session.save_backlog([entry])
+        assert session.delete_rows("lead", [row.id]) == 1
+        assert session.list_backlog() == []
+
+
+def test_rows_that_a_full_read_did_not_show_are_found(store: SqlStore) -> None:
+    with store.begin() as session:
+        session.save_rows([ledger_row(1, generation=1), ledger_row(2, generation=1)])
+        session.mark_rows("lead", [ledger_row(1).id], 2)
+        assert session.find_unmarked("lead", 2, 10) == [ledger_row(2).id]
+        assert session.count_rows("lead", before_generation=2) == 1
+
+
+def test_a_backfill_takes_open_undecided_rows_oldest_first(store: SqlStore) -> None:
+    rows = [
+        ledger_row(1, created_on=NOW),
+        ledger_row(2, created_on=NOW - timedelta(days=1)),
+        ledger_row(3, decided_at=NOW),
+        ledger_row(4, is_open=False),
+    ]
+    with store.begin() as session:
+        session.save_rows(rows)
+        ids = session.iterate_ids("lead", undecided_only=True, limit=None)
+    assert ids == [rows[1].id, rows[0].id]
+
+
+def test_a_transaction_that_fails_leaves_nothing(store: SqlStore) -> None:
+    def save_and_fail() -> None:
+        with store.begin() as session:
+            session.save_rows([ledger_row(1)])
+            raise KeyError("half-way")
+
+    with pytest.raises(KeyError):
+        save_and_fail()
+    with store.begin() as session:
+        assert session.count_rows("lead") == 0
+        assert session.count_open() == {}
+
+
+def test_watermarks_clocks_and_cycles_come_back_as_they_were(store: SqlStore) -> None:
+    mark = Watermark(table="lead", mode=ReadMode.CHANGES, link="delta", signpost=NOW, generation=2)
+    clock = SellerClock(
+        seller_id=MIRIAM.id, last_assigned_at=NOW, order=7, by_rule={"r": NOW}, turns=1
+    )
+    cycle = CycleRecord(
+        id="c1", table="lead", origin=PlanOrigin.CYCLE, started_at=NOW, counts={"decided": 2}
+    )
+    with store.begin() as session:
+        session.save_watermark(mark)
+        session.save_clocks([clock])
+        session.save_cycle(cycle)
+    with store.begin() as session:
+        assert session.load_watermark("lead") == mark
+        assert session.list_watermarks() == [mark]
+        assert session.load_clocks() == {MIRIAM.id: clock}
+        assert session.list_cycles(10) == [cycle]
+
+
+def test_an_open_plan_comes_back_until_it_is_closed(store: SqlStore) -> None:
+    planned = PlannedRow(
+        table="lead",
+        id="1",
+        etag='W/"1"',
+        changes=(
+            OwnerChange(before=None, after=MIRIAM),
+            SegmentChange(before=None, after="s"),
+        ),
+    )
+    plan = build_plan("rules", [planned, Skip(table="lead", id="2", reason="why")])
+    decision = DecisionRecord(
+        table="lead",
+        row_id="1",
+        cycle_id="c1",
+        decided_at=NOW,
+        outcome="intended",
+        plan_checksum=plan.checksum,
+        rule_set_checksum="rules",
+        trace={"segments": []},
+    )
+    intent = Intent(
+        id="i1",
+        table="lead",
+        cycle_id="c1",
+        origin=PlanOrigin.CYCLE,
+        created_at=NOW,
+        plan=plan,
+        clocks=(SellerClock(seller_id=MIRIAM.id),),
+        clocks_after=(SellerClock(seller_id=MIRIAM.id, last_assigned_at=NOW, order=1),),
+        decisions=(decision,),
+    )
+    with store.begin() as session:
+        session.save_intent(intent)
+    with store.begin() as session:
+        assert session.list_intents("lead") == [intent]
+        session.close_intent("i1", NOW)
+        assert session.list_intents("lead") == []
+
+
+def test_decisions_are_listed_newest_first(store: SqlStore) -> None:
+    first = DecisionRecord(
+        table="lead",
+        row_id="1",
+        cycle_id="c1",
+        decided_at=NOW,
+        outcome="applied",
+        plan_checksum="p",
+        rule_set_checksum="r",
+        after={"owner": None},
+        trace={"rules": []},
+    )
+    second = replace(first, cycle_id="c2", outcome="unchanged", trace=None)
+    with store.begin() as session:
+        session.add_decisions([first, second])
+    with store.begin() as session:
+        row = EntityReference(table="lead", id="1")
+        assert session.list_decisions(row=row) == [second, first]
+        assert session.list_decisions(cycle_id="c1") == [first]
+
+
+def test_the_backlog_gives_what_is_due_longest_waiting_first(store: SqlStore) -> None:
+    def entry(row_id: str, since: int, due: timedelta | None) -> BacklogEntry:
+        return BacklogEntry(
+            table="lead",
+            row_id=row_id,
+            reason="r",
+            code="c",
+            since=NOW + timedelta(seconds=since),
+            next_try_at=None if due is None else NOW + due,
+        )
+
+    late, early, never = (
+        entry("a", 2, timedelta(0)),
+        entry("b", 1, timedelta(hours=1)),
+        entry("c", 0, None),
+    )
+    with store.begin() as session:
+        session.save_backlog([late, early, never])
+        assert [found.row_id for found in session.list_backlog()] == ["c", "b", "a"]
+        assert session.list_backlog(table="lead", due_at=NOW) == [late]
+        session.remove_backlog("lead", ["a", "unknown"])
+        assert set(session.load_backlog("lead", ["a", "b"])) == {"b"}
+
+
+def test_a_rejected_row_counts_each_time_until_it_can_be_read(store: SqlStore) -> None:
+    row = QuarantinedRow(
+        table="lead", row_id="1", reasons=("no key",), first_seen_at=NOW, last_seen_at=NOW
+    )
+    later = replace(row, first_seen_at=NOW + timedelta(1), last_seen_at=NOW + timedelta(1))
+    with store.begin() as session:
+        session.save_rejected([row])
+        session.save_rejected([later])
+        [found] = session.list_rejected(10)
+        assert (found.times, found.first_seen_at) == (2, NOW)
+        session.release_rejected("lead", ["1"])
+        assert session.list_rejected(10) == []
+
+
+def test_leases_watched_sets_and_documents_come_back(store: SqlStore) -> None:
+    lease = LeaseRecord(name="store", holder="me", generation=1, expires_at=NOW)
+    with store.begin() as session:
+        session.save_lease(lease)
+        session.save_watched_set("w", ("a", "b"))
+        session.save_document("governor", "u", document={"rate": 1.5}, at=NOW)
+    with store.begin() as session:
+        assert session.load_lease("store") == lease
+        assert session.load_watched_set("w") == ("a", "b")
+        assert session.load_watched_set("x") is None
+        assert session.load_document("governor", "u") == {"rate": 1.5}
+        assert session.load_document("governor", "v") is None
