@@ -23,10 +23,10 @@ from engine.conditions.operators import COMPLEMENTS
 _O = Operator
 _COSTS: Mapping[Operator, float] = {
     **dict.fromkeys((_O.EQ, _O.NULL, _O.NOT_NULL), 1.0),
-    _O.IN: 1.2,
-    **dict.fromkeys((_O.GT, _O.GE, _O.LT, _O.LE), 1.5),
-    _O.BETWEEN: 2.0,
-    **dict.fromkeys((_O.LIKE, _O.BEGINS_WITH, _O.ENDS_WITH), 2.0),
+    _O.IN: 1.1,
+    **dict.fromkeys((_O.GT, _O.GE, _O.LT, _O.LE), 1.1),
+    _O.BETWEEN: 1.3,
+    **dict.fromkeys((_O.LIKE, _O.BEGINS_WITH, _O.ENDS_WITH), 1.5),
     **dict.fromkeys((_O.CONTAIN_VALUES, _O.NOT_CONTAIN_VALUES, _O.IN_FISCAL_PERIOD), 15.0),
     **dict.fromkeys((_O.ABOVE, _O.EQ_OR_ABOVE, _O.UNDER, _O.EQ_OR_UNDER, _O.NOT_UNDER), 20.0),
 }
@@ -38,7 +38,7 @@ _CHANCES: Mapping[Operator, float] = {
     **dict.fromkeys((_O.LIKE, _O.BEGINS_WITH, _O.ENDS_WITH), 0.1),
     **dict.fromkeys((_O.UNDER, _O.EQ_OR_UNDER, _O.ABOVE, _O.EQ_OR_ABOVE), 0.1),
 }
-_USUAL_COST = 3.0
+_USUAL_COST = 1.5
 _USUAL_CHANCE = 0.3
 
 

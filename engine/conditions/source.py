@@ -7,6 +7,7 @@ term looks like is in `terms`; trees are put together in `codegen`.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import NoReturn
 
 from engine.conditions.cells import LABEL_SUFFIX, NULL_CLASSES
 from engine.conditions.context import logical_name
@@ -202,6 +203,11 @@ class Reads:
 
 def _get_nothing(_name: str) -> None:
     return None
+
+
+def give_up() -> NoReturn:
+    """End the fast path for the row."""
+    raise TypeError
 
 
 def is_instant(text: str) -> bool:

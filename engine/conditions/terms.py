@@ -8,9 +8,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from engine.conditions.cells import NULL_CLASSES, is_number
-from engine.conditions.constants import Constant
+from engine.conditions.constants import Constant, Number
 from engine.conditions.interpreter import cell_at
 from engine.conditions.matching import Surroundings, cell_matches, pattern_of
 from engine.conditions.model import ColumnPath, Compare, Operator
@@ -25,6 +26,7 @@ from engine.conditions.source import (
     Reads,
     SpanSlots,
     code,
+    give_up,
     join,
     lies_in,
     text_bounds,
@@ -32,6 +34,7 @@ from engine.conditions.source import (
 from engine.records import Row
 from engine.schema import ColumnType
 
+_AMOUNTS = frozenset({ColumnType.MONEY, ColumnType.DECIMAL, ColumnType.DOUBLE})
 _SYMBOLS = {Operator.GT: ">", Operator.GE: ">=", Operator.LT: "<", Operator.LE: "<="}
 
 
@@ -167,15 +170,29 @@ class TermWriter:
         if constant.moment is not None:
             return self._moment_term(operator, constant)
         has_text = constant.text is not None and constant.is_ordered_text
-        if (has_text and constant.number is not None) or isinstance(constant.number, float):
+        if has_text and constant.number is not None:
             return self.matcher()
         if has_text:
             return self._text_order(operator, constant)
         if constant.number is None:
             return NEVER
         raw = self.reads.raw(self._path, self._family)
-        limit = self._bind(constant.number)
-        return code(f"{raw} is not None and {raw} {_SYMBOLS[operator]} {limit}", 1.5)
+        test = f"{raw} {_SYMBOLS[operator]} {self._bind(self._number(constant.number))}"
+        return code(f"{raw} is not None and {self._unless_decimal(test, constant.number)}", 1.1)
+
+    def _number(self, number: Number) -> Number:
+        """Amounts arrive as binary fractions, and like is compared with like the fastest."""
+        is_amount = self.around.column is not None and self.around.column.type in _AMOUNTS
+        return float(number) if is_amount and float(number) == number else number
+
+    def _unless_decimal(self, test: str, number: Number) -> str:
+        """A decimal and a fraction such as 0.1 compare differently here than in `matching`."""
+        if isinstance(number, int):
+            return test
+        raw = self.reads.raw(self._path, self._family)
+        return (
+            f"({test} if {raw}.__class__ is not {self._bind(Decimal)} else {self._bind(give_up)}())"
+        )
 
     def _text_order(self, operator: Operator, constant: Constant) -> Code:
         local = self.reads.folded(self._path, self._family)
@@ -189,8 +206,9 @@ class TermWriter:
         low, high = self.around.constants(self.condition)
         if isinstance(low.number, int) and isinstance(high.number, int) and self._has_numbers:
             raw = self.reads.raw(self._path, self._family)
-            inside = f"{self._bind(low.number)} <= {raw} <= {self._bind(high.number)}"
-            return code(f"{raw} is not None and {inside}", 1.8)
+            limits = (self._number(low.number), self._number(high.number))
+            inside = f"{self._bind(limits[0])} <= {raw} <= {self._bind(limits[1])}"
+            return code(f"{raw} is not None and {inside}", 1.3)
         first = self._order_term(Operator.GE, low)
         second = self._order_term(Operator.LE, high)
         return join((first, second), is_all=True)
@@ -215,8 +233,8 @@ class TermWriter:
         if starts_open and (ends_open or not inner):
             return f"{name} in {local}"
         if starts_open:
-            return f"{local}.endswith({name})"
-        return f"{local}.startswith({name})" if ends_open else f"{local} == {name}"
+            return f"{local}[-{len(inner)}:] == {name}"
+        return f"{local}[:{len(inner)}] == {name}" if ends_open else f"{local} == {name}"
 
     def on(self) -> Code:
         constant = self.around.constants(self.condition)[0]
