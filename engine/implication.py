@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import combinations
+from typing import assert_never
 
 from engine.conditions.context import Context
 from engine.conditions.interpreter import holds
@@ -23,6 +24,7 @@ from engine.conditions.model import (
     Related,
     Scalar,
     SellerAttribute,
+    Value,
 )
 from engine.conditions.printing import describe
 from engine.records import Row
@@ -136,6 +138,8 @@ def _find_in_part(part: Condition) -> str | None:
             return _find_empty_range(part)
         case All() | Compare() | CompareColumns() | Related() | SellerAttribute():
             return None
+        case _:
+            assert_never(part)
 
 
 def _find_empty_range(part: Compare) -> str | None:
@@ -180,12 +184,9 @@ def _are_apart(one: Compare, other: Compare) -> bool:
         return False
     if upper.operator not in {Operator.LT, Operator.LE}:
         return False
-    value = lower.value
-    if value is None or isinstance(value, tuple):
-        return False
     is_open = lower.operator is Operator.GT or upper.operator is Operator.LT
     reach = Compare(upper.path, Operator.LT if is_open else Operator.LE, upper.value)
-    return _answer(reach, value) is False
+    return _answer(reach, lower.value) is False
 
 
 def _find_exhausted(parts: Sequence[Condition]) -> str | None:
@@ -233,8 +234,6 @@ def _implies_comparison(one: Condition, other: Condition) -> bool:
 def _is_within(one: Compare, other: Compare) -> bool:
     """`ge 10` implies `gt 5`; `begins-with Lon` implies `begins-with Lo`."""
     value = one.value
-    if isinstance(value, tuple) or value is None:
-        return False
     operators = {one.operator, other.operator}
     if any(operators <= direction for direction in DIRECTIONS):
         return _answer(other, value) is True
@@ -251,8 +250,13 @@ def _values_of(comparison: Compare) -> tuple[Scalar, ...] | None:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _answer(comparison: Compare, value: Scalar) -> bool | None:
-    """Whether a comparison holds for a column with this value; None when that is not certain."""
+def _answer(comparison: Compare, value: Value) -> bool | None:
+    """Whether a comparison holds for a column with this value; None when that is not certain.
+
+    An empty text is a null in a row, so it stands for no value there.
+    """
+    if value is None or value == "" or isinstance(value, tuple):
+        return None
     wanted = comparison.value if isinstance(comparison.value, tuple) else (comparison.value,)
     if any(_kind_of(each) != _kind_of(value) for each in wanted if each is not None):
         return None
@@ -283,3 +287,5 @@ def paths_of(condition: Condition) -> frozenset[ColumnPath]:
             return frozenset({navigation})
         case SellerAttribute(name):
             return frozenset({("attribute", name)})
+        case _:
+            assert_never(condition)
