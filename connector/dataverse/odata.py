@@ -167,13 +167,6 @@ def resolve_link(root: str, link: str) -> str:
     return root + tail[len(theirs.netloc) :]
 
 
-def parse_entity_id(header: str | None) -> str | None:
-    """The GUID in an `OData-EntityId` header."""
-    if not header or "(" not in header:
-        return None
-    return header.rsplit("(", 1)[1].rstrip(")").lower()
-
-
 def path_of(url: str) -> str:
     """Path and query of an absolute URL, as a part of a batch wants it."""
     parts = urlsplit(url)

@@ -182,26 +182,15 @@ class Transport:
                 body = self._read_body(response)
         except requests.exceptions.RequestException as error:
             raise self._explain(request, error, client_id) from error
-        seconds = (self._clock.now() - started).total_seconds()
-        request_id = response.headers.get("x-ms-service-request-id") or client_id
-        log.debug(
-            "request",
-            action="send",
-            operation=request.operation,
-            method=request.method,
-            status=response.status_code,
-            seconds=round(seconds, 3),
-            bytes=len(body),
-            request_id=request_id,
-            client_request_id=client_id,
-        )
-        return Reply(
+        reply = Reply(
             status=response.status_code,
             headers=response.headers,
             body=body,
-            request_id=request_id,
-            seconds=seconds,
+            request_id=response.headers.get("x-ms-service-request-id") or client_id,
+            seconds=(self._clock.now() - started).total_seconds(),
         )
+        _log_reply(request, reply, client_id)
+        return reply
 
     def _prepare(
         self, request: Request, url: str, token: str | None, client_id: str
@@ -255,6 +244,20 @@ class Transport:
         if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
             return UnusableRequest(f"The URL of {what} is not valid.")
         return LostReply(f"The connection broke before the answer was complete: {what}.")
+
+
+def _log_reply(request: Request, reply: Reply, client_id: str) -> None:
+    log.debug(
+        "request",
+        action="send",
+        operation=request.operation,
+        method=request.method,
+        status=reply.status,
+        seconds=round(reply.seconds, 3),
+        bytes=len(reply.body),
+        request_id=reply.request_id,
+        client_request_id=client_id,
+    )
 
 
 def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
