@@ -113,11 +113,10 @@ class SellerPool:
         Moves the clocks to the request's now, consumes the rule's units, and gives the table's
         units back to the listed owner the record is taken from; who keeps it pays nothing.
         """
+        rule, _, table, _, now, _, _, owner_id = request
         position = outcome.position
-        owner = None if request.owner_id is None else self.position_of(request.owner_id)
-        self._ledger.assign(
-            position, rule=request.rule, table=request.table, now=request.now, owner=owner
-        )
+        owner = None if owner_id is None else self.position_of(owner_id)
+        self._ledger.assign(position, rule=rule, table=table, now=now, owner=owner)
         for lane in self._lanes.values():
             lane.refresh(position)
             if owner is not None:

@@ -23,6 +23,7 @@ class KeyLayout:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._turns = ledger.turns if ledger.settings.use_weights else None
         self._last_clock: datetime | None = None
         self._last_stamp = 0
         targets = ledger.targets
@@ -52,7 +53,7 @@ class KeyLayout:
         """The part that round robin compares."""
         ledger = self._ledger
         stamp = self._last_stamp if clock is self._last_clock else self._stamp(clock)
-        if ledger.turns[position] == 0:
+        if self._turns is None or self._turns[position] == 0:
             stamp |= _END_OF_TURN
         order = ledger.order[position] - self._least_order
         return stamp << self._clock_shift | order << self._rank_bits | self.rank_of[position]
