@@ -39,7 +39,7 @@ class TimeBudget:
         self._deadline: datetime | None = None
 
     def start(self, limit: timedelta | None = None) -> None:
-        """Begin anew; to be called at the start of each cycle. `limit` replaces the usual length."""
+        """Begin anew, at the start of each cycle; `limit` replaces the usual length."""
         self._deadline = self._clock.now() + (self._budget if limit is None else limit)
 
     def allows(self, seconds: float) -> bool:
