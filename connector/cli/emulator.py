@@ -117,7 +117,7 @@ def serve(options: EmulatorOptions) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: setattr(web_server, "should_exit", True))
-        serving = asyncio.create_task(web_server._serve(sockets=[bound]))  # noqa: SLF001  without uvicorn's own signal handling
+        serving = asyncio.create_task(web_server.serve(sockets=[bound]))
         while not web_server.started and not serving.done():
             await asyncio.sleep(0.002)
         _announce(server)

@@ -6,6 +6,7 @@ from connector.emulator.calendars import CALENDAR_OPERATIONS
 from connector.emulator.closing import CLOSING_OPERATIONS
 from connector.emulator.connecting import CONNECTING_OPERATIONS
 from connector.emulator.definition_changes import DEFINITION_OPERATIONS
+from connector.emulator.json_shapes import as_list
 from connector.emulator.messages import Request, Response, empty_response
 from connector.emulator.operations import Call, Handler
 from connector.emulator.organization import ORGANIZATION_ID, Organization
@@ -52,8 +53,8 @@ def _who_am_i(call: Call) -> Response:
 
 
 def _total_record_count(call: Call) -> Response:
-    names = call.operation.parameters.get("EntityNames")
-    if not isinstance(names, list) or not names:
+    names = as_list(call.operation.parameters.get("EntityNames"))
+    if not names:
         raise bad_query("RetrieveTotalRecordCount needs EntityNames, a list of logical names.")
     counts: list[int] = []
     for name in names:

@@ -24,6 +24,7 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 
 from connector.emulator.clock import EmulatorClock
 from connector.emulator.dice import Dice
+from connector.emulator.json_shapes import as_object
 from connector.emulator.organization import CLIENT_ID, CLIENT_SECRET, TENANT_ID
 
 LIFETIME_SECONDS = 3599
@@ -293,7 +294,7 @@ def _json_of(part: str) -> dict[str, Any]:
         found = json.loads(_unbase64(part))
     except (ValueError, Base64Error):
         return {}
-    return found if isinstance(found, dict) else {}
+    return as_object(found) or {}
 
 
 def _base64(data: bytes) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from connector.emulator.json_shapes import as_list, as_object
 from connector.emulator.metadata import (
     ColumnDefinition,
     Navigation,
@@ -162,11 +163,11 @@ def _read_navigation(
             f"The navigation property '{navigation.name}' cannot carry rows in an update. "
             "Bind it with @odata.bind, or create the related row on its own.",
         )
-    elif navigation.kind is NavigationKind.LOOKUP and isinstance(value, dict):
-        changes.created.append((navigation, value))
-    elif navigation.is_collection and isinstance(value, list):
-        members = [each for each in value if isinstance(each, dict)]
-        if len(members) != len(value):
+    elif navigation.kind is NavigationKind.LOOKUP and (parent := as_object(value)) is not None:
+        changes.created.append((navigation, parent))
+    elif navigation.is_collection and (listed := as_list(value)) is not None:
+        members = [member for each in listed if (member := as_object(each)) is not None]
+        if len(members) != len(listed):
             raise payload_error(table, f"The members of '{navigation.name}' must be objects.")
         changes.members.extend((navigation, member) for member in members)
     else:
@@ -199,7 +200,8 @@ def _read_bind(
             "The 'odata.bind' instance or property annotation has a null value. In OData, the "
             "'odata.bind' instance or property annotation must have a non-null string value.",
         )
-    uris = value if isinstance(value, list) and navigation.is_collection else [value]
+    listed = as_list(value) if navigation.is_collection else None
+    uris: list[Any] = [value] if listed is None else listed
     for uri in uris:
         if not isinstance(uri, str):
             raise payload_error(table, "The value of 'odata.bind' must be a string.")

@@ -6,6 +6,7 @@ https://learn.microsoft.com/power-apps/developer/data-platform/bulk-operations
 from typing import Any
 
 from connector.emulator.bodies import find_row, key_values, row_not_found
+from connector.emulator.json_shapes import as_list, as_object
 from connector.emulator.messages import Response, empty_response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
@@ -29,19 +30,23 @@ def _targets(call: Call, message: str) -> list[dict[str, Any]]:
             "0x80040800",
             f"{message} has not yet been implemented for the table '{table.logical_name}'.",
         )
-    targets = call.request.json_object().get("Targets")
-    if not isinstance(targets, list) or not targets or len(targets) > LARGEST_BULK:
+    listed = as_list(call.request.json_object().get("Targets"))
+    if not listed or len(listed) > LARGEST_BULK:
         raise ODataError(400, INVALID_ARGUMENT, "'Targets' must be a list with at least one row.")
-    for target in targets:
-        kind = target.get("@odata.type") if isinstance(target, dict) else None
-        if not isinstance(kind, str) or kind.rpartition(".")[2] != table.logical_name:
-            raise ODataError(
-                400,
-                BAD_PAYLOAD,
-                "Every member of 'Targets' needs '@odata.type': "
-                f"'Microsoft.Dynamics.CRM.{table.logical_name}'.",
-            )
-    return targets
+    return [_typed_target(table, each) for each in listed]
+
+
+def _typed_target(table: TableDefinition, value: Any) -> dict[str, Any]:
+    target = as_object(value) or {}
+    kind = target.get("@odata.type")
+    if not isinstance(kind, str) or kind.rpartition(".")[2] != table.logical_name:
+        raise ODataError(
+            400,
+            BAD_PAYLOAD,
+            "Every member of 'Targets' needs '@odata.type': "
+            f"'Microsoft.Dynamics.CRM.{table.logical_name}'.",
+        )
+    return target
 
 
 def _create_multiple(call: Call) -> Response:

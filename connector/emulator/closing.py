@@ -7,6 +7,7 @@ from typing import Any
 
 from connector.emulator.bodies import find_row_id
 from connector.emulator.clock import day_of, timestamp
+from connector.emulator.json_shapes import as_object
 from connector.emulator.messages import Response, empty_response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
@@ -114,9 +115,9 @@ def _lose(call: Call) -> Response:
 
 def _close(call: Call, *, state: int) -> Response:
     body = call.request.json_object()
-    close = body.get("OpportunityClose")
+    close = as_object(body.get("OpportunityClose"))
     table = call.organization.catalog.tables["opportunity"]
-    if not isinstance(close, dict):
+    if close is None:
         raise ODataError(400, INVALID_ARGUMENT, "'OpportunityClose' is missing.")
     opportunity = _find_opportunity(call, close)
     _raise_if_closed("opportunity", opportunity)
@@ -139,8 +140,8 @@ def _close(call: Call, *, state: int) -> Response:
 
 def _find_opportunity(call: Call, close: dict[str, Any]) -> StoredRow:
     uri = close.get("opportunityid@odata.bind")
-    nested = close.get("opportunityid")
-    if isinstance(nested, dict) and isinstance(nested.get("opportunityid"), str):
+    nested = as_object(close.get("opportunityid")) or {}
+    if isinstance(nested.get("opportunityid"), str):
         uri = f"/opportunities({nested['opportunityid']})"
     if not isinstance(uri, str):
         raise ODataError(
@@ -162,8 +163,8 @@ def _raise_if_closed(name: str, row: StoredRow) -> None:
 
 def _status(call: Call, table: TableDefinition, given: Any, *, state: int) -> int:
     del call
-    if isinstance(given, dict):
-        given = given.get("Value")
+    wrapped = as_object(given)
+    given = given if wrapped is None else wrapped.get("Value")
     if isinstance(given, bool) or not isinstance(given, int):
         raise ODataError(400, INVALID_ARGUMENT, "'Status' must be a status code.")
     if given == -1:

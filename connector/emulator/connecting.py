@@ -7,6 +7,7 @@ from typing import Any
 
 from connector.emulator.bodies import row_not_found
 from connector.emulator.clock import timestamp
+from connector.emulator.json_shapes import as_object
 from connector.emulator.messages import Response, empty_response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
@@ -162,7 +163,7 @@ def _item_body(call: Call, table: TableDefinition, row_id: str, bind: str) -> di
 
 def _queue_target(call: Call, target: Any) -> tuple[TableDefinition, str]:
     catalog = call.organization.catalog
-    members = target if isinstance(target, dict) else {}
+    members = as_object(target) or {}
     table = catalog.table(str(members.get("@odata.type", "")).rpartition(".")[2])
     row_id = parse_guid(members.get(table.primary_id)) if table else None
     uri = members.get("@odata.id")

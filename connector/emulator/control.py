@@ -1,6 +1,7 @@
 """The `/_emulator/` endpoints: faults, clock, requests, snapshots. They need no token."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from starlette.requests import Request as HttpRequest
 from connector.emulator.auth import Tenant
 from connector.emulator.clock import timestamp
 from connector.emulator.faults import FaultScript
+from connector.emulator.json_shapes import as_list, as_object
 from connector.emulator.messages import Response
 from connector.emulator.organization import Organization
 from connector.emulator.throttle import Limits, Throttle
@@ -72,13 +74,13 @@ class Control:
 
     async def answer(self, http: HttpRequest, name: str, body: bytes) -> Response:
         """Answer one control request; 404 for an unknown one, 400 for a body that does not fit."""
-        handlers = {
+        handlers: dict[tuple[str, str], Callable[[Any], Any]] = {
             ("POST", "faults"): self._add_faults,
-            ("GET", "faults"): lambda _: [asdict(each) for each in self.faults.waiting],
+            ("GET", "faults"): self._list_faults,
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "clock"): self._move_clock,
-            ("GET", "clock"): lambda _: self._clock(),
-            ("GET", "requests"): lambda _: [asdict(each) for each in self.log.entries],
+            ("GET", "clock"): self._tell_clock,
+            ("GET", "requests"): self._list_requests,
             ("DELETE", "requests"): self._clear_requests,
             ("POST", "snapshot"): self._snapshot,
             ("POST", "restore"): self._restore,
@@ -89,16 +91,30 @@ class Control:
         if handler is None:
             return _json(404, {"error": f"There is no {http.method} /_emulator/{name}."})
         try:
-            document = msgspec.json.decode(body) if body.strip() else {}
+            document: Any = msgspec.json.decode(body) if body.strip() else {}
             with self.organization.lock:
                 return _json(200, handler(document))
         except (ValueError, TypeError, KeyError, OverflowError) as error:
             return _json(400, {"error": str(error)})
 
     def _add_faults(self, document: Any) -> Any:
-        documents = document.get("faults", document) if isinstance(document, dict) else document
-        listed = documents if isinstance(documents, list) else [documents]
-        return [asdict(each) for each in self.faults.add(listed)]
+        members = as_object(document) or {}
+        documents = members.get("faults", document)
+        listed = as_list(documents)
+        added = self.faults.add([documents] if listed is None else listed)
+        return [asdict(each) for each in added]
+
+    def _list_faults(self, document: Any) -> Any:
+        del document
+        return [asdict(each) for each in self.faults.waiting]
+
+    def _list_requests(self, document: Any) -> Any:
+        del document
+        return [asdict(each) for each in self.log.entries]
+
+    def _tell_clock(self, document: Any) -> Any:
+        del document
+        return self._clock()
 
     def _clear_faults(self, document: Any) -> Any:
         del document

@@ -14,6 +14,7 @@ from connector.emulator.definition_documents import (
     option_set_document,
     table_document,
 )
+from connector.emulator.json_shapes import as_list, as_object
 from connector.emulator.messages import Response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
@@ -24,8 +25,8 @@ _STAMP = re.compile(r"(\d{1,18})!([0-9a-f-]{36})")
 
 
 def _retrieve_changes(call: Call) -> Response:
-    query = call.operation.parameters.get("Query")
-    if not isinstance(query, dict):
+    query = as_object(call.operation.parameters.get("Query"))
+    if query is None:
         raise ODataError(
             400, INVALID_ARGUMENT, "'Query' must be an entity query expression in JSON."
         )
@@ -92,17 +93,17 @@ def _column(table: TableDefinition, column: Any) -> Document:
 
 
 def _nested(documents: list[Document], query: Any) -> list[Document]:
-    if not isinstance(query, dict):
-        return documents
-    kept = [document for document in documents if _meets(document, query.get("Criteria"))]
-    return [_properties(document, query.get("Properties")) for document in kept]
+    members = as_object(query) or {}
+    kept = [document for document in documents if _meets(document, members.get("Criteria"))]
+    return [_properties(document, members.get("Properties")) for document in kept]
 
 
 def _property_names(properties: Any) -> list[str] | None:
-    if not isinstance(properties, dict) or properties.get("AllProperties"):
+    members = as_object(properties)
+    if members is None or members.get("AllProperties"):
         return None
-    names = properties.get("PropertyNames")
-    return [str(name) for name in names] if isinstance(names, list) else None
+    names = as_list(members.get("PropertyNames"))
+    return None if names is None else [str(name) for name in names]
 
 
 def _properties(document: Document, properties: Any) -> Document:
@@ -114,23 +115,21 @@ def _properties(document: Document, properties: Any) -> Document:
 
 
 def _meets(document: Document, criteria: Any) -> bool:
-    if not isinstance(criteria, dict):
-        return True
-    results = [_condition(document, each) for each in criteria.get("Conditions") or []]
-    results += [_meets(document, each) for each in criteria.get("Filters") or []]
+    members = as_object(criteria) or {}
+    results = [_condition(document, each) for each in as_list(members.get("Conditions")) or []]
+    results += [_meets(document, each) for each in as_list(members.get("Filters")) or []]
     if not results:
         return True
-    return any(results) if criteria.get("FilterOperator") == "Or" else all(results)
+    return any(results) if members.get("FilterOperator") == "Or" else all(results)
 
 
 def _condition(document: Document, condition: Any) -> bool:
-    if not isinstance(condition, dict):
+    members = as_object(condition)
+    if members is None:
         raise ODataError(400, INVALID_ARGUMENT, "A condition must be an object.")
-    value = condition.get("Value")
-    wanted = value.get("Value") if isinstance(value, dict) else value
-    found = document.get(str(condition.get("PropertyName")))
-    shown = found.get("Value") if isinstance(found, dict) else found
-    match condition.get("ConditionOperator"):
+    wanted = _unwrapped(members.get("Value"))
+    shown = _unwrapped(document.get(str(members.get("PropertyName"))))
+    match members.get("ConditionOperator"):
         case "Equals":
             return _text(shown) == _text(wanted)
         case "NotEquals":
@@ -143,12 +142,18 @@ def _condition(document: Document, condition: Any) -> bool:
             raise not_supported(f"The condition operator '{other}' is not supported on metadata.")
 
 
+def _unwrapped(value: Any) -> Any:
+    wrapped = as_object(value)
+    return value if wrapped is None else wrapped.get("Value")
+
+
 def _text(value: Any) -> str:
     return str(value).lower()
 
 
 def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    listed = as_list(value)
+    return [value] if listed is None else listed
 
 
 DEFINITION_OPERATIONS: dict[str, tuple[str, Handler]] = {

@@ -115,8 +115,9 @@ def read_definitions(
         if name in options:
             raise bad_query(f"The query parameter {name} is not supported on metadata.")
     segments = parse_path(request.path, options.aliases)
+    root = segments[0].name if segments else ""
     reading = _Reading(organization.catalog, request.base, options)
-    match segments[0].name:
+    match root:
         case "EntityDefinitions":
             return _read_tables(reading, segments)
         case "RelationshipDefinitions":
@@ -258,10 +259,11 @@ def _read_relationships(reading: _Reading, segments: tuple[Segment, ...]) -> Res
 
 
 def _read_global_options(reading: _Reading, segments: tuple[Segment, ...]) -> Response:
-    if len(segments) > 1:
+    first, *rest = segments
+    if rest:
         raise unrecognized_path()
-    name = segments[0].argument("Name")
-    if not segments[0].arguments:
+    name = first.argument("Name")
+    if not first.arguments:
         return reading.respond_many([], "GlobalOptionSetDefinitions", "MetadataId")
-    shown = name.value if name is not None else segments[0].arguments[0].literal.value
+    shown = name.value if name is not None else first.arguments[0].literal.value
     raise ODataError(404, NOT_FOUND, f"Could not find an optionset with name or id '{shown}'.")

@@ -1,8 +1,10 @@
 """`$filter`, `$select` and `$orderby` over JSON documents: metadata is not in the database."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import ge, gt, le, lt
 from typing import Any
 
+from connector.emulator.json_shapes import as_object
 from connector.emulator.query.errors import ODataError, bad_query, not_supported
 from connector.emulator.query.parser import parse_filter
 from connector.emulator.query.syntax import (
@@ -88,11 +90,12 @@ def _literal(node: Literal) -> Any:
 def _member(node: Name, document: Document) -> Any:
     value: Any = document
     for name in node.path:
-        if not isinstance(value, dict):
+        members = as_object(value)
+        if members is None:
             return None
-        if name not in value:
+        if name not in members:
             raise _no_member(name)
-        value = value[name]
+        value = members[name]
     return value
 
 
@@ -116,12 +119,7 @@ def _compare(node: Comparison, document: Document) -> bool:
         raise bad_query("The operands of this comparison have different types.") from error
 
 
-_ORDERINGS = {
-    "gt": lambda left, right: left > right,
-    "ge": lambda left, right: left >= right,
-    "lt": lambda left, right: left < right,
-    "le": lambda left, right: left <= right,
-}
+_ORDERINGS: dict[str, Callable[[Any, Any], Any]] = {"gt": gt, "ge": ge, "lt": lt, "le": le}
 
 
 def _call(node: Call, document: Document) -> bool:

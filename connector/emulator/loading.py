@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from connector.emulator.clock import timestamp
+from connector.emulator.json_shapes import as_list, as_object
 from connector.emulator.metadata import ColumnDefinition, ColumnType, TableDefinition
 from connector.emulator.organization import (
     CONNECTOR_USER_ID,
@@ -75,12 +76,12 @@ def _load_file(organization: Organization, table: TableDefinition, path: Path, n
 
 def _read_documents(path: Path) -> list[Any]:
     try:
-        documents = msgspec.json.decode(path.read_bytes())
+        document: object = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataProblem(f"{path}: cannot be read as JSON ({error}).") from error
-    if isinstance(documents, dict):
-        documents = documents.get("value")
-    if not isinstance(documents, list):
+    wrapped = as_object(document)
+    documents = as_list(document if wrapped is None else wrapped.get("value"))
+    if documents is None:
         raise DataProblem(f"{path}: an array of rows is expected.")
     return documents
 
@@ -88,10 +89,11 @@ def _read_documents(path: Path) -> list[Any]:
 def _read_row(
     reader: "RowReader", path: Path, document: Any, number: int, unknown: set[str]
 ) -> StoredRow:
-    if not isinstance(document, dict):
+    members = as_object(document)
+    if members is None:
         raise DataProblem(f"{path}: row {number} is not an object.")
     try:
-        return reader.read(document, unknown, number)
+        return reader.read(members, unknown, number)
     except ODataError as error:
         raise DataProblem(f"{path}: row {number}: {error.message}") from error
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from connector.emulator.json_shapes import as_object
 from connector.emulator.query.errors import BAD_PAYLOAD, ODataError
 
 JSON_TYPE = "application/json; odata.metadata=minimal"
@@ -85,11 +86,11 @@ class Request:
 
     def json_object(self) -> dict[str, Json]:
         """The body as a JSON object."""
-        value = self.json()
-        if not isinstance(value, dict):
+        value = as_object(self.json())
+        if value is None:
             message = "Invalid JSON. The request body must be a JSON object."
             raise ODataError(400, BAD_PAYLOAD, message)
-        return dict(value)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,8 @@ def _read_preference(name: str, value: str) -> dict[str, Json]:
 
 
 def _split_outside_quotes(text: str) -> list[str]:
-    parts, quoted, current = [], False, ""
+    parts: list[str] = []
+    quoted, current = False, ""
     for character in text:
         if character == '"':
             quoted = not quoted

@@ -74,8 +74,8 @@ def _seed_platform(rows: SeedRows, now: datetime) -> None:
     }
     rows.add_fixed("organization", [organization])
     rows.add("transactioncurrency", [_currency(*each) for each in CURRENCIES])
-    units: list[StoredRow] = [{"businessunitid": ROOT_UNIT_ID, "name": "Emulated"}]
-    units += [
+    rows.add_fixed("businessunit", [{"businessunitid": ROOT_UNIT_ID, "name": "Emulated"}])
+    units: list[StoredRow] = [
         {
             "businessunitid": fixed_id(f"businessunit/{name}"),
             "name": name,

@@ -6,7 +6,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,6 +105,15 @@ class _Connections:
             for transport in list(self.transports):
                 cast("asyncio.Transport", transport).abort()
             await asyncio.sleep(0)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs it."""
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
 
 
 LOOP_TURNS = 20
@@ -210,7 +219,7 @@ class EmulatorServer:
             config.ssl_certfile = str(files.certificate_file)
             config.ssl_keyfile = str(files.key_file)
             self.ca_file = files.ca_file
-        return uvicorn.Server(config)
+        return _Server(config)
 
     def start(self) -> Self:
         """Serve from a thread of this process until `stop`."""

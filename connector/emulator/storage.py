@@ -16,7 +16,7 @@ Nothing here knows HTTP, privileges or business rules.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -242,7 +242,7 @@ class Storage:
         return [Tombstone(row["id"], row["version"]) for row in rows]
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None]:
         """All or nothing; may be nested."""
         self._depth += 1
         point = f"point_{self._depth}"
