@@ -109,7 +109,7 @@ class Pool:
 
     def __init__(self, table: KeyTable, members: Iterable[int]) -> None:
         self._table = table
-        self._members = frozenset(members)
+        self._members = tuple(members)
         self._heap: list[int] = []
         self._age = -1
         self._read = 0
@@ -193,8 +193,9 @@ class Pool:
             heapify(self._heap)
             self._lost += self._minimum_cost if self._age >= 0 else 0
         else:
+            self._flags = self._flags or _flags(self._members, len(table.keys))
             for rank in unread:
-                if rank in self._members and table.keys[rank] < table.blocked:
+                if self._flags[rank] and table.keys[rank] < table.blocked:
                     heappush(heap, table.keys[rank])
         self._age, self._read = table.age, len(table.shrunk)
 
@@ -226,7 +227,7 @@ class Pool:
     def _values(self, table: list[int]) -> Iterable[int]:
         """The members' entries of a list by rank."""
         if self._pick is None:
-            self._pick = _picker(tuple(self._members))
+            self._pick = _picker(self._members)
         return self._pick(table)
 
 

@@ -98,7 +98,7 @@ def compare_with_heaps(overlap: Overlap, load: Load, target: int) -> None:
 
 
 class PlainHeaps:
-    """A lazy heap of packed keys for each pool and nothing else: round robin only."""
+    """A lazy heap of packed keys for each pool beside the same bookkeeping: round robin only."""
 
     def __init__(self, directory: Directory, candidates: Sequence[frozenset[int]]) -> None:
         ids = [seller.id for seller in directory.sellers]
@@ -109,6 +109,7 @@ class PlainHeaps:
         for heap in self._heaps:
             heapify(heap)
         self._order = 0
+        self._ledger = Ledger(directory, DistributionSettings())
 
     def choose(self, number: int) -> int:
         heap, keys = self._heaps[number], self._keys
@@ -121,7 +122,9 @@ class PlainHeaps:
         self._order += 1
         rank = top & 0xFFFF
         keys[rank] = self._order << 16 | rank
-        return self._position_of[rank]
+        position = self._position_of[rank]
+        self._ledger.assign(position, rule="R", table="lead", now=NOW, owner=None)
+        return position
 
 
 def directory_of(count: int) -> Directory:
