@@ -96,11 +96,13 @@ def program(server: EmulatorServer, tmp_path: Path) -> Program:
     return Program(server, tmp_path)
 
 
-def change_leads(server: EmulatorServer, count: int, source: int) -> list[str]:
+def change_leads(
+    server: EmulatorServer, count: int, source: int, *, order: str = "leadid"
+) -> list[str]:
     """Another client says that open leads come from somewhere; their ids."""
     with Visitor(server) as visitor:
         rows = visitor.find(
-            f"leads?$select=leadid&$filter=statecode eq 0&$orderby=leadid&$top={count}"
+            f"leads?$select=leadid&$filter=statecode eq 0&$orderby={order}&$top={count}"
         )
         for row in rows:
             visitor.change("leads", row["leadid"], {"leadsourcecode": source})
@@ -123,9 +125,9 @@ def test_cycles_decide_what_changed_and_then_write_nothing(program: Program) -> 
 
 
 def test_a_reviewed_plan_is_applied_and_undone(program: Program) -> None:
-    change_leads(program.server, 4, 1)
+    change_leads(program.server, 4, 1, order="leadid desc")
     program.counts("run", "--once")
-    ids = change_leads(program.server, 4, 7)
+    ids = change_leads(program.server, 4, 7, order="leadid desc")
     file = program.rules.with_name("plan.json")
     assert program.run("plan", "--out", str(file))[0] == 0
     with Visitor(program.server) as visitor:
