@@ -4,7 +4,7 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from connector.dataverse.client import DataverseClient
 from connector.dataverse.governor import GovernorOptions
 from connector.dataverse.transport import TransportOptions
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
-from connector.dataverse.writing import WriteOptions
+from connector.dataverse.writing import WriteOptions, WriteWay
 from connector.directory import DirectoryReader, RememberedDirectory
 from connector.environment import (
     build_tables,
@@ -77,7 +77,7 @@ class Wishes:
 
 
 @contextmanager
-def open_application(settings: Settings, wishes: Wishes) -> Iterator[Application]:
+def open_application(settings: Settings, wishes: Wishes) -> Generator[Application]:
     """The connector, ready for cycles; closes everything when the block ends.
 
     Raises ConfigProblem for whatever in the settings, the rules file or the environment is not as
@@ -99,7 +99,7 @@ def open_application(settings: Settings, wishes: Wishes) -> Iterator[Application
 
 
 @contextmanager
-def open_locked_store(settings: Settings) -> Iterator[SqlStore]:
+def open_locked_store(settings: Settings) -> Generator[SqlStore]:
     """The store alone, with other processes kept off; raises ConfigProblem and LeaseHeld."""
     store = open_store(settings.store.url)
     try:
@@ -221,6 +221,7 @@ def _cycle_options(settings: Settings, wishes: Wishes) -> CycleOptions:
         is_forced=wishes.is_forced,
         routes_manual_rows=settings.write.reroute_manual,
         keeps_traces=settings.store.keep_traces,
+        few_writes=settings.write.batch_above,
     )
 
 
@@ -258,7 +259,12 @@ def _client_options(settings: Settings) -> ClientOptions:
             daily_limit=governor.daily_requests,
             stop_at_daily_limit=governor.daily_requests is not None,
         ),
-        writes=WriteOptions(concurrency=concurrency),
+        writes=WriteOptions(
+            way=WriteWay(settings.write.way.value),
+            concurrency=concurrency,
+            batch_size=settings.write.batch_size,
+            few=settings.write.batch_above,
+        ),
     )
 
 
@@ -280,7 +286,7 @@ def _sign_in_options(settings: Settings) -> SignInOptions:
 
 
 @contextmanager
-def _hold_lease(settings: Settings, store: SqlStore) -> Iterator[Callable[[], None]]:
+def _hold_lease(settings: Settings, store: SqlStore) -> Generator[Callable[[], None]]:
     """Keep others off the store; what is handed out renews the lease."""
     url = make_url(settings.store.url)
     if url.get_backend_name() == "sqlite":

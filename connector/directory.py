@@ -4,6 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import cast
 
 from connector.permissions import read_permissions
 from connector.ports import Clock, TableDescriber, TableReader
@@ -181,5 +182,4 @@ def _whole(value: object) -> int | None:
 
 
 def _children(row: Row, navigation: str) -> Sequence[Row]:
-    found = row.get(navigation)
-    return [child for child in found if isinstance(child, dict)] if isinstance(found, list) else []
+    return cast("Sequence[Row]", row.get(navigation) or ())

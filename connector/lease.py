@@ -1,7 +1,7 @@
 """Who may work on a store: one process for SQLite, one holder of the lease for PostgreSQL."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ LEASE_NAME = "store"
 
 
 @contextmanager
-def hold_file_lease(store_file: Path) -> Iterator[None]:
+def hold_file_lease(store_file: Path) -> Generator[None]:
     """Keep other processes off a SQLite store until the block ends, or the process does.
 
     A lock of the operating system on a small database beside the store: it vanishes with a killed

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import cast
 
 from connector.ports import TableReader
 from engine.records import Row
@@ -40,7 +41,8 @@ class Permissions:
             return frozenset()
         if self.readable is None:
             return None
-        return frozenset().union(*(self.readable.get(role, frozenset()) for role in held))
+        nothing: frozenset[str] = frozenset()
+        return nothing.union(*(self.readable.get(role, nothing) for role in held))
 
 
 def read_permissions(reader: TableReader, find: FindTable, tables: Sequence[str]) -> Permissions:
@@ -107,8 +109,7 @@ def _read_readable(
 
 
 def _children(row: Row, navigation: str) -> Sequence[Row]:
-    found = row.get(navigation)
-    return [child for child in found if isinstance(child, dict)] if isinstance(found, list) else []
+    return cast("Sequence[Row]", row.get(navigation) or ())
 
 
 def _key(row: Row, column: str) -> str:

@@ -35,7 +35,7 @@ class TableQuery:
 
     table: str
     columns: tuple[str, ...]
-    expand: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    expand: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     page_size: int = 5000
 
 
@@ -83,8 +83,12 @@ class RowWrite:
     table: str
     id: str
     etag: str | None
-    columns: Mapping[str, str | int | bool | None] = field(default_factory=dict)
-    binds: Mapping[str, EntityReference | None] = field(default_factory=dict)
+    columns: Mapping[str, str | int | bool | None] = field(
+        default_factory=dict[str, str | int | bool | None]
+    )
+    binds: Mapping[str, EntityReference | None] = field(
+        default_factory=dict[str, EntityReference | None]
+    )
     queue: EntityReference | None = None
 
 

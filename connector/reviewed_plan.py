@@ -51,13 +51,16 @@ def parse_document(document: object) -> ReviewedPlan:
     plan = parse_plan_document(document)
     try:
         raw = cast("Mapping[str, Any]", document)["decisions"]
-        decisions = [
-            DecisionRecord(**{**data, "decided_at": datetime.fromisoformat(data["decided_at"])})
-            for data in raw
-        ]
+        decisions = [_parse_decision(data) for data in raw]
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigProblem("the plan's decisions cannot be read; make a new plan") from error
     known = {(decision.table, decision.row_id) for decision in decisions}
     if {(row.table, row.id) for row in plan.rows} - known:
         raise ConfigProblem("the plan lacks decisions for some of its rows; make a new plan")
     return ReviewedPlan(plan=plan, decisions=decisions)
+
+
+def _parse_decision(data: Mapping[str, Any]) -> DecisionRecord:
+    fields = dict(data)
+    fields["decided_at"] = datetime.fromisoformat(data["decided_at"])
+    return DecisionRecord(**fields)

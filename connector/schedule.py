@@ -2,10 +2,12 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from types import FrameType
+from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -21,7 +23,7 @@ STOPPING = (FatalError, LeaseHeld, UnsafePlan)
 
 
 @contextmanager
-def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+def stopped_by_signals(stop: threading.Event) -> Generator[None]:
     """SIGINT and SIGTERM set `stop` instead of ending the process; the old handlers come back."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -59,34 +61,49 @@ def run_service(application: Application, clock: Clock, *, interval: timedelta) 
         except LeadrobinError:
             repeats.note_failure(table.name)
 
-    scheduler = BackgroundScheduler(
-        executors={"default": ThreadPoolExecutor(max(1, len(application.tables)))},
-        timezone="UTC",
-    )
+    scheduler = _Scheduler(threads=max(1, len(application.tables)))
     for table in application.tables:
-        scheduler.add_job(
-            run,
-            "interval",
-            args=[table],
-            id=table.name,
-            seconds=interval.total_seconds(),
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
-            next_run_time=clock.now(),
-        )
-    _serve(scheduler.start, scheduler.shutdown, application.stop)
+        scheduler.repeat(partial(run, table), name=table.name, every=interval, first=clock.now())
+    scheduler.start()
+    try:
+        # A wait without end would keep signals from being handled on some platforms.
+        while not application.stop.wait(1):
+            pass
+    finally:
+        scheduler.finish()
     if failure:
         raise failure[0]
 
 
-def _serve(start: Callable[[], None], shutdown: Callable[[], None], stop: threading.Event) -> None:
-    start()
-    try:
-        while not stop.wait(1):
-            pass
-    finally:
-        shutdown()
+class _Scheduler:
+    """The few things we want of the library, which has no types."""
+
+    def __init__(self, *, threads: int) -> None:
+        pool = ThreadPoolExecutor(threads)
+        self._library: Any = BackgroundScheduler(executors={"default": pool}, timezone="UTC")
+
+    def repeat(
+        self, job: Callable[[], None], *, name: str, every: timedelta, first: datetime
+    ) -> None:
+        """Run a job again and again, never twice at once; runs that were missed count as one."""
+        self._library.add_job(
+            job,
+            "interval",
+            id=name,
+            seconds=every.total_seconds(),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            next_run_time=first,
+        )
+
+    def start(self) -> None:
+        """Begin; jobs run in threads of their own."""
+        self._library.start()
+
+    def finish(self) -> None:
+        """Wait for the jobs under way and end."""
+        self._library.shutdown()
 
 
 class _Repeats:

@@ -138,8 +138,8 @@ class DecisionRecord:
     segmentation_status: int | None = None
     routing_status: int | None = None
     sequence_status: int | None = None
-    before: Mapping[str, object] = field(default_factory=dict)
-    after: Mapping[str, object] = field(default_factory=dict)
+    before: Mapping[str, object] = field(default_factory=dict[str, object])
+    after: Mapping[str, object] = field(default_factory=dict[str, object])
     trace: Mapping[str, object] | None = None
     request_id: str | None = None
     message: str | None = None
@@ -194,7 +194,7 @@ class CycleRecord:
     started_at: datetime
     outcome: CycleOutcome = CycleOutcome.RUNNING
     finished_at: datetime | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
     message: str | None = None
 
 

@@ -8,6 +8,7 @@ is left out, and a seller without a readable calendar counts as always available
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import cast
 
 from connector.ports import TableReader
 from connector.time_zones import TIME_ZONES
@@ -133,5 +134,4 @@ def _key(row: Row, column: str) -> str:
 
 
 def _children(row: Row) -> Sequence[Row]:
-    found = row.get(RULES)
-    return [child for child in found if isinstance(child, dict)] if isinstance(found, list) else []
+    return cast("Sequence[Row]", row.get(RULES) or ())

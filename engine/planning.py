@@ -208,8 +208,9 @@ def raise_if_unsafe(plan: Plan, limits: SafetyLimits, *, owned_rows: int, alread
     if owned_rows >= limits.min_rows and share > limits.max_owner_change_share:
         raise UnsafePlan(
             f"the plan gives {moved} of {owned_rows} owned rows ({share:.0%}) to somebody else, "
-            f"more than the limit of {limits.max_owner_change_share:.0%}; review it with `leadrobin "
-            "plan` and repeat with --force, or raise LEADROBIN_SAFETY__MAX_OWNER_CHANGE_SHARE"
+            f"more than the limit of {limits.max_owner_change_share:.0%}; review it with "
+            "`leadrobin plan` and repeat with --force, or raise "
+            "LEADROBIN_SAFETY__MAX_OWNER_CHANGE_SHARE"
         )
     if limits.max_changes is not None and len(plan.rows) > limits.max_changes:
         raise UnsafePlan(

@@ -106,7 +106,9 @@ def _describe_table(settings: Settings, client: DataverseClient, name: str) -> s
 
 
 def _describe_rules(client: DataverseClient) -> str:
-    raise_if_rules_active(client, lambda name: client.describe_table(name).to_schema())
+    raise_if_rules_active(
+        client, lambda logical_name: client.describe_table(logical_name).to_schema()
+    )
     return "none is active"
 
 

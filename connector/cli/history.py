@@ -18,6 +18,9 @@ from connector.state import DecisionRecord
 from connector.store.opening import open_store
 from engine.errors import LeadrobinError
 
+MANY = 1_000_000
+"""More decisions than anybody prints."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the program."""
@@ -40,12 +43,9 @@ def history(
     store = open_store(settings_of(context).store.url)
     try:
         with store.begin() as session:
-            cycles = [] if cycle or as_lines else session.list_cycles(limit)
-            decisions = (
-                session.list_decisions(cycle_id=cycle, limit=1_000_000 if as_lines else limit)
-                if cycle or as_lines
-                else []
-            )
+            cycles = session.list_cycles(limit)
+            many = MANY if as_lines else limit
+            decisions = session.list_decisions(cycle_id=cycle, limit=many)
     finally:
         store.close()
     if as_lines:

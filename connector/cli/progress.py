@@ -1,6 +1,6 @@
 """A progress line for what takes longer; silent when nobody watches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -9,7 +9,7 @@ from connector.cli.output import stderr_console
 
 
 @contextmanager
-def show_progress(title: str) -> Iterator[Callable[[str, int], None]]:
+def show_progress(title: str) -> Generator[Callable[[str, int], None]]:
     """A line on stderr that counts what is reported to it: `report("read", 500)`."""
     console = stderr_console()
     if not console.is_terminal:

@@ -24,13 +24,19 @@ from engine.sellers import Directory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleOptions:
-    """How cycles behave; see the settings of the same names."""
+    """How cycles behave; see the settings of the same names.
+
+    A stop is looked for after every `write_chunk` rows; a plan of more than `few_writes` is handed
+    over in large chunks, so that the writer can put many rows into a request.
+    """
 
     limits: SafetyLimits = field(default_factory=SafetyLimits)
     is_forced: bool = False
     routes_manual_rows: bool = False
     keeps_traces: bool = True
     write_chunk: int = 64
+    few_writes: int = 500
+    large_write_chunk: int = 1000
     retry_rows: int = 500
     max_vanished_share: float = 0.2
     min_vanished_rows: int = 20

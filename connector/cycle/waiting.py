@@ -38,7 +38,9 @@ def wait_for_routing(
     decision: DecisionRecord, before: BacklogEntry | None, now: datetime
 ) -> BacklogEntry | None:
     """The entry of a row that nobody could be found for; None when there is nothing to wait for."""
-    status = RoutingStatus(decision.routing_status) if decision.routing_status else None
+    if decision.routing_status is None:
+        return None
+    status = RoutingStatus(decision.routing_status)
     if status not in _WAIT_OF_STATUS:
         return None
     wait = _WAIT_OF_STATUS[status]

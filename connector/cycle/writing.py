@@ -6,7 +6,7 @@ from datetime import datetime
 
 from connector.clocks import restore_clocks
 from connector.cycle.deciding import DecidedRow
-from connector.cycle.parts import CycleParts, CycleRun
+from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.triage import describe_row
 from connector.cycle.waiting import wait_for_routing, wait_for_write
 from connector.ports import RowWrite, StateSession, WriteOutcome, WriteResult
@@ -34,7 +34,7 @@ def write_rows(
     """Write rows chunk by chunk until done or stopping; results by row id, absent = not tried."""
     results: dict[str, WriteResult] = {}
     planned = {row.id: row for row in rows}
-    for chunk in _chunks([*planned.values()], parts.options.write_chunk):
+    for chunk in _chunks([*planned.values()], _choose_chunk(parts.options, len(planned))):
         if parts.is_stopping():
             break
         writes = [build_write(run.table, row) for row in chunk]
@@ -121,6 +121,10 @@ def settle_clocks(
             assigned=assigned,
         )
     )
+
+
+def _choose_chunk(options: CycleOptions, count: int) -> int:
+    return options.write_chunk if count <= options.few_writes else options.large_write_chunk
 
 
 def _chunks(rows: Sequence[PlannedRow], size: int) -> Iterator[Sequence[PlannedRow]]:

@@ -1,7 +1,7 @@
 """The demonstration step by step, as values; printing them is up to the command."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,7 +131,7 @@ def _is_write(entry: Any) -> bool:
 
 
 @contextmanager
-def open_stage() -> Iterator[Stage]:
+def open_stage() -> Generator[Stage]:
     """Start the emulator and a connector over it, in a folder that vanishes afterwards."""
     with tempfile.TemporaryDirectory(prefix="leadrobin-demo-") as folder:
         server = EmulatorServer(EmulatorOptions(size=SIZE)).start()

@@ -14,7 +14,8 @@ from connector.state import (
 )
 from connector.store.intents import build_intent_document, parse_intent
 from connector.store.statements import chunk_ids, upsert_rows
-from connector.store.tables import backlog, decisions, leases, plans, seller_clocks
+from connector.store.tables import backlog, leases, plans, seller_clocks
+from connector.store.tables import decisions as decision_rows
 from engine.records import EntityReference
 
 CLOCK_LOCK = 7_305_115
@@ -83,21 +84,23 @@ class AssignmentSession:
         """Note that every outcome of a plan is saved."""
         self._connection.execute(update(plans).where(plans.c.id == intent_id).values(closed_at=at))
 
-    def add_decisions(self, decisions_taken: Sequence[DecisionRecord]) -> None:
+    def add_decisions(self, decisions: Sequence[DecisionRecord]) -> None:
         """Append decisions; none is ever changed."""
-        if decisions_taken:
-            values = [_decision_values(decision) for decision in decisions_taken]
-            self._connection.execute(insert(decisions), values)
+        if decisions:
+            values = [_decision_values(decision) for decision in decisions]
+            self._connection.execute(insert(decision_rows), values)
 
     def list_decisions(
         self, *, row: EntityReference | None = None, cycle_id: str | None = None, limit: int = 1000
     ) -> Sequence[DecisionRecord]:
         """Decisions of one row or one cycle, newest first."""
-        query = select(decisions).order_by(decisions.c.number.desc()).limit(limit)
+        query = select(decision_rows).order_by(decision_rows.c.number.desc()).limit(limit)
         if row is not None:
-            query = query.where(decisions.c.table_name == row.table, decisions.c.row_id == row.id)
+            query = query.where(
+                decision_rows.c.table_name == row.table, decision_rows.c.row_id == row.id
+            )
         if cycle_id is not None:
-            query = query.where(decisions.c.cycle_id == cycle_id)
+            query = query.where(decision_rows.c.cycle_id == cycle_id)
         return [read_decision(found) for found in self._connection.execute(query).mappings()]
 
     def save_backlog(self, entries: Sequence[BacklogEntry]) -> None:

@@ -75,4 +75,6 @@ def _decision_data(decision: DecisionRecord) -> dict[str, object]:
 
 
 def _parse_decision(data: Mapping[str, Any]) -> DecisionRecord:
-    return DecisionRecord(**{**data, "decided_at": datetime.fromisoformat(data["decided_at"])})
+    fields = dict(data)
+    fields["decided_at"] = datetime.fromisoformat(data["decided_at"])
+    return DecisionRecord(**fields)

@@ -1,6 +1,6 @@
 """Opening a store: connection, version check, migrations; what it holds is in the sessions."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class SqlStore:
         return self._engine
 
     @contextmanager
-    def begin(self) -> Iterator[SqlSession]:
+    def begin(self) -> Generator[SqlSession]:
         """A transaction: committed at the end of the block, rolled back when it raises."""
         with self._engine.begin() as connection:
             yield SqlSession(connection)
@@ -52,8 +52,8 @@ class SqlStore:
 def open_store(url: str) -> SqlStore:
     """Open the store, bringing a SQLite one up to date.
 
-    Raises ConfigProblem when it can't be reached, was written by a newer version, or (PostgreSQL) wants
-    `leadrobin store upgrade` first.
+    Raises ConfigProblem when it can't be reached, was written by a newer version, or (PostgreSQL)
+    wants `leadrobin store upgrade` first.
     """
     engine = _connect(url)
     try:

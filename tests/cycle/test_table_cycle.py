@@ -1,11 +1,13 @@
 """One cycle after another over the fake environment: what is decided, written and remembered."""
 
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from connector.cycle.parts import CycleOptions
+from connector.ports import RowWrite, WriteResult
 from connector.state import CycleOutcome
 from engine.errors import UnsafePlan
 from engine.planning import SafetyLimits
@@ -331,3 +333,23 @@ def test_another_watched_column_finds_no_false_changes(world: World) -> None:
     assert record.counts["updated"] == 1
     assert world.decisions(1) == []
     assert world.owner(2) == "Miriam"
+
+
+@pytest.mark.parametrize(("rows", "largest"), [(5, 2), (6, 6)])
+def test_a_large_plan_is_handed_to_the_writer_in_large_chunks(
+    world: World, rows: int, largest: int
+) -> None:
+    world.options = CycleOptions(write_chunk=2, few_writes=5, large_write_chunk=10)
+    world.cycle()
+    for number in range(3, 3 + rows):
+        world.put_lead(number, address1_country="UK")
+    sizes: list[int] = []
+    send = world.dataverse.write_rows
+
+    def note(writes: Sequence[RowWrite]) -> Iterator[WriteResult]:
+        sizes.append(len(writes))
+        return send(writes)
+
+    world.dataverse.write_rows = note  # type: ignore[method-assign]
+    world.cycle()
+    assert max(sizes) == largest

