@@ -37,6 +37,15 @@ class SequenceMode(StrEnum):
     OFF = "off"
 
 
+class WriteWay(StrEnum):
+    """How writes travel: `auto` chooses between single requests in parallel and `$batch`."""
+
+    AUTO = "auto"
+    PARALLEL = "parallel"
+    BATCH = "batch"
+    MULTIPLE = "multiple"
+
+
 class LogLevel(StrEnum):
     """The least severe message that is written."""
 
@@ -201,6 +210,15 @@ class WriteSettings(Group):
         default=False, description="decide rows again whose owner a person chose"
     )
     concurrency: int = Field(default=4, ge=1, le=52, description="writes in flight at once")
+    way: WriteWay = Field(
+        default=WriteWay.AUTO,
+        description="auto (single requests in parallel up to batch_above rows, $batch beyond), "
+        "parallel, batch or multiple (UpdateMultiple, where no row version is needed)",
+    )
+    batch_above: int = Field(
+        default=500, ge=0, description="with auto: how many rows at once still go one by one"
+    )
+    batch_size: int = Field(default=100, ge=1, le=1000, description="most writes in one $batch")
 
 
 class SafetySettings(Group):

@@ -32,12 +32,16 @@ class WriteWay(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
-    """How many writes are under way at once, and how many share a request."""
+    """How many writes are under way at once, and how many share a request.
+
+    `auto` sends single requests in parallel, which any log, plug-in trace and 429 tells apart, up to
+    `few` writes, and batches of them beyond.
+    """
 
     way: WriteWay = WriteWay.AUTO
     concurrency: int = 8
     batch_size: int = 100
-    few: int = 32
+    few: int = 500
 
 
 class RowSender:

@@ -1,6 +1,7 @@
 """Writing rows back: what a PATCH carries, and what each answer means."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -333,3 +334,25 @@ def test_waits_of_a_throttled_write_are_shared_by_all_threads(
     (result,) = write(client, ASSIGN)
     assert result.outcome is WriteOutcome.APPLIED
     assert timeline.slept >= 20
+
+
+@pytest.mark.parametrize(("count", "methods"), [(40, {"PATCH"}), (501, {"POST"})])
+def test_a_page_of_ordinary_size_goes_as_single_requests_and_a_large_one_in_batches(
+    build: Build, wire: responses.RequestsMock, count: int, methods: set[str]
+) -> None:
+    add_tables(wire)
+    wire.patch(re.compile(rf"{API}/leads\("), status=204)
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        parts = bytes(request.body or b"").count(b"PATCH ")  # type: ignore[arg-type]
+        part = "--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n"
+        return 200, {"Content-Type": "multipart/mixed; boundary=b"}, part * parts + "--b--\r\n"
+
+    wire.add_callback(responses.POST, f"{API}/$batch", answer, content_type=None)
+    writes = [
+        RowWrite(table="lead", id=f"{n:036d}", etag='W/"1"', columns={"subject": "x"})
+        for n in range(count)
+    ]
+    results = list(build().write_rows(writes))
+    assert {result.outcome for result in results} == {WriteOutcome.APPLIED}
+    assert {call.request.method for call in wire.calls} - {"GET"} == methods
