@@ -2,6 +2,7 @@
 """Functions and actions of the Web API: which there are, identity and counts."""
 
 from connector.emulator.bulk import BULK_OPERATIONS
+from connector.emulator.bulk_delete import BULK_DELETE_OPERATIONS
 from connector.emulator.calendars import CALENDAR_OPERATIONS
 from connector.emulator.closing import CLOSING_OPERATIONS
 from connector.emulator.connecting import CONNECTING_OPERATIONS
@@ -81,6 +82,7 @@ _OPERATIONS: dict[str, tuple[str, Handler]] = {
     "PublishAllXml": ("POST", _publish),
     "PublishXml": ("POST", _publish),
     **BULK_OPERATIONS,
+    **BULK_DELETE_OPERATIONS,
     **CALENDAR_OPERATIONS,
     **CLOSING_OPERATIONS,
     **CONNECTING_OPERATIONS,

@@ -1,4 +1,4 @@
-"""Tables of the platform: working hours, and the list of messages each table supports."""
+"""Tables of the platform: working hours, jobs, and the list of messages each table supports."""
 
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.tables.columns import (
@@ -11,6 +11,8 @@ from connector.emulator.tables.columns import (
     organization_columns,
     owner_columns,
     primary_id,
+    state,
+    status,
     text,
     wall_clock,
     whole,
@@ -137,4 +139,82 @@ MESSAGE_FILTER = TableDefinition(
     ),
 )
 
-TABLES = (EXTENDED_USER_SETTING, CALENDAR, CALENDAR_RULE, MESSAGE, MESSAGE_FILTER)
+JOB_STATE = state(
+    {0: ("Ready", 0), 1: ("Suspended", 10), 2: ("Locked", 20), 3: ("Completed", 30)}
+)
+JOB_STATUS = status(
+    {
+        0: ("Waiting For Resources", 0),
+        10: ("Waiting", 1),
+        20: ("In Progress", 2),
+        21: ("Pausing", 2),
+        22: ("Canceling", 2),
+        30: ("Succeeded", 3),
+        31: ("Failed", 3),
+        32: ("Canceled", 3),
+    }
+)
+
+ASYNC_OPERATION = TableDefinition(
+    logical_name="asyncoperation",
+    schema_name="AsyncOperation",
+    entity_set="asyncoperations",
+    primary_id="asyncoperationid",
+    primary_name="name",
+    object_type_code=4700,
+    display_name="System Job",
+    display_collection_name="System Jobs",
+    change_tracking=False,
+    columns=(
+        primary_id("AsyncOperationId"),
+        text("Name", 256),
+        choice("OperationType", {1: "System Event", 10: "Workflow", 13: "Bulk Delete"}),
+        text("PrimaryEntityType", 160),
+        memo("Message", 1_073_741_823),
+        memo("FriendlyMessage", 1_073_741_823),
+        whole("ErrorCode"),
+        whole("RetryCount", 0),
+        moment("PostponeUntil"),
+        moment("StartedOn"),
+        moment("CompletedOn"),
+        JOB_STATE,
+        JOB_STATUS,
+        *owner_columns(),
+        *audit_columns(),
+    ),
+)
+
+BULK_DELETE_OPERATION = TableDefinition(
+    logical_name="bulkdeleteoperation",
+    schema_name="BulkDeleteOperation",
+    entity_set="bulkdeleteoperations",
+    primary_id="bulkdeleteoperationid",
+    primary_name="name",
+    object_type_code=4424,
+    display_name="Bulk Delete Operation",
+    display_collection_name="Bulk Delete Operations",
+    change_tracking=False,
+    columns=(
+        primary_id("BulkDeleteOperationId"),
+        text("Name", 256),
+        lookup("AsyncOperationId", "asyncoperation"),
+        whole("SuccessCount", 0),
+        whole("FailureCount", 0),
+        flag("IsRecurring"),
+        moment("NextRun"),
+        JOB_STATE,
+        JOB_STATUS,
+        *owner_columns(),
+        *audit_columns(),
+    ),
+)
+
+TABLES = (
+    EXTENDED_USER_SETTING,
+    CALENDAR,
+    CALENDAR_RULE,
+    MESSAGE,
+    MESSAGE_FILTER,
+    ASYNC_OPERATION,
+    BULK_DELETE_OPERATION,
+)

@@ -155,6 +155,47 @@ def test_upsert_by_alternate_key_creates_then_changes(client: DataverseClient) -
     ]
 
 
+def test_many_rows_are_deleted_by_a_job(client: DataverseClient) -> None:
+    ids = client.records.create("lead", [{"subject": f"Gone {n}"} for n in range(4)])
+    job = client.records.delete("lead", list(ids[:3]))
+    assert job is not None
+    row = client.records.retrieve("asyncoperation", job, select=["statecode", "statuscode"])
+    assert row is not None
+    assert (row["statecode"], row["statuscode"]) == (3, 30)
+    left = client.records.list("lead", filter="startswith(subject,'Gone')", select=["subject"])
+    assert [each["subject"] for each in left] == ["Gone 3"]
+
+
+def test_a_batch_carries_every_kind_of_operation(client: DataverseClient) -> None:
+    first = client.records.create("lead", {"subject": "Batched 1"})
+    second = client.records.create("lead", {"subject": "Batched 2"})
+    batch = client.batch.new()
+    batch.records.create("lead", [{"subject": "Batched 3"}, {"subject": "Batched 4"}])
+    batch.records.update("lead", [first, second], {"companyname": "Together"})
+    batch.records.upsert(
+        "account", [UpsertItem(alternate_key={"accountnumber": "B-1"}, record={"name": "Keyed"})]
+    )
+    batch.records.delete("lead", [second])
+    batch.records.retrieve("lead", first, select=["subject", "companyname"])
+    batch.query.sql("SELECT subject FROM lead WHERE companyname = 'Together'")
+    batch.tables.get("lead")
+    batch.tables.list()
+    result = batch.execute()
+    assert not result.has_errors, [each.error_message for each in result.failed]
+    found = client.records.list("lead", filter="startswith(subject,'Batched')")
+    assert sorted(row["subject"] for row in found) == ["Batched 1", "Batched 3", "Batched 4"]
+
+
+def test_sql_and_columns_are_answered(client: DataverseClient) -> None:
+    client.records.create("lead", {"subject": "By SQL", "revenue": 7})
+    rows = client.query.sql("SELECT TOP 5 subject, revenue FROM lead WHERE subject = 'By SQL'")
+    assert [(row["subject"], row["revenue"]) for row in rows] == [("By SQL", 7.0)]
+    names = {column["LogicalName"] for column in client.tables.list_columns("lead")}
+    assert {"subject", "revenue", "ownerid"} <= names
+    relationships = client.tables.list_table_relationships("lead")
+    assert "lead_customer_accounts" in {each["SchemaName"] for each in relationships}
+
+
 def test_tables_are_described_and_listed(client: DataverseClient) -> None:
     table = client.tables.get("lead")
     assert table is not None
