@@ -110,8 +110,9 @@ class _Builder:
         if condition.other_is_record:
             return self.refuse("FetchXML cannot name the record being assigned")
         other = condition.other
-        prefix = f"{_alias(other[:-1], joins)}." if len(other) > 1 else ""
-        value = _quote(prefix + other[-1])
+        *navigation, name = other
+        prefix = f"{_alias(tuple(navigation), joins)}." if navigation else ""
+        value = _quote(prefix + name)
         return f"<condition {_head(condition.path, condition.operator, joins)} valueof={value}/>"
 
     def _related(self, condition: Related, table: str | None) -> str:
@@ -170,8 +171,9 @@ def _element(name: str, start: str, end: str, more: str, inner: str) -> str:
 
 
 def _head(path: ColumnPath, operator: Operator, joins: dict[ColumnPath, None]) -> str:
-    entity = f"entityname={_quote(_alias(path[:-1], joins))} " if len(path) > 1 else ""
-    return f'{entity}attribute={_quote(path[-1])} operator="{operator.value}"'
+    *navigation, name = path
+    entity = f"entityname={_quote(_alias(tuple(navigation), joins))} " if navigation else ""
+    return f'{entity}attribute={_quote(name)} operator="{operator.value}"'
 
 
 def _alias(navigation: ColumnPath, joins: dict[ColumnPath, None]) -> str:

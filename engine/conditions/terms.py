@@ -118,7 +118,8 @@ class TermWriter:
     def _equal_moments(self, constants: tuple[Constant, ...]) -> Code:
         if len(constants) > 1:
             return self.matcher()
-        return self._moment_term(Operator.EQ, constants[0])
+        (constant,) = constants
+        return self._moment_term(Operator.EQ, constant)
 
     def _equal_text(self, constants: tuple[Constant, ...]) -> Code:
         texts = {constant.text for constant in constants if constant.text}
@@ -135,11 +136,12 @@ class TermWriter:
 
     def _equal_number(self, constants: tuple[Constant, ...]) -> Code:
         numbers = _numbers(constants)
-        if any(isinstance(number, float) for number in numbers):
-            return self.matcher()
         raw = self.reads.raw(self._path, self._family)
         labels = {constant.label for constant in constants if constant.label is not None}
         by_number = self._is_member(raw, numbers)
+        fractions = [number for number in numbers if isinstance(number, float)]
+        if fractions:
+            by_number = code(self._unless_decimal(by_number.yes, fractions[0]), 1.3)
         if not labels:
             return by_number
         by_label = self._is_member(self.reads.label(self._path), labels)

@@ -17,6 +17,7 @@ from engine.conditions.model import (
     Related,
     SellerAttribute,
 )
+from engine.conditions.moments import parse_moment
 from engine.conditions.operators import COLUMN_OPERATORS, FACTS, ValueKind
 from engine.conditions.periods import FISCAL_PERIODS
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, TableSchema
@@ -83,10 +84,30 @@ SCHEMA = {
 }
 GUIDS = tuple(f"0000000{digit}-aaaa-4bbb-8ccc-00000000000{digit}" for digit in range(4))
 HIERARCHIES = {"account": {GUIDS[0]: GUIDS[1], GUIDS[1]: GUIDS[2], GUIDS[2]: GUIDS[0]}}
-ZONES = ("UTC", "Europe/London", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "Asia/Beirut")
+ZONES = (
+    "UTC",
+    "Europe/London",
+    "America/New_York",
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+    "Asia/Beirut",
+)
 
 _words = st.sampled_from(
-    ["London", "LONDON", "straße", "STRASSE", "Zürich", "İzmir", "", " ", "a%b", "lo_don", "7", "07"]
+    [
+        "London",
+        "LONDON",
+        "straße",
+        "STRASSE",
+        "Zürich",
+        "İzmir",
+        "",
+        " ",
+        "a%b",
+        "lo_don",
+        "7",
+        "07",
+    ]
 )
 _texts = st.one_of(_words, st.text(alphabet="aAbBsS%_[]^-ßéÉé1", max_size=6))
 _numbers = st.one_of(
@@ -107,7 +128,9 @@ _edges = st.sampled_from(
 instants = st.builds(
     lambda edge, seconds: edge + timedelta(seconds=seconds),
     _edges,
-    st.one_of(st.sampled_from([0, 1, -1, 3600, -3600, 86_400, -86_400]), st.integers(-(10**8), 10**8)),
+    st.one_of(
+        st.sampled_from([0, 1, -1, 3600, -3600, 86_400, -86_400]), st.integers(-(10**8), 10**8)
+    ),
 )
 
 
@@ -138,7 +161,7 @@ _times = st.one_of(
 )
 _guids = st.sampled_from([*GUIDS, GUIDS[1].upper()])
 _lists = st.sampled_from(["1,9", "1,2", "2", "7, 1", "x", "1,x", "-1"])
-_junk = st.sampled_from([[], [1], {}, {"a": 1}, b"x", Decimal("7"), Decimal("0.1"), float("nan")])
+_junk = st.sampled_from([[], [1], {}, {"a": 1}, b"x", Decimal(7), Decimal("0.1"), float("nan")])
 
 _SUITED = {
     "city": _texts,
@@ -159,32 +182,31 @@ def _any_cell() -> st.SearchStrategy[object]:
     return st.one_of(st.none(), _texts, _numbers, _times, _guids, _lists, _junk)
 
 
-@st.composite
-def rows(draw: st.DrawFn, depth: int = 2) -> dict[str, object]:
+def _sometimes(cells: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.one_of(st.none(), cells, cells, cells)
+
+
+_LABELS = st.sampled_from(["Web", "STRASSE", "Trade show", "Web; trade show"])
+_OPTIONAL = {
+    **{name: _sometimes(cells) for name, cells in _SUITED.items()},
+    **{f"_{name}_value": _sometimes(_guids) for name in ("ownerid", "parentaccountid", "new_any")},
+    **{name + LABEL_SUFFIX: _LABELS for name in ("source", "new_any", "interests")},
+}
+_ODD = st.one_of(
+    st.just({}), st.dictionaries(st.sampled_from(list(_SUITED)), _any_cell(), max_size=1)
+)
+
+
+def rows(depth: int = 2) -> st.SearchStrategy[dict[str, object]]:
     """A wire row; one column in some rows holds what it should not."""
-    row: dict[str, object] = {}
-    for name, cells in _SUITED.items():
-        if draw(st.booleans()):
-            row[name] = draw(st.one_of(st.none(), cells, cells, cells))
-    for name in ("ownerid", "parentaccountid", "new_any"):
-        if draw(st.booleans()):
-            row[f"_{name}_value"] = draw(st.one_of(st.none(), _guids))
-    if draw(st.integers(0, 4)) == 0:
-        row[draw(st.sampled_from(list(_SUITED)))] = draw(_any_cell())
-    for name in ("source", "new_any", "interests"):
-        if draw(st.booleans()):
-            label = st.sampled_from(["Web", "STRASSE", "Trade show", "Web; trade show"])
-            row[name + LABEL_SUFFIX] = draw(label)
+    optional: dict[str, st.SearchStrategy[object]] = dict(_OPTIONAL)
     if depth:
-        for name, related in (
-            ("parentaccountid", st.one_of(st.none(), rows(depth=depth - 1))),
-            ("primarycontactid", st.one_of(st.none(), rows(depth=depth - 1))),
-            ("lead_tasks", st.lists(rows(depth=0), max_size=2)),
-            ("listlead_association", st.lists(rows(depth=0), max_size=2)),
-        ):
-            if draw(st.integers(0, 2)) == 0:
-                row[name] = draw(related)
-    return row
+        one, many = st.none() | rows(depth - 1), st.lists(rows(0), max_size=2)
+        optional |= {"parentaccountid": one, "primarycontactid": one}
+        optional |= {"lead_tasks": many, "listlead_association": many}
+    return st.builds(
+        lambda suited, odd: suited | odd, st.fixed_dictionaries({}, optional=optional), _ODD
+    )
 
 
 _COLUMNS = (*_SUITED, "ownerid", "_ownerid_value", "parentaccountid", "optout")
@@ -193,14 +215,16 @@ _paths = st.one_of(
     st.sampled_from(_COLUMNS).map(lambda name: ("parentaccountid", name)),
     st.sampled_from(_COLUMNS).map(lambda name: ("parentaccountid", "primarycontactid", name)),
 )
-_scalars = st.one_of(_texts, _numbers, _times, _guids, st.sampled_from(["Web", "yes", "{" + GUIDS[0] + "}"]))
+_scalars = st.one_of(
+    _texts, _numbers, _times, _guids, st.sampled_from(["Web", "yes", "{" + GUIDS[0] + "}"])
+)
 _VALUES = {
     ValueKind.NONE: st.none(),
     ValueKind.SCALAR: _scalars,
     ValueKind.LIST: st.lists(_scalars, min_size=1, max_size=4).map(tuple),
     ValueKind.PAIR: st.tuples(_scalars, _scalars),
     ValueKind.COUNT: st.one_of(st.integers(1, 40), st.just(10**12)),
-    ValueKind.DAY: _times.filter(lambda text: "13-45" not in text),
+    ValueKind.DAY: _times.filter(lambda text: parse_moment(text) is not None),
     ValueKind.PERIOD: st.integers(1, 13),
     ValueKind.YEAR: st.sampled_from([1, 2024, 2025, 2026, 2027, 9999]),
     ValueKind.PERIOD_AND_YEAR: st.tuples(st.integers(1, 13), st.sampled_from([1, 2026, 9999])),
@@ -257,7 +281,9 @@ def trees(leaves: st.SearchStrategy | None = None) -> st.SearchStrategy:
         st.one_of(
             st.none(),
             compares(_flat_paths),
-            st.lists(compares(_flat_paths), min_size=1, max_size=2).map(lambda each: Any(tuple(each))),
+            st.lists(compares(_flat_paths), min_size=1, max_size=2).map(
+                lambda each: Any(tuple(each))
+            ),
         ),
     )
     base = leaves or st.one_of(compares(), compares(), compares(), _columns, related, _attributes)

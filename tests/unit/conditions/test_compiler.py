@@ -1,0 +1,212 @@
+"""The compiled form: order, relative dates, missing columns, odd cells, tables."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.conditions import compiler
+from engine.conditions.compiler import CompileOptions, compile_first_match, compile_predicate
+from engine.conditions.context import Context, DateSettings
+from engine.conditions.interpreter import holds
+from engine.conditions.model import All, Any, Compare, Condition, Not, Operator, Related
+from engine.conditions.moments import Span
+from engine.conditions.parsing import parse_condition
+from engine.conditions.selectivity import Chances, leaves_of
+from engine.conditions.source import is_day, is_instant, text_bounds
+from engine.errors import ConfigProblem
+from tests.unit.conditions.worlds import NOW, SCHEMA, compare
+
+SEGMENTS = [
+    parse_condition(raw)
+    for raw in (
+        {"all": [compare("city", "in", ["London", "Leeds"]), compare("revenue", "ge", 1000)]},
+        {"any": [compare("source", "eq", "Web"), compare("source", "eq", 1)]},
+        {"all": [compare("source", "in", [7, 8]), compare("createdon", "last-x-days", 7)]},
+        {"all": [compare("closedate", "next-x-days", 30), compare("city", "not-null")]},
+        {"all": [compare("employees", "between", [10, 20]), compare("employees", "ne", 15)]},
+        {"not": compare("parentaccountid.city", "null")},
+        {"all": [compare("createdon", "on-or-after", "2026-11-01"), compare("city", "null")]},
+        {"any": [compare("city", "eq", "York"), compare("city", "null")]},
+        {"any": [compare("city", "eq", "York"), compare("employees", "gt", 5)]},
+    )
+]
+FULL = {
+    "city": None,
+    "revenue": None,
+    "source": None,
+    "createdon": None,
+    "closedate": None,
+    "employees": None,
+    "optout": None,
+}
+ROWS = [
+    {**FULL, "city": "LONDON", "revenue": 1000.0},
+    {**FULL, "city": "London", "revenue": 999},
+    {**FULL, "source": 1},
+    {**FULL, "source": 8, "createdon": "2026-11-20T00:00:00Z"},
+    {**FULL, "source": 7, "createdon": "2026-11-20T00:00:00Z"},
+    {**FULL, "source": 7, "createdon": "2026-11-10T00:00:00.5Z"},
+    {**FULL, "city": "X", "closedate": "2026-12-20"},
+    {**FULL, "city": "X", "closedate": "2026-12-20T00:00:00Z"},
+    {**FULL, "city": "X", "employees": 15},
+    {**FULL, "city": "X", "employees": 20},
+    {**FULL, "city": "X", "employees": 3, "parentaccountid": {"city": "Rome"}},
+    {**FULL, "city": "X"},
+    {**FULL, "city": "", "createdon": "2026-11-20T00:00:00Z"},
+    {**FULL},
+]
+ODD_ROWS = [
+    {**FULL, "city": 5},
+    {**FULL, "city": ["London"], "revenue": "many", "employees": {}},
+    {**FULL, "source": "8", "employees": "12"},
+    {**FULL, "createdon": "2026-02-30T00:00:00Z", "city": "X"},
+    {**FULL, "createdon": 5, "closedate": 5},
+    {},
+    {"city": "London", "revenue": 1000},
+]
+
+
+def expected(conditions: list[Condition | None], row: object, now: datetime) -> int:
+    context = Context(now, table="lead", schema=SCHEMA)
+    return next(
+        (
+            position
+            for position, condition in enumerate(conditions)
+            if condition is None or holds(condition, row, context)
+        ),
+        -1,
+    )
+
+
+@pytest.mark.parametrize("tables_from", [1, 100])
+@pytest.mark.parametrize("samples", [[], ROWS, [*ODD_ROWS, *ROWS], [{"city": 5}]])
+@pytest.mark.parametrize("last", [[], [None], [None, None]])
+def test_the_first_condition_that_holds_is_found_in_every_form(tables_from, samples, last):
+    conditions = [*SEGMENTS, *last]
+    options = CompileOptions(table="lead", schema=SCHEMA, samples=samples, tables_from=tables_from)
+    compiled = compile_first_match(conditions, options)
+    for now in (NOW, NOW + timedelta(days=10), NOW):
+        answers = [expected(conditions, row, now) for row in ROWS]
+        assert [compiled.first_match(row, now) for row in ROWS] == answers
+        assert compiled.first_matches(ROWS, now) == answers
+        odd = [expected(conditions, row, now) for row in ODD_ROWS]
+        assert compiled.first_matches(ODD_ROWS, now) == odd
+    assert len(set(answers)) > 6
+
+
+def test_without_conditions_nothing_matches():
+    for tables_from in (0, 100):
+        options = CompileOptions(tables_from=tables_from, samples=ROWS)
+        assert compile_first_match([], options).first_match({}, NOW) == -1
+        assert compile_first_match([None], options).first_match({}, NOW) == 0
+
+
+def test_well_formed_rows_never_need_the_interpreter(monkeypatch):
+    def forbid(*_: object) -> bool:
+        raise AssertionError
+
+    monkeypatch.setattr(compiler, "holds", forbid)
+    for tables_from in (1, 100):
+        options = CompileOptions(table="lead", schema=SCHEMA, tables_from=tables_from)
+        compiled = compile_first_match(SEGMENTS, options)
+        assert len(set(compiled.first_matches(ROWS, NOW))) > 6
+        predicate = compile_predicate(SEGMENTS[0], options)
+        assert [predicate(row, NOW) for row in ROWS[:2]] == [True, False]
+
+
+def test_rows_without_a_column_are_read_leniently_from_the_first_one_on():
+    compiled = compile_first_match(SEGMENTS, CompileOptions(table="lead", schema=SCHEMA))
+    assert compiled.first_match({"source": 1}, NOW) == 1
+    assert compiled.first_matches([{"source": 1}, FULL, {}], NOW) == [1, 7, 7]
+
+
+def test_relative_dates_follow_the_time_and_the_time_zone():
+    condition = parse_condition(compare("createdon", "today"))
+    row = {"createdon": "2026-11-23T23:30:00Z"}
+    for zone, answer in (("UTC", True), ("Europe/Berlin", False)):
+        options = CompileOptions(dates=DateSettings(zone), table="lead", schema=SCHEMA)
+        predicate = compile_predicate(condition, options)
+        assert predicate(row, NOW) is answer
+        assert predicate(row, NOW + timedelta(days=1)) is not answer
+        assert predicate(row, NOW.replace()) is answer
+
+
+def test_settings_that_make_no_calendar_are_refused_when_compiling():
+    condition = parse_condition(compare("createdon", "today"))
+    options = CompileOptions(dates=DateSettings("Mars/Base"), table="lead", schema=SCHEMA)
+    with pytest.raises(ConfigProblem, match="Mars/Base"):
+        compile_predicate(condition, options)
+
+
+def test_user_text_never_becomes_program_text():
+    for text in ("') or True or ('", "K1", '"""', "\\", "{row}", "\n    return 1"):
+        for operator in (Operator.EQ, Operator.LIKE, Operator.BEGINS_WITH, Operator.GT):
+            condition = Compare(("city",), operator, text)
+            for known in (SCHEMA, None):
+                predicate = compile_predicate(condition, CompileOptions(table="lead", schema=known))
+                row = {"city": "plain"}
+                assert predicate(row, NOW) is holds(condition, row, Context(NOW))
+    hostile = Compare(("x'] or True or row['x",), Operator.EQ, 1)
+    assert compile_predicate(hostile)({"x": 1}, NOW) is False
+    related = Related(("a') or (True",), True, Compare(("b",), Operator.NULL))
+    assert compile_predicate(related)({}, NOW) is False
+
+
+def test_samples_decide_in_which_order_children_are_tried():
+    often, seldom = compare("optout", "eq", True), compare("city", "eq", "London")
+    condition = parse_condition({"all": [often, seldom]})
+    chances = compiler.learn_chances(
+        [condition],
+        CompileOptions(
+            table="lead",
+            schema=SCHEMA,
+            samples=[
+                {"optout": True, "city": "Rome", "createdon": "2026-11-23T09:00:00Z"},
+                {"optout": True, "city": "Oslo", "modifiedon": "2026-11-24T09:00:00Z"},
+                {"optout": True, "city": 5},
+            ],
+        ),
+    )
+    first, second = (chances.estimate(leaf).chance for leaf in leaves_of(condition))
+    assert first == pytest.approx(2.5 / 3)
+    assert second == pytest.approx(0.5 / 3)
+    assert compiler.learn_chances([condition], CompileOptions()).estimate(condition).chance < 0.1
+
+
+def test_chances_follow_the_logic():
+    chances = Chances()
+    city, null = Compare(("a",), Operator.EQ, 1), Compare(("a",), Operator.NULL)
+    assert chances.estimate(Not(city)).chance == pytest.approx(0.9)
+    assert chances.estimate(Compare(("a",), Operator.NE, 1)).chance == pytest.approx(0.9)
+    assert chances.estimate(All((city, null))).chance == pytest.approx(0.03)
+    assert chances.estimate(Any((city, null))).chance == pytest.approx(1 - 0.9 * 0.7)
+    assert chances.estimate(Related(("a",))).cost > chances.estimate(city).cost
+
+
+def test_deep_trees_compile():
+    condition: Condition = Compare(("city",), Operator.EQ, "London")
+    for at in range(48):
+        condition = (All if at % 2 else Any)((condition, Compare(("city",), Operator.NULL)))
+    for known in (SCHEMA, None):
+        predicate = compile_predicate(condition, CompileOptions(table="lead", schema=known))
+        assert predicate({"city": "x"}, NOW) is holds(condition, {"city": "x"}, Context(NOW))
+
+
+def test_only_real_days_and_instants_pass_the_check():
+    assert is_instant("2026-11-23T09:00:00Z")
+    assert is_day("2026-11-23")
+    for check, text in (
+        (is_instant, "2026-02-30T00:00:00Z"),
+        (is_instant, "2026-11-23T24:00:00Z"),
+        (is_day, "2026-02-30"),
+    ):
+        with pytest.raises(ValueError):
+            check(text)
+
+
+def test_bounds_are_whole_seconds_within_the_calendar():
+    begin = datetime(2026, 11, 23, 9, 0, 0, 1, tzinfo=UTC)
+    assert text_bounds(Span(begin, None, None, None), is_day=False) == ("2026-11-23T09:00:01Z", "~")
+    last = datetime(9999, 12, 31, 23, 59, 59, 1, tzinfo=UTC)
+    assert text_bounds(Span(None, last, None, None), is_day=False) == ("", "~")
+    assert text_bounds(Span(None, None, 0, 3_652_060), is_day=True) == ("0001-01-01", "~")

@@ -1,0 +1,103 @@
+"""Which condition failed, and what it saw."""
+
+import pytest
+
+from engine.conditions.cells import LABEL_SUFFIX
+from engine.conditions.context import Context
+from engine.conditions.interpreter import first_failure
+from engine.conditions.parsing import parse_condition
+from engine.decisions import FailedCondition
+from tests.unit.conditions.worlds import NOW, compare
+
+
+@pytest.mark.parametrize(
+    ("raw", "row", "condition", "seen"),
+    [
+        (
+            {"all": [compare("city", "not-null"), compare("revenue", "ge", 5)]},
+            {"city": "x", "revenue": 4},
+            "revenue ge 5",
+            "revenue is 4",
+        ),
+        (
+            {"all": [{"any": [compare("city", "null"), compare("city", "eq", "a")]}]},
+            {"city": "x"},
+            "city null or city eq a",
+            "city is x",
+        ),
+        (
+            {"any": [{"all": [compare("a", "null"), compare("b", "null")]}]},
+            {"a": 1, "b": None},
+            "a null and b null",
+            "a is 1; b is null",
+        ),
+        (
+            {"not": compare("city", "null")},
+            {},
+            "not (city null)",
+            "city is null",
+        ),
+        (
+            compare("source", "eq", 7),
+            {"source": 8, "source" + LABEL_SUFFIX: "Web"},
+            "source eq 7",
+            "source is 8 (Web)",
+        ),
+        (
+            compare("ownerid", "eq", "x"),
+            {"_ownerid_value": "y", "_ownerid_value" + LABEL_SUFFIX: "Miriam"},
+            "ownerid eq x",
+            "ownerid is y (Miriam)",
+        ),
+        (
+            compare("employees", "eq", 7),
+            {"employees": 8, "employees" + LABEL_SUFFIX: "8"},
+            "employees eq 7",
+            "employees is 8",
+        ),
+        (compare("a.b", "not-null"), {}, "a.b not-null", "a.b is null"),
+        (
+            {"column": "a", "operator": "eq", "value_of": "b"},
+            {"a": 1, "b": 2},
+            "a eq b",
+            "a is 1 and b is 2",
+        ),
+        (
+            {"related": "tasks", "where": compare("a", "null")},
+            {"tasks": [{"a": 1}]},
+            "tasks contains data where (a null)",
+            "tasks: 1 related row",
+        ),
+        ({"related": "tasks"}, {}, "tasks contains data", "tasks: 0 related rows"),
+        (
+            {"attribute": "region", "operator": "null"},
+            {},
+            "attribute region null",
+            "attribute region is North, South",
+        ),
+        (
+            {"attribute": "Size", "operator": "not-null"},
+            {},
+            "attribute Size not-null",
+            "attribute Size is null",
+        ),
+    ],
+)
+def test_the_first_failing_condition_is_named_with_what_it_saw(raw, row, condition, seen):
+    context = Context(NOW, attributes={"Region": ("North", "South")})
+    failure = first_failure(parse_condition(raw), row, context)
+    assert failure == FailedCondition(condition=condition, seen=seen)
+
+
+def test_the_record_being_assigned_is_shown_as_it_is():
+    raw = {"column": "a", "operator": "eq", "value_of": "record.b"}
+    failure = first_failure(parse_condition(raw), {"a": 1}, Context(NOW, record={"b": 2}))
+    assert failure == FailedCondition(condition="a eq record.b", seen="a is 1 and b is 2")
+    missing = first_failure(
+        parse_condition({"attribute": "a", "operator": "not-null"}), {}, Context(NOW)
+    )
+    assert missing == FailedCondition(condition="attribute a not-null", seen="attribute a is null")
+
+
+def test_a_condition_that_holds_has_no_failure():
+    assert first_failure(parse_condition(compare("a", "null")), {}, Context(NOW)) is None

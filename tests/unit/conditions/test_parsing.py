@@ -1,0 +1,297 @@
+"""Reading conditions from plain data, and writing them back."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from engine.conditions.columns import (
+    columns_of,
+    navigations_of,
+    record_columns_of,
+    walk,
+)
+from engine.conditions.model import (
+    All,
+    Any,
+    Compare,
+    CompareColumns,
+    Not,
+    Operator,
+    Related,
+    SellerAttribute,
+)
+from engine.conditions.operators import FACTS
+from engine.conditions.parsing import MAX_DEPTH, parse_condition
+from engine.conditions.printing import describe, print_condition
+from engine.conditions.values import parse_scalar, scalars_of
+from engine.errors import InvalidDocument, Problem
+
+CITY = {"column": "city", "operator": "eq", "value": "London"}
+
+
+def problems_of(raw: object) -> tuple[Problem, ...]:
+    with pytest.raises(InvalidDocument) as caught:
+        parse_condition(raw)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("raw", "tree"),
+    [
+        (CITY, Compare(("city",), Operator.EQ, "London")),
+        ({"all": [CITY]}, All((Compare(("city",), Operator.EQ, "London"),))),
+        ({"any": [CITY]}, Any((Compare(("city",), Operator.EQ, "London"),))),
+        ({"not": CITY}, Not(Compare(("city",), Operator.EQ, "London"))),
+        ({"column": "a.b", "operator": None}, Compare(("a", "b"), Operator.NULL)),
+        ({"column": "a", "operator": "null", "value": None}, Compare(("a",), Operator.NULL)),
+        ({"column": "a", "operator": "neq", "value": 1}, Compare(("a",), Operator.NE, 1)),
+        ({"column": "a", "operator": "in", "value": 1}, Compare(("a",), Operator.IN, (1,))),
+        (
+            {"column": "a", "operator": "between", "value": ["1", 2.5]},
+            Compare(("a",), Operator.BETWEEN, ("1", 2.5)),
+        ),
+        (
+            {"column": "a", "operator": "last-x-days", "value": "7"},
+            Compare(("a",), Operator.LAST_X_DAYS, 7),
+        ),
+        (
+            {"column": "a", "operator": "on", "value": date(2026, 11, 23)},
+            Compare(("a",), Operator.ON, "2026-11-23"),
+        ),
+        (
+            {"column": "a", "operator": "eq", "value": datetime(2026, 11, 23, tzinfo=UTC)},
+            Compare(("a",), Operator.EQ, "2026-11-23T00:00:00+00:00"),
+        ),
+        (
+            {"column": "a", "operator": "in-fiscal-period-and-year", "value": ["2", 2026]},
+            Compare(("a",), Operator.IN_FISCAL_PERIOD_AND_YEAR, (2, 2026)),
+        ),
+        (
+            {"column": "a", "operator": "in-fiscal-year", "value": 2026},
+            Compare(("a",), Operator.IN_FISCAL_YEAR, 2026),
+        ),
+        (
+            {"column": "a", "operator": "gt", "value_of": "b.c"},
+            CompareColumns(("a",), Operator.GT, ("b", "c")),
+        ),
+        (
+            {"column": "a", "operator": "eq", "value_of": "record.b"},
+            CompareColumns(("a",), Operator.EQ, ("b",), True),
+        ),
+        (
+            {"column": "a", "operator": "eq", "value": "$(b)"},
+            CompareColumns(("a",), Operator.EQ, ("b",), True),
+        ),
+        (
+            {"column": "a", "operator": "like", "value": "$(b)"},
+            Compare(("a",), Operator.LIKE, "$(b)"),
+        ),
+        ({"related": "tasks"}, Related(("tasks",))),
+        (
+            {"related": "a.b", "exists": False, "where": CITY},
+            Related(("a", "b"), False, Compare(("city",), Operator.EQ, "London")),
+        ),
+        (
+            {"attribute": "Language", "operator": "in", "value": ["English", 5]},
+            SellerAttribute("Language", Operator.IN, ("English", "5")),
+        ),
+        (
+            {"attribute": "Language", "operator": "eq", "value": "English"},
+            SellerAttribute("Language", Operator.EQ, ("English",)),
+        ),
+        (
+            {"attribute": "Language", "operator": None},
+            SellerAttribute("Language", Operator.NULL),
+        ),
+        (
+            {"fetchxml": "<filter><condition attribute='a' operator='null'/></filter>"},
+            All((Compare(("a",), Operator.NULL),)),
+        ),
+    ],
+)
+def test_each_form_of_a_condition_is_read_and_survives_printing(raw, tree):
+    assert parse_condition(raw) == tree
+    assert parse_condition(print_condition(tree)) == tree
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "words"),
+    [
+        ([], (), "mapping"),
+        (None, (), "nothing"),
+        ({}, (), "one of the keys"),
+        ({"colum": "a"}, (), "did you mean “column”"),
+        ({"all": CITY}, ("all",), "list of conditions, not a mapping"),
+        ({"any": []}, ("any",), "at least one"),
+        ({"all": [CITY, 5]}, ("all", 1), "not “5”"),
+        ({"not": [CITY]}, ("not",), "not a list"),
+        ({**CITY, "valu": 1}, ("valu",), "did you mean “value"),
+        ({"all": [CITY], "zzz": 1}, ("zzz",), "does not belong"),
+        ({"column": "a"}, (), "“operator” is missing"),
+        ({"column": "a b", "operator": "null"}, ("column",), "logical name of a column"),
+        ({"column": 5, "operator": "null"}, ("column",), "not “5”"),
+        ({"column": "a", "operator": "equal", "value": 1}, ("operator",), "no operator “equal”"),
+        ({"column": "a", "operator": "begin-with", "value": 1}, ("operator",), "“begins-with”"),
+        ({"column": "a", "operator": 5, "value": 1}, ("operator",), "no operator “5”"),
+        ({"column": "a", "operator": "eq"}, (), "“value” is missing"),
+        ({"column": "a", "operator": "eq", "value": None}, ("value",), "use the operator null"),
+        ({"column": "a", "operator": "eq", "value": [1]}, ("value",), "takes one value"),
+        ({"column": "a", "operator": "eq", "value": {}}, ("value",), "takes one value"),
+        ({"column": "a", "operator": "eq", "value": float("inf")}, ("value",), "finite"),
+        ({"column": "a", "operator": "null", "value": 1}, ("value",), "takes no value"),
+        ({"column": "a", "operator": "in", "value": []}, ("value",), "empty"),
+        ({"column": "a", "operator": "in", "value": [1, None]}, ("value", 1), "one value"),
+        ({"column": "a", "operator": "between", "value": [1]}, ("value",), "exactly two"),
+        ({"column": "a", "operator": "last-x-days", "value": 0}, ("value",), "at least 1"),
+        ({"column": "a", "operator": "last-x-days", "value": "soon"}, ("value",), "whole number"),
+        ({"column": "a", "operator": "last-x-days", "value": True}, ("value",), "whole number"),
+        ({"column": "a", "operator": "on", "value": "soon"}, ("value",), "such as 2026-11-23"),
+        ({"column": "a", "operator": "on", "value": 20261123}, ("value",), "such as 2026-11-23"),
+        ({"column": "a", "operator": "in-fiscal-period", "value": 14}, ("value",), "1 to 13"),
+        ({"column": "a", "operator": "in-fiscal-year", "value": 0}, ("value",), "1 to 9999"),
+        (
+            {"column": "a", "operator": "in-fiscal-period-and-year", "value": 1},
+            ("value",),
+            "two numbers",
+        ),
+        (
+            {"column": "a", "operator": "in-fiscal-period-and-year", "value": [1, 0]},
+            ("value", 1),
+            "1 to 9999",
+        ),
+        ({**CITY, "value_of": "b"}, ("value",), "not both"),
+        ({"column": "a", "operator": "in", "value_of": "b"}, ("operator",), "goes with"),
+        ({"column": "a", "operator": "eq", "value_of": "b c"}, ("value_of",), "logical name"),
+        ({"column": "a b", "operator": "eq", "value": "$(b)"}, ("column",), "logical name"),
+        ({"related": 5}, ("related",), "navigation property"),
+        ({"related": "a", "exists": "yes"}, ("exists",), "true or false"),
+        ({"related": "a", "where": 5}, ("where",), "mapping"),
+        ({"attribute": " ", "operator": "null"}, ("attribute",), "name of a seller attribute"),
+        ({"attribute": "a", "operator": "gt", "value": 1}, ("operator",), "takes eq, in"),
+        ({"attribute": "a", "operator": "nil"}, ("operator",), "no operator"),
+        ({"attribute": "a", "operator": "null", "value": 1}, ("value",), "takes no value"),
+        ({"attribute": "a", "operator": "in"}, (), "“value” is missing"),
+        ({"fetchxml": 5}, ("fetchxml",), "text of a <filter>"),
+        ({"all": [{"fetchxml": "<filter>"}]}, ("all", 0, "fetchxml"), "well-formed"),
+        ({"column": "x" * 70 + "!", "operator": "null"}, ("column",), "…"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(raw, path, words):
+    (problem,) = [each for each in problems_of(raw) if each.path == path]
+    assert words in problem.message
+
+
+def test_all_problems_are_told_at_once():
+    raw = {"all": [{"colum": "a"}, {"any": [{"column": "x", "operator": "equals", "value": 1}]}]}
+    assert [problem.path for problem in problems_of(raw)] == [
+        ("all", 0),
+        ("all", 1, "any", 0, "operator"),
+    ]
+
+
+def test_conditions_nested_too_deep_are_refused_in_words():
+    raw: dict[str, object] = CITY
+    for _ in range(100_000):
+        raw = {"not": raw}
+    (problem,) = problems_of(raw)
+    assert f"{MAX_DEPTH} deep at most" in problem.message
+    filters = "<filter>" * 80 + "</filter>" * 80
+    assert "too deep" in problems_of({"fetchxml": filters})[0].message
+
+
+def test_fetchxml_counts_towards_the_depth_of_what_it_stands_in():
+    raw: dict[str, object] = {"fetchxml": "<filter>" * 20 + "</filter>" * 20}
+    parse_condition(raw)
+    for _ in range(40):
+        raw = {"not": raw}
+    assert "too deep" in problems_of(raw)[0].message
+
+
+def test_types_of_yaml_readers_become_plain():
+    class Text(str):
+        __slots__ = ()
+
+    class Number(int):
+        pass
+
+    class Fraction(float):
+        pass
+
+    raw = {"column": "a", "operator": "in", "value": [Text("x"), Number(5), Fraction(0.5), True]}
+    condition = parse_condition(raw)
+    assert isinstance(condition, Compare)
+    assert [type(value) for value in scalars_of(condition.value)] == [str, int, float, bool]
+
+
+def test_every_operator_has_its_facts():
+    assert set(FACTS) == set(Operator)
+    assert all(facts.families for facts in FACTS.values())
+
+
+def test_decimals_are_printed_as_numbers():
+    whole = Compare(("a",), Operator.EQ, Decimal(5))
+    assert print_condition(whole)["value"] == 5
+    part = Compare(("a",), Operator.EQ, Decimal("0.5"))
+    assert print_condition(part)["value"] == 0.5
+    assert print_condition(Compare(("a",), Operator.EQ, date(2026, 1, 2)))["value"] == "2026-01-02"
+    assert parse_scalar(Decimal("0.5")) == Decimal("0.5")
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (CITY, "city eq London"),
+        (
+            {"all": [CITY, {"any": [CITY, CITY]}]},
+            "city eq London and (city eq London or city eq London)",
+        ),
+        ({"all": [{"any": [CITY]}]}, "city eq London"),
+        ({"not": CITY}, "not (city eq London)"),
+        ({"column": "a.b", "operator": "in", "value": [1, True, ""]}, "a.b in (1, true, “”)"),
+        ({"column": "a", "operator": "null"}, "a null"),
+        ({"column": "a", "operator": "eq", "value": False}, "a eq false"),
+        ({"column": "a", "operator": "eq", "value_of": "record.b"}, "a eq record.b"),
+        ({"column": "a", "operator": "eq", "value_of": "b"}, "a eq b"),
+        ({"related": "tasks"}, "tasks contains data"),
+        (
+            {"related": "tasks", "exists": False, "where": CITY},
+            "tasks does not contain data where (city eq London)",
+        ),
+        ({"attribute": "a", "operator": "in", "value": ["x"]}, "attribute a in (x)"),
+        ({"attribute": "a", "operator": "null"}, "attribute a null"),
+    ],
+)
+def test_a_condition_is_described_in_one_line(raw, text):
+    assert describe(parse_condition(raw)) == text
+
+
+def test_all_and_any_of_nothing_are_described():
+    assert describe(All(())) == "always"
+    assert describe(Any(())) == "never"
+
+
+def test_the_columns_and_navigations_of_a_condition():
+    condition = parse_condition(
+        {
+            "all": [
+                CITY,
+                {"not": {"column": "parent.code", "operator": "null"}},
+                {"column": "a", "operator": "eq", "value_of": "b"},
+                {"column": "c", "operator": "eq", "value_of": "record.d.e"},
+                {"related": "tasks", "where": {"any": [CITY, {"related": "notes"}]}},
+                {"attribute": "Language", "operator": "null"},
+            ]
+        }
+    )
+    assert columns_of(condition) == {
+        ("city",),
+        ("parent", "code"),
+        ("a",),
+        ("b",),
+        ("c",),
+        ("tasks", "city"),
+    }
+    assert navigations_of(condition) == {("parent",), ("tasks",), ("tasks", "notes")}
+    assert record_columns_of(condition) == {("d", "e")}
+    assert len(walk(condition)) == 11

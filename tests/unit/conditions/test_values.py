@@ -1,0 +1,279 @@
+"""What comparisons of text, numbers, choices and ids mean."""
+
+from decimal import Decimal
+
+import pytest
+
+from engine.conditions.cells import LABEL_SUFFIX
+from tests.unit.conditions.worlds import check, compare
+
+ID = "11111111-2222-4333-8444-555555555555"
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "cell", "expected"),
+    [
+        ("eq", "LONDON", "London", True),
+        ("eq", "strasse", "Straße", True),
+        ("eq", "Zurich", "Zürich", False),
+        ("eq", "London", "", False),
+        ("eq", "", "", False),
+        ("ne", "London", "", True),
+        ("ne", "London", None, True),
+        ("ne", "london", "LONDON", False),
+        ("neq", "Leeds", "London", True),
+        ("in", ["Leeds", "london"], "London", True),
+        ("in", "London", "London", True),
+        ("not-in", ["Leeds"], None, True),
+        ("not-in", ["Leeds"], "leeds", False),
+        ("gt", "Leeds", "london", True),
+        ("ge", "london", "London", True),
+        ("lt", "leeds", "London", False),
+        ("le", "London", "", False),
+        ("le", "London", None, False),
+        ("null", None, "", True),
+        ("null", None, None, True),
+        ("null", None, " ", False),
+        ("not-null", None, "x", True),
+        ("not-null", None, "", False),
+        ("eq", 7, "7", True),
+        ("eq", "7", "07", False),
+    ],
+)
+def test_text_is_compared_without_case_and_empty_text_is_null(operator, value, cell, expected):
+    assert check(compare("city", operator, value), {"city": cell}) is expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "cell", "expected"),
+    [
+        ("like", "%ond%", "London", True),
+        ("like", "l_ndon", "LONDON", True),
+        ("like", "l_don", "London", False),
+        ("like", "[k-m]ondon", "London", True),
+        ("like", "[^k-m]ondon", "London", False),
+        ("like", "[xyl]%", "London", True),
+        ("like", "50[%]", "50%", True),
+        ("like", "50[%]", "500", False),
+        ("like", "a[b", "a[b", True),
+        ("like", "%", "x", True),
+        ("like", "%", "", False),
+        ("like", "%", None, False),
+        ("like", "", "x", False),
+        ("like", "l%n", "London", True),
+        ("like", "l%d%n", "London", True),
+        ("like", "l%x%n", "London", False),
+        ("like", "lon%ndon", "London", False),
+        ("like", "x%", "London", False),
+        ("like", "a[]b", "a[]b", True),
+        ("like", "[z-a]", "z", False),
+        ("like", "[^z-a]", "z", True),
+        ("like", "[a-]", "-", True),
+        ("like", "a%b%", "a\nb", True),
+        ("not-like", "%ond%", "London", False),
+        ("not-like", "%ond%", None, True),
+        ("begins-with", "LON", "London", True),
+        ("begins-with", "_on", "London", True),
+        ("begins-with", "on", "London", False),
+        ("begins-with", "Londoner", "London", False),
+        ("not-begin-with", "Lon", None, True),
+        ("not-begin-with", "Lon", "London", False),
+        ("ends-with", "don", "LONDON", True),
+        ("ends-with", "[a-f]on", "London", True),
+        ("ends-with", "x", "London", False),
+        ("not-end-with", "don", None, True),
+        ("not-end-with", "don", "London", False),
+    ],
+)
+def test_patterns_take_wildcards(operator, value, cell, expected):
+    assert check(compare("city", operator, value), {"city": cell}) is expected
+
+
+def test_a_pattern_takes_time_linear_in_the_text():
+    pattern = "%a" * 40 + "%b"
+    assert check(compare("city", "like", pattern), {"city": "a" * 20_000}) is False
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "cell", "expected"),
+    [
+        ("eq", 10000, 10000.0, True),
+        ("eq", "10000", 10000, True),
+        ("eq", "10000.0", 10000, True),
+        ("eq", 0.1, 0.1, True),
+        ("eq", 0.1, Decimal("0.1"), True),
+        ("in", [0.1, 0.2], Decimal("0.2"), True),
+        ("in", [0.1, 0.2], 0.3, False),
+        ("eq", 0.5, Decimal("NaN"), False),
+        ("eq", 1, True, True),
+        ("ne", 5, None, True),
+        ("gt", 5, 6, True),
+        ("gt", 5, 5, False),
+        ("gt", 0.5, 1, True),
+        ("ge", 0.1, Decimal("0.1"), True),
+        ("ge", "5", 5, True),
+        ("lt", 5, None, False),
+        ("lt", 5, "", False),
+        ("le", 5, 5.5, False),
+        ("between", [1, 5], 5, True),
+        ("between", [1, 5], 5.5, False),
+        ("between", [0.5, 5.5], 5.5, True),
+        ("between", [1, 5], None, False),
+        ("not-between", [1, 5], None, True),
+        ("not-between", [1, 5], 3, False),
+        ("in", [1, "2", 3], 2, True),
+        ("not-in", [1, 2], 3, True),
+        ("not-in", [1, 2], None, True),
+        ("null", None, 0, False),
+        ("not-null", None, 0, True),
+        ("null", None, float("nan"), False),
+        ("ne", 5, float("nan"), True),
+    ],
+)
+def test_numbers_are_compared_as_numbers(operator, value, cell, expected):
+    assert check(compare("revenue", operator, value), {"revenue": cell}) is expected
+
+
+@pytest.mark.parametrize("operator", ["eq", "gt", "ge", "lt", "le", "in"])
+@pytest.mark.parametrize("cell", ["many", [5], {"a": 5}, b"5", object()])
+def test_what_is_no_number_equals_none_and_has_no_order(operator, cell):
+    assert check(compare("revenue", operator, 5), {"revenue": cell}) is False
+
+
+def test_rows_and_lists_under_a_columns_name_are_no_value():
+    assert check(compare("revenue", "null"), {"revenue": [5]})
+    assert check(compare("revenue", "null"), {"revenue": {"a": 5}})
+    assert check(compare("city", "not-null"), {"city": 0})
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "row", "expected"),
+    [
+        ("eq", 7, {"source": 7}, True),
+        ("eq", "7", {"source": 7}, True),
+        ("ne", 7, {}, True),
+        ("in", [7, 8], {"source": 8}, True),
+        ("eq", "trade SHOW", {"source": 7, "source" + LABEL_SUFFIX: "Trade Show"}, True),
+        ("eq", "Messe", {"source": 7, "source" + LABEL_SUFFIX: "messe"}, True),
+        ("ne", "Messe", {"source": 7, "source" + LABEL_SUFFIX: "messe"}, False),
+        ("in", ["Messe", 3], {"source": 7, "source" + LABEL_SUFFIX: "Messe"}, True),
+        ("eq", "Messe", {"source" + LABEL_SUFFIX: "Messe"}, False),
+        ("eq", "Messe", {"source": 7}, False),
+        ("gt", 3, {"source": 7}, True),
+        ("gt", "Web", {"source": 7}, False),
+        ("like", "%Show", {"source": 7}, False),
+    ],
+)
+def test_a_choice_takes_its_number_or_its_label(operator, value, row, expected):
+    assert check(compare("source", operator, value), row) is expected
+
+
+def test_a_label_is_looked_up_where_the_choices_are_known():
+    from engine.conditions.context import Context
+    from engine.conditions.interpreter import holds
+    from engine.conditions.parsing import parse_condition
+    from tests.unit.conditions.worlds import NOW, SCHEMA
+
+    known = Context(NOW, table="lead", schema=SCHEMA)
+    assert holds(parse_condition(compare("source", "eq", "trade show")), {"source": 7}, known)
+    contains = parse_condition(compare("interests", "contain-values", ["food"]))
+    assert holds(contains, {"interests": "1,9"}, known)
+    same = parse_condition(compare("interests", "eq", "9,1"))
+    assert holds(same, {"interests": "1,9"}, known)
+    labelled = parse_condition(compare("interests", "eq", "Sport; Music"))
+    row = {"interests": "1,2", "interests" + LABEL_SUFFIX: "sport; music"}
+    assert holds(labelled, row, known)
+    assert not holds(labelled, {"interests": "1,2"}, known)
+
+
+@pytest.mark.parametrize(
+    ("value", "cell", "expected"),
+    [
+        (True, True, True),
+        ("true", True, True),
+        ("no", False, True),
+        (0, False, True),
+        ("1", True, True),
+        (True, None, False),
+        (True, False, False),
+    ],
+)
+def test_a_two_options_column_takes_truth_values_numbers_and_words(value, cell, expected):
+    assert check(compare("optout", "eq", value), {"optout": cell}) is expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "cell", "expected"),
+    [
+        ("contain-values", [9, 3], "1,9", True),
+        ("contain-values", "9", "1,9", True),
+        ("contain-values", "3,9", "1, 9", True),
+        ("contain-values", [2], "1,9", False),
+        ("contain-values", [2], 2, True),
+        ("contain-values", [2], None, False),
+        ("contain-values", [2], "x", False),
+        ("not-contain-values", [2], "1,9", True),
+        ("not-contain-values", [9], "1,9", False),
+        ("not-contain-values", [9], None, False),
+    ],
+)
+def test_a_multi_select_column_is_a_set_of_choices(operator, value, cell, expected):
+    assert check(compare("interests", operator, value), {"interests": cell}) is expected
+
+
+def test_labels_of_a_multi_select_column_are_compared_without_case():
+    row = {"interests": "1,9", "interests" + LABEL_SUFFIX: "Sport; Fine Food"}
+    assert check(compare("interests", "contain-values", ["fine food"]), row)
+
+
+@pytest.mark.parametrize("name", ["ownerid", "_ownerid_value"])
+@pytest.mark.parametrize("value", [ID, ID.upper(), "{" + ID + "}"])
+def test_a_lookup_is_read_from_its_wire_name_and_ids_compare_without_case(name, value):
+    assert check(compare(name, "eq", value), {"_ownerid_value": ID})
+    assert check(compare(name, "in", [value]), {"_ownerid_value": ID.upper()})
+    assert not check(compare(name, "ne", value), {"_ownerid_value": ID})
+
+
+def test_an_expanded_row_does_not_hide_the_lookup_of_the_same_name():
+    row = {"parentaccountid": {"city": "London"}, "_parentaccountid_value": ID}
+    assert check(compare("parentaccountid", "eq", ID), row)
+    assert check(compare("parentaccountid.city", "eq", "london"), row)
+
+
+def test_through_an_absent_row_every_column_is_null():
+    for row in ({}, {"parentaccountid": None}, {"parentaccountid": [{"city": "London"}]}):
+        assert check(compare("parentaccountid.city", "null"), row)
+        assert check(compare("parentaccountid.city", "ne", "London"), row)
+    deep = {"parentaccountid": {"primarycontactid": {"city": "London"}}}
+    assert check(compare("parentaccountid.primarycontactid.city", "eq", "London"), deep)
+
+
+def test_negation_is_two_valued():
+    assert check({"not": compare("revenue", "gt", 5)}, {})
+    assert not check({"not": {"not": compare("revenue", "gt", 5)}}, {})
+    assert not check({"not": compare("revenue", "ne", 5)}, {})
+
+
+@pytest.mark.parametrize(
+    ("operator", "left", "right", "expected"),
+    [
+        ("eq", "London", "LONDON", True),
+        ("ne", "London", "Leeds", True),
+        ("ne", None, "Leeds", True),
+        ("ne", "London", None, False),
+        ("eq", None, None, False),
+        ("gt", 5, 4, True),
+        ("ge", 5, 5.0, True),
+        ("lt", 5, "6", False),
+        ("ne", 5, "5", True),
+        ("le", "2026-11-22T10:00:00Z", "2026-11-22T11:00:00+01:00", True),
+        ("lt", "2026-11-22", "2026-11-23T00:00:00Z", True),
+        ("eq", "2026-11-23", "2026-11-23T05:00:00Z", True),
+        ("eq", 0.1, Decimal("0.1"), True),
+        ("eq", float("nan"), 1, False),
+        ("gt", {"a": 1}, 1, False),
+    ],
+)
+def test_a_column_is_compared_with_another(operator, left, right, expected):
+    plain = {"column": "new_a", "operator": operator, "value_of": "new_b"}
+    assert check(plain, {"new_a": left, "new_b": right}) is expected
