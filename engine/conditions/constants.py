@@ -50,15 +50,15 @@ def read_constant(value: Scalar, column: Column | None, zone: ZoneInfo) -> Const
             return Constant(moment=_moment_of(value, zone))
         case Family.REFERENCE:
             return Constant(text=_fold_id(value), is_ordered_text=True)
-        case Family.CHOICE | Family.MULTI_CHOICE:
-            return _choice(value, column)
-        case None:
+        case _ if family is None or column is None:
             return _any_reading(value, zone)
+        case _:
+            return _choice(value, column)
 
 
-def _choice(value: Scalar, column: Column | None) -> Constant:
+def _choice(value: Scalar, column: Column) -> Constant:
     number = number_of(value)
-    if number is not None or column is None:
+    if number is not None:
         return Constant(number=number)
     label = fold(spell(value))
     numbers = {key for key, name in column.options.items() if fold(name) == label}

@@ -129,13 +129,9 @@ class Span:
         return after and (self.until is None or ordinal < self.until)
 
 
-def shift_ticks(instant: datetime | None, ticks: int) -> datetime | None:
-    """An instant moved by microseconds; None when that leaves the calendar or the instant is
-    None.
-    """
-    if instant is None:
-        return None
+def following_tick(instant: datetime) -> datetime | None:
+    """The next instant; None at the end of the calendar."""
     try:
-        return instant + TICK * ticks
+        return instant + TICK
     except OverflowError:
         return None

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from engine.conditions.context import DateSettings
 from engine.conditions.model import Operator, Value
-from engine.conditions.moments import Span, local_day, midnight, shift_ticks, to_utc, zone_of
+from engine.conditions.moments import Span, following_tick, local_day, midnight, to_utc, zone_of
 from engine.errors import ConfigProblem
 
 WEEK_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -141,7 +141,7 @@ class _Frame:
     def until_now(self, first: date) -> Span:
         until = self.today.toordinal() + 1
         start = midnight(first, self.zone)
-        return Span(start, shift_ticks(self.now, 1), first.toordinal(), until)
+        return Span(start, following_tick(self.now), first.toordinal(), until)
 
     def from_now(self, last: date) -> Span:
         end = self.days(None, last).end
@@ -151,7 +151,7 @@ class _Frame:
         other = add_hours(self.now, seconds)
         begin, end = min(self.now, other), max(self.now, other)
         first, last = local_day(begin, self.zone), local_day(end, self.zone)
-        return Span(begin, shift_ticks(end, 1), first.toordinal(), last.toordinal() + 1)
+        return Span(begin, following_tick(end), first.toordinal(), last.toordinal() + 1)
 
     def before(self, day: date) -> Span:
         return Span(None, midnight(day, self.zone), None, day.toordinal())
@@ -300,7 +300,7 @@ def moment_span(operator: Operator, moment: date, dates: DateSettings) -> Span:
     else:
         instant, day = midnight(moment, zone), moment
     ordinal = day.toordinal()
-    following = shift_ticks(instant, 1)
+    following = following_tick(instant)
     if operator in _DAY_OPERATORS:
         first = None if operator is Operator.ON_OR_BEFORE else day
         return day_span(first, None if operator is Operator.ON_OR_AFTER else day, zone)

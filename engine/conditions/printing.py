@@ -107,8 +107,10 @@ def _describe(condition: Condition, *, nested: bool) -> str:
 def _joined(children: tuple[Condition, ...], word: str, empty: str, *, nested: bool) -> str:
     if not children:
         return empty
+    if len(children) == 1:
+        return _describe(children[0], nested=nested)
     text = word.join(_describe(child, nested=True) for child in children)
-    return f"({text})" if nested and len(children) > 1 else text
+    return f"({text})" if nested else text
 
 
 def _text(value: Value) -> str:

@@ -43,17 +43,21 @@ class Key:
     is_day: bool = False
 
 
+_ALWAYS = Span(None, None, None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Constraint:
     """What one condition demands of one column: `holds` tells for a value, `null` for none.
 
-    `points` are the values where `holds` may change. A moment's `span` is resolved with the time.
+    `points` are the values where `holds` may change. A date has a `span` instead, resolved with the
+    time.
     """
 
     points: frozenset[object]
     holds: Callable[[object], bool]
     null: bool
-    span: Callable[[datetime], Span] | None = None
+    span: Callable[[datetime], Span] = lambda _: _ALWAYS
 
 
 Constraints = dict[Key, Constraint]
@@ -73,10 +77,14 @@ def constraints_of(condition: Condition, context: Context) -> Constraints:
 
 
 def _both(parts: Iterable[Constraints]) -> Constraints:
+    """Of two spans of one column the first stands for both: letting more pass is allowed."""
     found: Constraints = {}
     for part in parts:
         for key, constraint in part.items():
-            found[key] = _join(found[key], constraint, all) if key in found else constraint
+            if key not in found:
+                found[key] = constraint
+            elif key.family is not Family.DATE:
+                found[key] = _join(found[key], constraint, all)
     return found
 
 
@@ -88,7 +96,7 @@ def _either(parts: Sequence[Constraints]) -> Constraints:
         found = {
             key: _join(constraint, part[key], any)
             for key, constraint in found.items()
-            if key in part and constraint.span is None and part[key].span is None
+            if key in part and key.family is not Family.DATE
         }
     return found
 
@@ -96,9 +104,6 @@ def _either(parts: Sequence[Constraints]) -> Constraints:
 def _join(
     one: Constraint, other: Constraint, combine: Callable[[Iterable[bool]], bool]
 ) -> Constraint:
-    """Of two spans the first stands for both: letting more pass is allowed."""
-    if one.span is not None:
-        return one
     return Constraint(
         one.points | other.points,
         lambda value: combine((one.holds(value), other.holds(value))),
@@ -246,9 +251,8 @@ class ColumnTable:
         """Break points as the wire writes time, and masks by the value's place among them."""
         bits: dict[TextRange, int] = {}
         for bit, constraint in self.constraints.items():
-            if constraint.span is not None:
-                bounds = text_bounds(constraint.span(now), is_day=self.key.is_day)
-                bits[bounds] = bits.get(bounds, 0) | 1 << bit
+            bounds = text_bounds(constraint.span(now), is_day=self.key.is_day)
+            bits[bounds] = bits.get(bounds, 0) | 1 << bit
         points = sorted({point for bounds in bits for point in bounds})
         free = self.everything
         for mask in bits.values():

@@ -116,10 +116,8 @@ class TermWriter:
                 return NEVER if self._family is Family.DATE else self.matcher()
 
     def _equal_moments(self, constants: tuple[Constant, ...]) -> Code:
-        if len(constants) > 1:
-            return self.matcher()
-        (constant,) = constants
-        return self._moment_term(Operator.EQ, constant)
+        terms = [self._moment_term(Operator.EQ, constant) for constant in constants]
+        return terms[0] if len(terms) == 1 else self.matcher()
 
     def _equal_text(self, constants: tuple[Constant, ...]) -> Code:
         texts = {constant.text for constant in constants if constant.text}

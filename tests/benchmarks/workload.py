@@ -13,7 +13,23 @@ NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 Row = dict[str, object]
 Plain = dict[str, object]
 
-_WORDS = "alpha bravo delta echo golf hotel india juliet kilo lima mike oscar papa romeo tango".split()
+_WORDS = [
+    "alpha",
+    "bravo",
+    "delta",
+    "echo",
+    "golf",
+    "hotel",
+    "india",
+    "juliet",
+    "kilo",
+    "lima",
+    "mike",
+    "oscar",
+    "papa",
+    "romeo",
+    "tango",
+]
 _CITIES = [f"{word.title()} {end}" for word in _WORDS for end in ("Bay", "Hill", "Town")]
 _COUNTRIES = [f"{word.title()}land" for word in _WORDS]
 _TEXTS: dict[str, tuple[list[str], float]] = {
@@ -107,9 +123,7 @@ def table() -> dict[str, TableSchema]:
     }
 
 
-def _schema(
-    name: str, columns: dict[str, Column], links: dict[str, Relationship]
-) -> TableSchema:
+def _schema(name: str, columns: dict[str, Column], links: dict[str, Relationship]) -> TableSchema:
     return TableSchema(
         name=name,
         entity_set=name + "s",
@@ -137,7 +151,7 @@ def draw_segments(count: int, rows: Sequence[Row], seed: int = 11) -> list[Plain
     return segments
 
 
-def _test(condition: Condition):  # noqa: ANN202  a local closure
+def _test(condition: Condition):
     predicate = compile_predicate(condition, CompileOptions(table="lead", schema=table()))
     return lambda row: predicate(row, NOW)
 
@@ -182,7 +196,7 @@ def _draw_text(rng: random.Random) -> Plain:
     value: object = text
     if operator in {"like", "not-like"}:
         value = f"%{text[2:5]}%"
-    elif operator != "eq" and operator != "ne":
+    elif operator not in {"eq", "ne"}:
         value = text[:3] if operator == "begins-with" else text[-3:]
     return {"column": name, "operator": operator, "value": value}
 

@@ -28,6 +28,15 @@ SEGMENTS = [
         {"all": [compare("createdon", "on-or-after", "2026-11-01"), compare("city", "null")]},
         {"any": [compare("city", "eq", "York"), compare("city", "null")]},
         {"any": [compare("city", "eq", "York"), compare("employees", "gt", 5)]},
+        {"all": [compare("createdon", "this-year"), compare("createdon", "last-x-days", 7)]},
+        {"all": [compare("new_a", "eq", 5), compare("closedate", "not-null")]},
+        {"any": [compare("city", "on", "2026-11-23"), compare("revenue", "gt", 0.5)]},
+        {"any": [compare("createdon", "eq", "soon"), compare("employees", "in-fiscal-period", 2)]},
+        {"any": [compare("interests", "in", ["Food", "1,2"]), compare("score", "like", "x")]},
+        {"all": [compare("closedate", "in", ["2026-11-23", "2026-11-24"])]},
+        {"all": [compare("employees", "gt", 1), compare("employees", "lt", 4)]},
+        {"related": "Lead_Tasks", "where": compare("city", "eq", "x")},
+        {"all": [compare("createdon", "gt", "soon"), compare("score", "ge", "0.25")]},
     )
 ]
 FULL = {
@@ -38,6 +47,8 @@ FULL = {
     "closedate": None,
     "employees": None,
     "optout": None,
+    "interests": None,
+    "score": None,
 }
 ROWS = [
     {**FULL, "city": "LONDON", "revenue": 1000.0},
@@ -54,6 +65,11 @@ ROWS = [
     {**FULL, "city": "X"},
     {**FULL, "city": "", "createdon": "2026-11-20T00:00:00Z"},
     {**FULL},
+    {**FULL, "city": "X", "interests": "1,2"},
+    {**FULL, "city": "X", "revenue": 1},
+    {**FULL, "city": "X", "new_a": 5, "closedate": "2026-11-01"},
+    {**FULL, "city": "X", "closedate": "2026-11-24"},
+    {**FULL, "city": "X", "createdon": "2026-11-20T00:00:00Z"},
 ]
 ODD_ROWS = [
     {**FULL, "city": 5},
@@ -92,6 +108,11 @@ def test_the_first_condition_that_holds_is_found_in_every_form(tables_from, samp
         odd = [expected(conditions, row, now) for row in ODD_ROWS]
         assert compiled.first_matches(ODD_ROWS, now) == odd
     assert len(set(answers)) > 6
+
+
+def test_any_of_nothing_never_holds_with_tables_either():
+    options = CompileOptions(table="lead", schema=SCHEMA, tables_from=1)
+    assert compile_first_match([Any(()), All(())], options).first_match(FULL, NOW) == 1
 
 
 def test_without_conditions_nothing_matches():

@@ -190,8 +190,18 @@ def test_a_column_that_holds_only_a_day_is_compared_by_days(operator, value, hol
 
 @pytest.mark.parametrize(
     "cell",
-    ["soon", "2026-13-45T99:99:99Z", "2026-02-30", "2026-11-23T24:00:00Z", 20261123, [], True]
-    + ["2026-W48-1T09:00:00Z", "2026-11-23T08:00:00Zx", "20261123T080000Z"],
+    [
+        "soon",
+        "2026-13-45T99:99:99Z",
+        "2026-02-30",
+        "2026-11-23T24:00:00Z",
+        "2026-W48-1T09:00:00Z",
+        "2026-11-23T08:00:00Zx",
+        "20261123T080000Z",
+        20261123,
+        [],
+        True,
+    ],
 )
 def test_what_is_no_date_satisfies_no_date_operator(cell):
     for operator in ("today", "this-year", "last-x-hours", "on-or-after"):
@@ -343,6 +353,12 @@ def test_days_and_months_are_held_at_the_ends_of_the_calendar():
     calendar = fiscal_calendar(DateSettings())
     assert calendar.year_start(0) == date.min
     assert calendar.year_start(10_000) == date.max
+
+
+def test_the_last_instant_of_the_calendar_has_no_next_one():
+    last = "9999-12-31T23:59:59.999999Z"
+    assert instant(last, "eq", last)
+    assert instant("9999-12-31T23:59:59Z", "lt", last)
 
 
 def test_only_extended_iso_text_is_a_moment():

@@ -64,8 +64,10 @@ def test_a_whole_query_is_reduced_to_its_filters_and_links():
         ("not any", "parentaccountid does not contain data where (a null)"),
         (
             "all",
-            "parentaccountid contains data and parentaccountid does not contain data "
-            "where (a null)",
+            (
+                "parentaccountid contains data and parentaccountid does not contain data "
+                "where (a null)"
+            ),
         ),
     ],
 )
@@ -190,22 +192,28 @@ def test_an_xml_declaration_is_allowed():
         ({"column": "city", "operator": "null"}, '<condition attribute="city" operator="null"/>'),
         (
             {"any": [{"column": "source", "operator": "in", "value": [1, True]}]},
-            '<filter type="or"><condition attribute="source" operator="in">'
-            "<value>1</value><value>true</value></condition></filter>",
+            (
+                '<filter type="or"><condition attribute="source" operator="in">'
+                "<value>1</value><value>true</value></condition></filter>"
+            ),
         ),
         (
             {"column": "parentaccountid.primarycontactid.city", "operator": "null"},
-            '<condition entityname="parentaccountid__primarycontactid" attribute="city" '
-            'operator="null"/><link-entity name="account" from="accountid" to="parentaccountid" '
-            'link-type="outer" alias="parentaccountid"><link-entity name="contact" '
-            'from="contactid" to="primarycontactid" link-type="outer" '
-            'alias="parentaccountid__primarycontactid"></link-entity></link-entity>',
+            (
+                '<condition entityname="parentaccountid__primarycontactid" attribute="city" '
+                'operator="null"/><link-entity name="account" from="accountid" to="parentaccountid" '
+                'link-type="outer" alias="parentaccountid"><link-entity name="contact" '
+                'from="contactid" to="primarycontactid" link-type="outer" '
+                'alias="parentaccountid__primarycontactid"></link-entity></link-entity>'
+            ),
         ),
         (
             {"column": "revenue", "operator": "gt", "value_of": "parentaccountid.revenue"},
-            '<condition attribute="revenue" operator="gt" valueof="parentaccountid.revenue"/>'
-            '<link-entity name="account" from="accountid" to="parentaccountid" '
-            'link-type="outer" alias="parentaccountid"></link-entity>',
+            (
+                '<condition attribute="revenue" operator="gt" valueof="parentaccountid.revenue"/>'
+                '<link-entity name="account" from="accountid" to="parentaccountid" '
+                'link-type="outer" alias="parentaccountid"></link-entity>'
+            ),
         ),
         (
             {"column": "revenue", "operator": "gt", "value_of": "score"},
@@ -213,14 +221,18 @@ def test_an_xml_declaration_is_allowed():
         ),
         (
             {"related": "Lead_Tasks", "exists": False},
-            '<link-entity name="task" from="regardingobjectid" to="leadid" '
-            'link-type="not any"></link-entity>',
+            (
+                '<link-entity name="task" from="regardingobjectid" to="leadid" '
+                'link-type="not any"></link-entity>'
+            ),
         ),
         (
             {"related": "listlead_association", "where": {"column": "city", "operator": "null"}},
-            '<link-entity name="listlead_association" from="leadid" to="leadid" link-type="any" '
-            'intersect="true"><link-entity name="list" from="listid" to="listid">'
-            '<condition attribute="city" operator="null"/></link-entity></link-entity>',
+            (
+                '<link-entity name="listlead_association" from="leadid" to="leadid" link-type="any" '
+                'intersect="true"><link-entity name="list" from="listid" to="listid">'
+                '<condition attribute="city" operator="null"/></link-entity></link-entity>'
+            ),
         ),
     ],
 )

@@ -236,6 +236,7 @@ def test_decimals_are_printed_as_numbers():
     assert print_condition(part)["value"] == 0.5
     assert print_condition(Compare(("a",), Operator.EQ, date(2026, 1, 2)))["value"] == "2026-01-02"
     assert parse_scalar(Decimal("0.5")) == Decimal("0.5")
+    assert scalars_of(None) == ()
 
 
 @pytest.mark.parametrize(

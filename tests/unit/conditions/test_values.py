@@ -5,7 +5,11 @@ from decimal import Decimal
 import pytest
 
 from engine.conditions.cells import LABEL_SUFFIX
-from tests.unit.conditions.worlds import check, compare
+from engine.conditions.context import Context
+from engine.conditions.interpreter import holds
+from engine.conditions.model import Compare, Operator
+from engine.conditions.parsing import parse_condition
+from tests.unit.conditions.worlds import NOW, SCHEMA, check, compare
 
 ID = "11111111-2222-4333-8444-555555555555"
 
@@ -168,12 +172,16 @@ def test_a_choice_takes_its_number_or_its_label(operator, value, row, expected):
     assert check(compare("source", operator, value), row) is expected
 
 
-def test_a_label_is_looked_up_where_the_choices_are_known():
-    from engine.conditions.context import Context
-    from engine.conditions.interpreter import holds
-    from engine.conditions.parsing import parse_condition
-    from tests.unit.conditions.worlds import NOW, SCHEMA
+@pytest.mark.parametrize(
+    ("value", "cell", "expected"),
+    [(Decimal("0.5"), 0.5, True), (Decimal(5), 5, True), (Decimal("0.5"), 1, False)],
+)
+def test_a_tree_may_hold_decimals(value, cell, expected):
+    condition = Compare(("revenue",), Operator.EQ, value)
+    assert holds(condition, {"revenue": cell}, Context(NOW)) is expected
 
+
+def test_a_label_is_looked_up_where_the_choices_are_known():
     known = Context(NOW, table="lead", schema=SCHEMA)
     assert holds(parse_condition(compare("source", "eq", "trade show")), {"source": 7}, known)
     contains = parse_condition(compare("interests", "contain-values", ["food"]))
