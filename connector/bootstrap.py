@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from connector.application import Application
 from connector.cycle.parts import CycleOptions, CycleParts
 from connector.dataverse.client import DataverseClient
+from connector.dataverse.feeds import FollowBy
 from connector.dataverse.governor import GovernorOptions
 from connector.dataverse.transport import TransportOptions
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
@@ -222,6 +223,7 @@ def _cycle_options(settings: Settings, wishes: Wishes) -> CycleOptions:
         routes_manual_rows=settings.write.reroute_manual,
         keeps_traces=settings.store.keep_traces,
         few_writes=settings.write.batch_above,
+        reconcile_interval=timedelta(seconds=settings.poll.reconcile_interval_seconds),
     )
 
 
@@ -259,6 +261,8 @@ def _client_options(settings: Settings) -> ClientOptions:
             daily_limit=governor.daily_requests,
             stop_at_daily_limit=governor.daily_requests is not None,
         ),
+        follow_by=FollowBy(settings.poll.follow_by.value),
+        overlap=timedelta(seconds=settings.poll.overlap_seconds),
         writes=WriteOptions(
             way=WriteWay(settings.write.way.value),
             concurrency=concurrency,

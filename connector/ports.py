@@ -43,7 +43,9 @@ class TableQuery:
 class RowPage:
     """One page of a table or of its changes: the unit of progress.
 
-    Intermediate pages carry `next_link`, the last one `delta_link`. Links are opaque.
+    Intermediate pages carry `next_link`, the last one `delta_link`. Links are opaque. Without
+    `sees_deletions` the table is followed in a way that cannot tell which rows are gone: they are
+    found by comparing versions now and then.
     """
 
     table: str
@@ -51,6 +53,16 @@ class RowPage:
     deleted: Sequence[str] = ()
     next_link: str | None = None
     delta_link: str | None = None
+    sees_deletions: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionPage:
+    """Row versions (etags) by id, for all rows of a table, page by page."""
+
+    table: str
+    versions: Mapping[str, str]
+    next_link: str | None = None
 
 
 class RowSource(Protocol):
@@ -69,6 +81,13 @@ class RowSource(Protocol):
 
     def fetch_rows(self, query: TableQuery, ids: Sequence[str]) -> Sequence[Row]:
         """Read rows by id, related rows included; an id that is gone is absent from the answer."""
+        ...
+
+    def fetch_versions(self, query: TableQuery, link: str | None = None) -> VersionPage:
+        """Ids and versions of all rows, from the start or from a link on; cheap.
+
+        Raises ResyncRequired when the link is no longer honoured.
+        """
         ...
 
 
@@ -337,7 +356,23 @@ class LeaseState(Protocol):
         ...
 
 
-class StateSession(LedgerState, ProgressState, AssignmentState, LeaseState, Protocol):
+class DocumentState(Protocol):
+    """Small documents by kind and key."""
+
+    def load_document(self, kind: str, key: str) -> Mapping[str, object] | None:
+        """A saved document, None when there is none."""
+        ...
+
+    def save_document(
+        self, kind: str, key: str, *, document: Mapping[str, object], at: datetime
+    ) -> None:
+        """Insert or replace a document."""
+        ...
+
+
+class StateSession(
+    LedgerState, ProgressState, AssignmentState, LeaseState, DocumentState, Protocol
+):
     """One transaction on the store: everything in it is saved, or nothing."""
 
 

@@ -46,6 +46,14 @@ class WriteWay(StrEnum):
     MULTIPLE = "multiple"
 
 
+class FollowBy(StrEnum):
+    """How changes of a table are found."""
+
+    AUTO = "auto"
+    TRACKING = "tracking"
+    WATERMARK = "watermark"
+
+
 class LogLevel(StrEnum):
     """The least severe message that is written."""
 
@@ -180,6 +188,22 @@ class PollSettings(Group):
         default=(), description="comma-separated tables to watch; default is those the rules name"
     )
     page_size: int = Field(default=5000, ge=1, le=5000, description="rows to a page")
+    follow_by: FollowBy = Field(
+        default=FollowBy.AUTO,
+        description="how changes are found: auto (change tracking where it is on and allowed, "
+        "modifiedon elsewhere), tracking or watermark",
+    )
+    overlap_seconds: int = Field(
+        default=300,
+        ge=0,
+        le=86_400,
+        description="how far each pass by modifiedon reaches back, for late commits",
+    )
+    reconcile_interval_seconds: int = Field(
+        default=86_400,
+        ge=60,
+        description="how often tables followed by modifiedon are compared for deletions",
+    )
     directory_interval_seconds: int = Field(
         default=300,
         ge=0,

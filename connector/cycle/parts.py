@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connector.ports import (
     Clock,
@@ -40,6 +40,7 @@ class CycleOptions:
     retry_rows: int = 500
     max_vanished_share: float = 0.2
     min_vanished_rows: int = 20
+    reconcile_interval: timedelta = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ class CycleRun:
     generation: int = 1
     counts: Counter[str] = field(default_factory=Counter[str])
     reassigned: int = 0
+    sees_deletions: bool = True
 
     def build_record(self) -> CycleRecord:
         """The cycle as it is saved."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from connector.cycle.paging import process_page, record_baseline
 from connector.cycle.parts import CycleParts, CycleRun
+from connector.cycle.reconciling import SWEEP_ROWS, raise_if_too_many, reconcile_if_due
 from connector.cycle.retrying import retry_due
 from connector.cycle.settling import settle_intents
 from connector.ports import RowPage
@@ -14,8 +15,6 @@ from engine.errors import ConfigProblem, LeadrobinError, ResyncRequired, Retriab
 
 MAX_RESTARTS = 2
 """How often one cycle starts a full read anew before it gives up."""
-
-SWEEP_ROWS = 500
 
 
 def run_cycle(parts: CycleParts, table: WatchedTable) -> CycleRecord:
@@ -83,6 +82,8 @@ def _pass(parts: CycleParts, run: CycleRun) -> bool:
     mark = load_mark(parts, run)
     if not _follow(parts, run, mark):
         return False
+    if not run.sees_deletions and not reconcile_if_due(parts, run):
+        return False
     return retry_due(parts, run)
 
 
@@ -143,6 +144,7 @@ def _follow(parts: CycleParts, run: CycleRun, mark: Watermark) -> bool:
             run.counts["resyncs"] += 1
             mark = start_over(mark)
             continue
+        run.sees_deletions = page.sees_deletions
         after = _advance(parts, run, mark, page)
         if not _process(parts, run, page, mark=mark, after=after):
             return False
@@ -203,19 +205,15 @@ def _process(
 
 def _raise_if_vanished(parts: CycleParts, run: CycleRun, page: RowPage, mark: Watermark) -> None:
     """Refuse to forget a large part of a table because one full read did not show it."""
-    table, options = run.table, parts.options
+    table = run.table
     with parts.store.begin() as session:
         total = session.count_rows(table.name)
         missing = session.count_rows(table.name, before_generation=mark.generation)
         here = [str(row.get(table.primary_id, "")).lower() for row in page.rows]
         known = session.load_rows(table.name, here).values()
     missing -= sum(1 for row in known if row.generation < mark.generation)
-    is_many = missing > options.min_vanished_rows and missing > total * options.max_vanished_share
-    if mark.mode is ReadMode.RESYNC and is_many and not options.is_forced:
-        raise UnsafePlan(
-            f"{missing} of {total} rows of {table.name} are missing from the environment; if they "
-            "were really deleted, repeat with --force"
-        )
+    if mark.mode is ReadMode.RESYNC:
+        raise_if_too_many(parts, run, missing=missing, total=total)
 
 
 def _sweep(parts: CycleParts, run: CycleRun, mark: Watermark) -> None:

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Self
 
 from connector.dataverse.actions import DataverseActions
-from connector.dataverse.changes import ChangeFeed
 from connector.dataverse.channel import Channel
 from connector.dataverse.definitions import TableDefinition
 from connector.dataverse.errors import (
@@ -16,13 +15,14 @@ from connector.dataverse.errors import (
     SignInUnreachable,
     UnusableRequest,
 )
+from connector.dataverse.feeds import TableFeed
 from connector.dataverse.metadata import MetadataReader
 from connector.dataverse.payloads import WHO_AM_I
 from connector.dataverse.reading import RowReader
 from connector.dataverse.retrying import TimeBudget
 from connector.dataverse.transport import Request
 from connector.dataverse.writing import RowSender, WriteOptions
-from connector.ports import RowPage, RowWrite, TableQuery, WriteResult
+from connector.ports import RowPage, RowWrite, TableQuery, VersionPage, WriteResult
 from engine.records import Row
 
 
@@ -43,7 +43,7 @@ class Parts:
     budget: TimeBudget
     metadata: MetadataReader
     reader: RowReader
-    feed: ChangeFeed
+    feed: TableFeed
     sender: RowSender
     actions: DataverseActions
     write_options: WriteOptions
@@ -98,7 +98,7 @@ class DataverseClient:
         return self._parts.metadata.describe(logical_name)
 
     def fetch_first_page(self, query: TableQuery) -> RowPage:
-        """Start the tracked read of a whole table."""
+        """Start with all rows of a table, its changes tracked where that is possible."""
         return self._parts.feed.fetch_first_page(query)
 
     def fetch_page(self, query: TableQuery, link: str) -> RowPage:
@@ -108,6 +108,10 @@ class DataverseClient:
     def fetch_rows(self, query: TableQuery, ids: Sequence[str]) -> Sequence[Row]:
         """Rows by id with related rows; an id that is gone is absent."""
         return self._parts.reader.fetch_rows(query, ids)
+
+    def fetch_versions(self, query: TableQuery, link: str | None = None) -> VersionPage:
+        """Ids and versions of all rows of a table, page by page."""
+        return self._parts.feed.fetch_versions(query, link)
 
     def read_rows(
         self,

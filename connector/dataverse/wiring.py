@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from connector.dataverse.entra import (
     build_sign_in_session,
 )
 from connector.dataverse.errors import SignInProblem
+from connector.dataverse.feeds import FollowBy, TableFeed
 from connector.dataverse.governor import Governor, GovernorOptions
 from connector.dataverse.metadata import MetadataReader
 from connector.dataverse.observing import NoMetrics, WireMetrics
@@ -34,6 +36,7 @@ from connector.dataverse.reading import DEFAULT_ANNOTATIONS, RowReader
 from connector.dataverse.retrying import Retrier, RetryPolicy, TimeBudget
 from connector.dataverse.settling import Settler
 from connector.dataverse.transport import Transport, TransportOptions, build_session
+from connector.dataverse.watermark import OVERLAP, WatermarkFeed
 from connector.dataverse.writing import RowSender, WriteOptions
 from connector.ports import Clock
 
@@ -70,6 +73,8 @@ class ClientOptions:
     writes: WriteOptions = field(default_factory=WriteOptions)
     marks: WriteMarks = field(default_factory=WriteMarks)
     annotations: Sequence[str] = DEFAULT_ANNOTATIONS
+    follow_by: FollowBy = FollowBy.AUTO
+    overlap: timedelta = OVERLAP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +119,18 @@ def build_client(options: ClientOptions, surroundings: Surroundings) -> Datavers
             budget=budget,
             metadata=metadata,
             reader=reader,
-            feed=ChangeFeed(channel, metadata, reader, annotations=options.annotations),
+            feed=TableFeed(
+                ChangeFeed(channel, metadata, reader, annotations=options.annotations),
+                WatermarkFeed(
+                    channel,
+                    metadata,
+                    surroundings.clock,
+                    annotations=tuple(options.annotations),
+                    overlap=options.overlap,
+                ),
+                metadata,
+                follow_by=options.follow_by,
+            ),
             sender=sender,
             actions=actions,
             write_options=options.writes,

@@ -34,8 +34,8 @@ class WriteWay(StrEnum):
 class WriteOptions:
     """How many writes are under way at once, and how many share a request.
 
-    `auto` sends single requests in parallel, which any log, plug-in trace and 429 tells apart, up to
-    `few` writes, and batches of them beyond.
+    `auto` sends single requests in parallel up to `few` writes, so that logs, plug-in traces and
+    429s tell them apart, and batches of them beyond.
     """
 
     way: WriteWay = WriteWay.AUTO

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from connector.dataverse.client import DataverseClient
+from connector.dataverse.feeds import FollowBy
 from connector.dataverse.governor import GovernorOptions
 from connector.dataverse.retrying import RetryPolicy
 from connector.dataverse.transport import TransportOptions
@@ -436,3 +437,26 @@ def test_writes_under_every_fault_end_as_reported(server: EmulatorServer, way: W
             assert after[write.id]["@odata.etag"] == results[write.id].etag
         else:
             assert results[write.id].outcome is WriteOutcome.FAILED
+
+
+def test_a_table_followed_by_its_stamps_shows_every_row_and_every_change(
+    server: EmulatorServer,
+) -> None:
+    with connect(server, follow_by=FollowBy.WATERMARK) as client:
+        pages, link = read_changes(client)
+        assert len(rows_of(pages)) == len({row["leadid"] for p in pages for row in p.rows})
+        assert len(rows_of(pages)) >= SIZE.leads
+        server.clock.advance(timedelta(hours=1))
+        changed, gone = open_rows(pages)[:2]
+        patch(client, changed, subject="changed")
+        delete(server, client, str(gone["leadid"]))
+        found, link = read_changes(client, link)
+        assert rows_of(found)[str(changed["leadid"])]["subject"] == "changed"
+        again, _ = read_changes(client, link)
+        assert set(rows_of(again)) == {changed["leadid"]}
+        versions: dict[str, str] = {}
+        page = client.fetch_versions(LEADS)
+        versions.update(page.versions)
+        truth = rows_of(read_changes(client)[0])
+    assert versions == {str(row["leadid"]): row["@odata.etag"] for row in truth.values()}
+    assert str(gone["leadid"]) not in versions

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from connector.ports import RowPage, RowWrite, TableQuery, WriteOutcome, WriteResult
+from connector.ports import (
+    RowPage,
+    RowWrite,
+    TableQuery,
+    VersionPage,
+    WriteOutcome,
+    WriteResult,
+)
 from engine.errors import ResyncRequired
 from engine.records import EntityReference, Row
 from engine.sellers import Directory
@@ -51,8 +58,10 @@ class FakeDataverse:
     reads: int = 0
     before_write: Callable[[RowWrite], None] = lambda _write: None
     after_write: Callable[[RowWrite], None] = lambda _write: None
+    before_versions: Callable[[Sequence[str]], None] = lambda _ids: None
     refused: set[str] = field(default_factory=set[str])
     expired_before: int = 0
+    is_tracked: bool = True
     _deleted: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
 
     def put_row(self, table: str, row_id: str, **columns: object) -> None:
@@ -112,6 +121,19 @@ class FakeDataverse:
         rows = self.tables.get(query.table, {})
         return [self._expanded(rows[row_id], query) for row_id in ids if row_id in rows]
 
+    def fetch_versions(self, query: TableQuery, link: str | None = None) -> VersionPage:
+        """Row versions by id; a link is the last id of the page before."""
+        self.reads += 1
+        rows = self.tables.get(query.table, {})
+        rest = [row_id for row_id in sorted(rows) if row_id > (link or "")]
+        here = rest[: self.page_size]
+        self.before_versions(here)
+        return VersionPage(
+            table=query.table,
+            versions={row_id: str(rows[row_id]["@odata.etag"]) for row_id in here},
+            next_link=here[-1] if len(here) < len(rest) else None,
+        )
+
     def write_rows(self, writes: Sequence[RowWrite]) -> Iterator[WriteResult]:
         """Write rows one after the other; hooks run before and after each."""
         for write in writes:
@@ -162,9 +184,15 @@ class FakeDataverse:
         if size < len(changed):
             link = f"next:{_version(changed[size - 1])}:{since}:{upto}"
             return RowPage(table=query.table, rows=here, next_link=link)
-        deleted = self._deleted.get(query.table, {})
+        deleted = self._deleted.get(query.table, {}) if self.is_tracked else {}
         gone = [row_id for row_id, version in deleted.items() if version > since > 0]
-        return RowPage(table=query.table, rows=here, deleted=gone, delta_link=f"delta:{upto}:0:0")
+        return RowPage(
+            table=query.table,
+            rows=here,
+            deleted=gone,
+            delta_link=f"delta:{upto}:0:0",
+            sees_deletions=self.is_tracked,
+        )
 
     def _selected(self, row: Mapping[str, object], query: TableQuery) -> dict[str, object]:
         return {

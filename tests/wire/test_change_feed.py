@@ -4,6 +4,7 @@ import pytest
 import responses
 
 from connector.dataverse.client import DataverseClient
+from connector.dataverse.feeds import FollowBy
 from connector.ports import TableQuery
 from engine.errors import ConfigProblem, FatalError, ResyncRequired, RetriableError
 from tests.wire.conftest import API, Build, add_tables, error_body
@@ -90,7 +91,7 @@ def test_a_table_without_change_tracking_is_named_before_anything_is_read(
 ) -> None:
     add_tables(wire, change_tracking=False)
     with pytest.raises(ConfigProblem, match="Change tracking is off for table lead"):
-        build().fetch_first_page(LEADS)
+        build(follow_by=FollowBy.TRACKING).fetch_first_page(LEADS)
     assert all("EntityDefinitions" in str(call.request.url) for call in wire.calls)
 
 
