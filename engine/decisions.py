@@ -1,4 +1,4 @@
-"""What the engine answers for one record, with its reasons as data; printing them is in `explain`."""
+"""What the engine answers for one record, with its reasons as data; `explain` prints them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,7 +54,7 @@ class SegmentTrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTrace:
-    """One rule tried: its status, the condition that failed, every candidate, what would change it."""
+    """One rule tried: status, failed condition, every candidate, what would change it."""
 
     rule: str
     status: RoutingStatus
@@ -75,7 +75,7 @@ class Trace:
 class AssignmentDecision:
     """The answer for one record; None stands for a thing that is absent.
 
-    `secondary` holds the further users of an insight. `now` is the instant the decision was taken for.
+    `secondary` holds the further users of an insight. `now` is the instant decided for.
     """
 
     table: str

@@ -27,7 +27,7 @@ class ConfigProblem(LeadrobinError):  # noqa: N818  the house word
     """The configuration cannot be used as it is (exit 2, no traceback)."""
 
 
-class InvalidDocument(ConfigProblem):  # noqa: N818  the house word
+class InvalidDocument(ConfigProblem):
     """A document with one or more problems, all collected before this is raised."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from typing_extensions import override
+
 Row = Mapping[str, object]
-"""A row as the Web API returns it: columns, `_x_value` lookups, annotations, expanded rows nested."""
+"""A row as the Web API returns it: columns, `_x_value` lookups, annotations, nested rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -16,11 +18,13 @@ class EntityReference:
     id: str
     name: str | None = None
 
+    @override
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, EntityReference):
             return NotImplemented
         return (self.table, self.id) == (other.table, other.id)
 
+    @override
     def __hash__(self) -> int:
         return hash((self.table, self.id))
 
@@ -29,8 +33,9 @@ class EntityReference:
 class Record:
     """A normalised row of a watched table (lead, opportunity, msdyn_salessuggestion …).
 
-    `row` stays as the wire gave it, for the conditions; the other fields are what every decision needs.
-    Times are aware and in UTC. `is_open` is statecode = 0 (a row without statecode counts as open).
+    `row` stays as the wire gave it, for the conditions; the other fields are what every decision
+    needs. Times are aware and in UTC. `is_open` is statecode = 0; a row without statecode counts
+    as open.
     """
 
     table: str

@@ -1,4 +1,4 @@
-"""What is known of tables and columns; the facts of the standard tables are in `engine/standard_tables`."""
+"""What is known of tables and columns; facts of standard tables are in `standard_tables`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class Column:
 
     name: str
     type: ColumnType
-    options: Mapping[int, str] = field(default_factory=dict)
+    options: Mapping[int, str] = field(default_factory=dict[int, str])
     targets: tuple[str, ...] = ()
 
 
@@ -66,7 +66,7 @@ class TableSchema:
     primary_id: str
     primary_name: str | None
     columns: Mapping[str, Column]
-    relationships: Mapping[str, Relationship] = field(default_factory=dict)
+    relationships: Mapping[str, Relationship] = field(default_factory=dict[str, Relationship])
     is_complete: bool = False
 
 

@@ -59,7 +59,10 @@ def check_lock(name: str, scratch: Path) -> list[str]:
     trial.write_text(text, encoding="utf-8")
     compile_lock(name, trial)
     old, new = parse_pins(text), parse_pins(trial.read_text(encoding="utf-8"))
-    problems += [f"{name}: stale, run `make lock`: {line}" for line in sorted(set(new.values()) ^ set(old.values()))]
+    problems += [
+        f"{name}: stale, run `make lock`: {line}"
+        for line in sorted(set(new.values()) ^ set(old.values()))
+    ]
     return problems
 
 
@@ -69,7 +72,7 @@ def main(arguments: list[str]) -> int:
         for name in LOCKS:
             compile_lock(name, ROOT / name)
         return 0
-    import tempfile  # noqa: PLC0415  only this branch needs it
+    import tempfile
 
     with tempfile.TemporaryDirectory() as scratch:
         problems = [problem for name in LOCKS for problem in check_lock(name, Path(scratch))]

@@ -27,8 +27,9 @@ def code_lines(node: ast.AST, source: list[str]) -> int:
     """Lines of a function without blank lines, comments and its docstring."""
     assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
-    lines = range(node.lineno - 1, node.body[0].lineno - 1), range(
-        body[0].lineno - 1, node.end_lineno or node.lineno
+    lines = (
+        range(node.lineno - 1, node.body[0].lineno - 1),
+        range(body[0].lineno - 1, node.end_lineno or node.lineno),
     )
     numbers = {number for part in lines for number in part}
     return sum(1 for n in numbers if source[n].strip() and not source[n].strip().startswith("#"))
@@ -39,7 +40,10 @@ def functions() -> Iterator[tuple[int, str]]:
         source = path.read_text(encoding="utf-8").splitlines()
         for node in ast.walk(ast.parse("\n".join(source))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield code_lines(node, source), f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+                yield (
+                    code_lines(node, source),
+                    f"{path.relative_to(ROOT)}:{node.lineno} {node.name}",
+                )
 
 
 def test_no_module_is_longer_than_the_hard_stop() -> None:
@@ -108,7 +112,12 @@ def test_a_forbidden_import_breaks_the_contracts(
     (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
     (tmp_path / package / "forbidden_probe.py").write_text(f"{statement}\n", encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"],
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command as c; c()",
+            "--no-cache",
+        ],
         cwd=tmp_path,
         env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
         capture_output=True,
