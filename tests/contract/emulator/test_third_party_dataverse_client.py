@@ -62,12 +62,12 @@ def test_a_row_is_created_read_changed_and_deleted(client: DataverseClient) -> N
 def test_many_rows_are_created_and_updated_in_one_call(client: DataverseClient) -> None:
     ids = client.records.create("account", [{"name": f"Bulk {n}"} for n in range(25)])
     client.records.update("account", ids, {"description": "together"})
-    client.records.update("account", ids[:2], [{"accountnumber": "B-0"}, {"accountnumber": "B-1"}])
+    client.records.update("account", ids[:2], [{"accountnumber": "BULK-0"}, {"accountnumber": "BULK-1"}])
     rows = client.records.list(
         "account", filter="description eq 'together'", select=["name", "accountnumber"]
     )
     assert {row["name"] for row in rows} == {f"Bulk {n}" for n in range(25)}
-    assert {row["accountnumber"] for row in rows} == {None, "B-0", "B-1"}
+    assert {row["accountnumber"] for row in rows} == {None, "BULK-0", "BULK-1"}
 
 
 def test_pages_follow_each_other_to_the_end(client: DataverseClient) -> None:
