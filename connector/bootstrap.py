@@ -29,8 +29,9 @@ from connector.environment import (
     raise_if_rules_active,
 )
 from connector.hierarchies import fetch_hierarchies
-from connector.lease import StoreLease, hold_file_lease
-from connector.store.opening import SqlStore, open_store
+from connector.lease import StoreLeases, UnsharedLeases, hold_file_lease, kept_alive
+from connector.ports import StateStore, TableLeases
+from connector.store.opening import SqlStore, StoreClock, open_store
 from connector.watching import WriteColumns, identify_segments
 from engine.deciding import Decider
 from engine.errors import ConfigProblem, RetriableError
@@ -42,6 +43,7 @@ from settings.rules_file import load_rule_set
 from settings.sources import require_set
 
 GOVERNOR = "governor"
+METADATA = "metadata"
 FIRST_ANSWER = timedelta(seconds=5)
 """How long the environment may stay away at the start before its address is taken to be wrong."""
 
@@ -87,25 +89,33 @@ def open_application(settings: Settings, wishes: Wishes) -> Generator[Applicatio
     rule_set = load_rules(settings)
     stop = threading.Event()
     with ExitStack() as stack:
-        store = open_store(settings.store.url)
+        store = _open_store(settings)
         stack.callback(store.close)
-        renew = stack.enter_context(_hold_lease(settings, store)) if wishes.writes else _nothing
+        leases: TableLeases = UnsharedLeases(store)
+        if wishes.writes:
+            leases = stack.enter_context(_open_leases(settings, store))
         client = open_client(settings, stop=stop, show_message=wishes.show_message)
         stack.callback(client.close)
+        _restore_metadata(store, client)
         built = _Building(settings=settings, rule_set=rule_set, client=client, store=store)
-        application = built.finish(stop, wishes, renew)
+        application = built.finish(stop, wishes, leases)
         _restore_governor(store, client)
         stack.callback(_save_governor, store, client)
+        _save_metadata(store, client)
+        stack.callback(_save_metadata, store, client)
         yield application
 
 
 @contextmanager
-def open_locked_store(settings: Settings) -> Generator[SqlStore]:
-    """The store alone, with other processes kept off; raises ConfigProblem and LeaseHeld."""
-    store = open_store(settings.store.url)
+def open_locked_store(settings: Settings, table: str) -> Generator[StateStore]:
+    """The store alone, with other processes kept off a table.
+
+    Raises ConfigProblem and LeaseHeld.
+    """
+    store = _open_store(settings)
     try:
-        with _hold_lease(settings, store):
-            yield store
+        with _open_leases(settings, store) as leases, leases.hold(table) as hold:
+            yield hold.store
     finally:
         store.close()
 
@@ -152,9 +162,7 @@ class _Building:
     client: DataverseClient
     store: SqlStore
 
-    def finish(
-        self, stop: threading.Event, wishes: Wishes, renew: Callable[[], None]
-    ) -> Application:
+    def finish(self, stop: threading.Event, wishes: Wishes, leases: TableLeases) -> Application:
         settings, rule_set, client = self.settings, self.rule_set, self.client
         client.start_cycle(FIRST_ANSWER)
         organization_id = client.who_am_i().organization_id
@@ -203,7 +211,7 @@ class _Building:
             tables=tables,
             stop=stop,
             start_cycle=client.start_cycle,
-            renew_lease=renew,
+            leases=leases,
             forget_people=directory.forget,
         )
 
@@ -290,28 +298,22 @@ def _sign_in_options(settings: Settings) -> SignInOptions:
 
 
 @contextmanager
-def _hold_lease(settings: Settings, store: SqlStore) -> Generator[Callable[[], None]]:
-    """Keep others off the store; what is handed out renews the lease."""
+def _open_leases(settings: Settings, store: SqlStore) -> Generator[TableLeases]:
+    """What keeps other processes off: a lock for a file, a lease for each table elsewhere."""
     url = make_url(settings.store.url)
     if url.get_backend_name() == "sqlite":
         with hold_file_lease(Path(url.database or "leadrobin.db")):
-            yield _nothing
+            yield UnsharedLeases(store)
         return
-    lease = StoreLease(
-        store,
-        SystemClock(),
-        holder=f"{socket.gethostname()}:{os.getpid()}:{new_id()[:8]}",
-        life=timedelta(seconds=settings.store.lease_seconds),
-    )
-    lease.acquire()
-    try:
-        yield lease.renew
-    finally:
-        lease.release()
+    life = timedelta(seconds=settings.store.lease_seconds)
+    holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()[:8]}"
+    leases = StoreLeases(store, StoreClock(store), holder=holder, life=life)
+    with kept_alive(leases, life=life):
+        yield leases
 
 
-def _nothing() -> None:
-    """No lease to renew: nothing to do."""
+def _open_store(settings: Settings) -> SqlStore:
+    return open_store(settings.store.url, patience=timedelta(seconds=settings.store.lease_seconds))
 
 
 def _restore_governor(store: SqlStore, client: DataverseClient) -> None:
@@ -326,3 +328,15 @@ def _save_governor(store: SqlStore, client: DataverseClient) -> None:
         session.save_document(
             GOVERNOR, client.url, document=client.save_governor(), at=SystemClock().now()
         )
+
+
+def _restore_metadata(store: SqlStore, client: DataverseClient) -> None:
+    with store.begin() as session:
+        client.restore_metadata(session.load_document(METADATA, client.url))
+
+
+def _save_metadata(store: SqlStore, client: DataverseClient) -> None:
+    found = client.save_metadata()
+    if found is not None:
+        with store.begin() as session:
+            session.save_document(METADATA, client.url, document=found, at=SystemClock().now())

@@ -7,6 +7,7 @@ from typing import Self
 
 from connector.dataverse.actions import DataverseActions
 from connector.dataverse.channel import Channel
+from connector.dataverse.definition_source import DefinitionSource
 from connector.dataverse.definitions import TableDefinition
 from connector.dataverse.errors import (
     DataverseError,
@@ -41,6 +42,7 @@ class Parts:
 
     channel: Channel
     budget: TimeBudget
+    definitions: DefinitionSource
     metadata: MetadataReader
     reader: RowReader
     feed: TableFeed
@@ -158,6 +160,14 @@ class DataverseClient:
     def restore_governor(self, data: Mapping[str, object]) -> None:
         """Take over what `save_governor` gave an earlier process."""
         self._parts.channel.governor.restore(data)
+
+    def save_metadata(self) -> dict[str, object] | None:
+        """The table definitions read so far, as plain data to keep over a restart."""
+        return self._parts.definitions.to_plain()
+
+    def restore_metadata(self, data: Mapping[str, object] | None) -> None:
+        """Take over what `save_metadata` gave an earlier process, if its version still stands."""
+        self._parts.definitions.restore(data)
 
     def describe_governor(self) -> Mapping[str, float]:
         """Rates, slots and counters of this moment."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import msgspec
 
-from connector.dataverse.channel import Channel
+from connector.dataverse.definition_source import DefinitionSource
 from connector.dataverse.definitions import COLUMN_TYPES, TableAddress, TableDefinition
 from connector.dataverse.errors import Reaction, RowFault, UnusableRequest
 from connector.dataverse.odata import build_query
@@ -21,7 +21,6 @@ from connector.dataverse.payloads import (
     decode_collection,
     decode_list,
 )
-from connector.dataverse.transport import Request
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind
 
 _ADDRESS = (
@@ -47,24 +46,24 @@ _LOOKUPS = frozenset({ColumnType.LOOKUP, ColumnType.OWNER, ColumnType.CUSTOMER})
 
 
 class MetadataReader:
-    """Definitions by logical name, each read once until `forget`; safe for many threads.
+    """Definitions by logical name, read once until the metadata version moves; safe for threads.
 
     https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query-metadata-web-api
     """
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    def __init__(self, source: DefinitionSource) -> None:
+        self._source = source
         self._lock = threading.Lock()
         self._addresses: dict[str, TableAddress] = {}
         self._navigations: dict[str, dict[tuple[str, str], str]] = {}
         self._definitions: dict[str, TableDefinition] = {}
         self._messages: dict[tuple[str, str], bool] = {}
-        self._version: str | None = None
 
     def locate(self, logical_name: str) -> TableAddress:
         """Entity set and primary key of a table: one small request; raises UnusableRequest when it
         is unknown.
         """
+        self._refresh()
         with self._lock:
             known = self._addresses.get(logical_name)
         if known is not None:
@@ -118,6 +117,7 @@ class MetadataReader:
 
     def describe(self, logical_name: str) -> TableDefinition:
         """The whole definition: columns with types and choices, and relationships."""
+        self._refresh()
         with self._lock:
             known = self._definitions.get(logical_name)
         if known is not None:
@@ -131,17 +131,21 @@ class MetadataReader:
         """Take in a `globalmetadataversion`; when it moved everything is forgotten and the answer
         is True.
         """
-        if version is None:
-            return False
-        with self._lock:
-            moved = self._version is not None and self._version != version
-            self._version = version
+        moved = self._source.note_version(version)
         if moved:
-            self.forget()
+            self._clear()
         return moved
 
     def forget(self) -> None:
         """Read everything anew when it is next asked for."""
+        self._source.forget()
+        self._clear()
+
+    def _refresh(self) -> None:
+        if self._source.check_version():
+            self._clear()
+
+    def _clear(self) -> None:
         with self._lock:
             self._addresses.clear()
             self._navigations.clear()
@@ -149,16 +153,15 @@ class MetadataReader:
             self._messages.clear()
 
     def _read_address(self, logical_name: str) -> TableAddress:
-        url = self._url(logical_name, "", {"$select": _ADDRESS})
         try:
-            reply = self._channel.call(Request(method="GET", url=url, operation="metadata"))
+            body = self._get(logical_name, "", {"$select": _ADDRESS})
         except RowFault as error:
             if error.fault.reaction is Reaction.FORBIDDEN:
                 raise
             raise UnusableRequest(
                 f"The environment has no table {logical_name!r}: check the logical name. ({error})"
             ) from error
-        found = msgspec.json.decode(reply.body, type=DefinitionPayload)
+        found = msgspec.json.decode(body, type=DefinitionPayload)
         return TableAddress(
             logical_name=found.logical_name,
             entity_set=found.entity_set,
@@ -174,12 +177,11 @@ class MetadataReader:
             "$filter": f"sdkmessageid/name eq '{message}'"
             f" and primaryobjecttypecode eq '{logical_name}'",
         }
-        url = f"{self._channel.api}sdkmessagefilters?{build_query(options)}"
         try:
-            reply = self._channel.call(Request(method="GET", url=url, operation="metadata"))
+            body = self._source.read(f"sdkmessagefilters?{build_query(options)}")
         except RowFault:
             return False
-        return bool(decode_collection(reply.body).value)
+        return bool(decode_collection(body).value)
 
     def _read_definition(self, logical_name: str) -> TableDefinition:
         address = self.locate(logical_name)
@@ -284,14 +286,10 @@ class MetadataReader:
                 )
 
     def _get(self, logical_name: str, tail: str, options: Mapping[str, str]) -> bytes:
-        url = self._url(logical_name, tail, options)
-        return self._channel.call(Request(method="GET", url=url, operation="metadata")).body
-
-    def _url(self, logical_name: str, tail: str, options: Mapping[str, str]) -> str:
         if not logical_name.replace("_", "").isalnum():
             raise UnusableRequest(f"{logical_name!r} is not a logical name of a table.")
         key = f"EntityDefinitions(LogicalName='{logical_name}')"
-        return f"{self._channel.api}{key}{tail}?{build_query(options)}"
+        return self._source.read(f"{key}{tail}?{build_query(options)}")
 
 
 def _find_type(item: AttributePayload) -> ColumnType:

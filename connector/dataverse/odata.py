@@ -12,7 +12,7 @@ MAX_EXPANDS = 15
 
 LOOKUP_TABLE = "Microsoft.Dynamics.CRM.lookuplogicalname"
 FORMATTED = "OData.Community.Display.V1.FormattedValue"
-METADATA_VERSION = "@Microsoft.Dynamics.CRM.globalmetadataversion"
+METADATA_VERSION = "Microsoft.Dynamics.CRM.globalmetadataversion"
 
 _SAFE = "$,()/:@'!*~=;"
 

@@ -17,7 +17,7 @@ from connector.ports import TableQuery
 from engine.errors import RetriableError
 from engine.records import Row
 
-DEFAULT_ANNOTATIONS = (odata.LOOKUP_TABLE, odata.FORMATTED)
+DEFAULT_ANNOTATIONS = (odata.LOOKUP_TABLE, odata.FORMATTED, odata.METADATA_VERSION)
 _FALLBACK_PAGE = 5000
 
 

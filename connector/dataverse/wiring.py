@@ -18,6 +18,7 @@ from connector.dataverse.changes import ChangeFeed
 from connector.dataverse.channel import Channel
 from connector.dataverse.client import DataverseClient, Parts
 from connector.dataverse.clouds import choose_authority_host, is_dynamics_host
+from connector.dataverse.definition_source import DefinitionSource
 from connector.dataverse.discovery import discover_authority
 from connector.dataverse.encoding import WriteEncoder, WriteMarks
 from connector.dataverse.entra import (
@@ -98,7 +99,8 @@ def build_client(options: ClientOptions, surroundings: Surroundings) -> Datavers
     root = odata.parse_environment_url(options.url)
     budget = TimeBudget(options.retry.budget, surroundings.clock)
     channel = _build_channel(root, options, surroundings, budget)
-    metadata = MetadataReader(channel)
+    definitions = DefinitionSource(channel, surroundings.clock)
+    metadata = MetadataReader(definitions)
     reader = RowReader(channel, metadata, annotations=options.annotations)
     actions = DataverseActions(channel, metadata, reader, tag=options.marks.tag)
     encoder = WriteEncoder(channel.api, metadata, options.marks)
@@ -117,6 +119,7 @@ def build_client(options: ClientOptions, surroundings: Surroundings) -> Datavers
         Parts(
             channel=channel,
             budget=budget,
+            definitions=definitions,
             metadata=metadata,
             reader=reader,
             feed=TableFeed(

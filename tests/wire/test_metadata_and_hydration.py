@@ -1,5 +1,7 @@
 """Table definitions, and rows read by id with what is related to them."""
 
+import json
+from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,7 +13,7 @@ from connector.ports import RowWrite, TableQuery
 from engine.errors import ConfigProblem
 from engine.records import EntityReference
 from engine.schema import ColumnType, RelationshipKind
-from tests.wire.conftest import API, Build, add_tables, definition_url, error_body
+from tests.wire.conftest import API, Build, Timeline, add_tables, definition_url, error_body
 
 CAST = "/Attributes/Microsoft.Dynamics.CRM."
 
@@ -344,3 +346,91 @@ def test_binds_use_the_navigation_name_in_its_own_case(
     list(build().write_rows([row]))
     body = wire.calls[-1].request.body or b""
     assert b"msdyn_PredictiveScoreId@odata.bind" in body  # type: ignore[operator]
+
+
+VERSION = "@Microsoft.Dynamics.CRM.globalmetadataversion"
+ORGANIZATIONS = f"{API}/organizations"
+
+
+def serve_version(wire: responses.RequestsMock, version: str) -> None:
+    wire.get(ORGANIZATIONS, json={"value": [], VERSION: version})
+
+
+def definition_calls(wire: responses.RequestsMock) -> int:
+    return sum("EntityDefinitions" in str(call.request.url) for call in wire.calls)
+
+
+def test_pages_are_asked_for_the_metadata_version(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/leads", json={"value": []})
+    list(client.read_rows("lead", ("subject",)))
+    assert (
+        "Microsoft.Dynamics.CRM.globalmetadataversion" in wire.calls[-1].request.headers["Prefer"]
+    )
+
+
+def test_definitions_outlive_the_process_while_their_version_stands(
+    build: Build, wire: responses.RequestsMock
+) -> None:
+    add_tables(wire)
+    serve_lead(wire)
+    serve_version(wire, "7")
+    first = build()
+    first.restore_metadata(None)
+    described = first.describe_table("lead")
+    saved = first.save_metadata()
+    before = definition_calls(wire)
+    second = build()
+    second.restore_metadata(json.loads(json.dumps(saved)))
+    assert second.describe_table("lead") == described
+    assert definition_calls(wire) == before > 0
+
+
+@pytest.mark.parametrize("answer", [{"value": [], VERSION: "8"}, {"value": []}])
+def test_definitions_of_another_version_are_read_anew(
+    build: Build, wire: responses.RequestsMock, answer: dict[str, Any]
+) -> None:
+    add_tables(wire)
+    serve_lead(wire)
+    serve_version(wire, "7")
+    first = build()
+    first.restore_metadata(None)
+    first.describe_table("lead")
+    saved = first.save_metadata()
+    before = definition_calls(wire)
+    wire.replace(responses.GET, ORGANIZATIONS, json=answer)
+    second = build()
+    second.restore_metadata(saved)
+    second.describe_table("lead")
+    assert definition_calls(wire) == 2 * before
+
+
+def test_definitions_without_a_version_are_not_kept(client: DataverseClient) -> None:
+    client._parts.metadata.locate("lead")
+    assert client.save_metadata() is None
+
+
+def test_the_version_is_asked_for_when_no_page_brought_it_for_long(
+    client: DataverseClient, wire: responses.RequestsMock, timeline: Timeline
+) -> None:
+    serve_version(wire, "7")
+    locate = client._parts.metadata.locate
+    locate("lead")
+    timeline.instant += timedelta(minutes=11)
+    locate("lead")
+    assert definition_calls(wire) == 1
+    wire.replace(responses.GET, ORGANIZATIONS, json={"value": [], VERSION: "8"})
+    timeline.instant += timedelta(minutes=11)
+    locate("lead")
+    assert definition_calls(wire) == 2
+
+
+def test_an_environment_that_tells_no_version_is_read_anew_now_and_then(
+    client: DataverseClient, wire: responses.RequestsMock, timeline: Timeline
+) -> None:
+    wire.get(ORGANIZATIONS, status=403, json={"error": {"code": "0x80040220", "message": "no"}})
+    client._parts.metadata.locate("lead")
+    timeline.instant += timedelta(minutes=11)
+    client._parts.metadata.locate("lead")
+    assert definition_calls(wire) == 2
