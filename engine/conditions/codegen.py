@@ -143,7 +143,7 @@ class FunctionWriter:
                 break
             expression = self.expression(condition, reads, self.context)
             body += [*reads.take_lines(), f"if {expression.guarded}: return {position}"]
-        return self.add_function("match", [*body, "return -1"])
+        return self.add_function("match", [*reads.direct_lines(), *body, "return -1"])
 
     def add_function(self, name: str, body: list[str]) -> str:
         """A function over `row` with the row's `get` as `g`; its name."""

@@ -96,7 +96,11 @@ def cell_moment(cell: object) -> Moment | None:
     """What a cell says of time: a day, or an instant in UTC (Dataverse sends UTC); None
     otherwise.
     """
-    moment = parse_moment(cell) if isinstance(cell, str) else cell
+    moment = cell
+    if isinstance(cell, str):
+        # Dataverse writes T and Z in capitals; other spellings are only read in rules.
+        is_wire = cell[10:11] in {"", "T"} and not cell.endswith("z")
+        moment = parse_moment(cell) if is_wire else None
     if isinstance(moment, datetime):
         return to_utc(moment, _UTC_ZONE)
     return moment if isinstance(moment, date) else None

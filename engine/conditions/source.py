@@ -7,6 +7,7 @@ term looks like is in `terms`; trees are put together in `codegen`.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
 from typing import NoReturn
 
 from engine.conditions.cells import LABEL_SUFFIX, NULL_CLASSES
@@ -104,12 +105,13 @@ class SpanSlots:
 class Reads:
     """The local variables of one function: each column is read once, just before its first use.
 
-    Strict reads expect a row to have its columns, as the service sends them: a KeyError tells
-    otherwise.
+    Strict reads take a row's own columns in one go and expect them to be there, as the service
+    sends them: a KeyError tells otherwise. `direct` maps these columns to their variables.
     """
 
     namespace: Namespace
     is_strict: bool = False
+    direct: dict[str, str] = field(default_factory=dict[str, str])
     lines: list[str] = field(default_factory=list[str])
     _locals: dict[tuple[str, ColumnPath], str] = field(
         default_factory=dict[tuple[str, ColumnPath], str]
@@ -119,6 +121,15 @@ class Reads:
         """The lines to stand before the expression that was just built."""
         lines, self.lines = self.lines, []
         return lines
+
+    def direct_lines(self) -> list[str]:
+        """The line that reads all direct columns; to stand before everything else."""
+        if not self.direct:
+            return []
+        # Of a single column the getter would give the bare value.
+        names = [*self.direct, next(iter(self.direct))]
+        getter = self.namespace.bind(itemgetter(*names))
+        return [f"{', '.join(self.direct.values())}, _ = {getter}(row)"]
 
     def _local(self, kind: str, path: ColumnPath, build: Callable[[str], list[str]]) -> str:
         key = (kind, path)
@@ -151,7 +162,8 @@ class Reads:
             getter, bound = self.getter(path[:-1]), self.namespace.bind(name)
             is_lookup = family in {None, Family.REFERENCE}
             if self.is_strict and getter == "g" and not is_lookup:
-                return [f"{local} = row[{bound}]"]
+                self.direct[name] = local
+                return []
             lines = [f"{local} = {getter}({bound})"]
             if is_lookup:
                 wire = self.namespace.bind(f"_{name}_value")
@@ -191,10 +203,10 @@ class Reads:
         forms.
         """
         raw = self.raw(path, family)
-        shape = "--" if is_day_only else "--T::Z"
+        shape = "[10:] == ''" if is_day_only else "[19:] == 'Z'"
 
         def build(local: str) -> list[str]:
-            own = f"{raw} if {raw}[4::3] == '{shape}' else False"
+            own = f"{raw} if {raw}{shape} else False"
             return [f"{local} = None if {raw} is None else {own}"]
 
         key = (*path[:-1], logical_name(path[-1]))
@@ -211,17 +223,16 @@ def give_up() -> NoReturn:
 
 
 def is_instant(text: str) -> bool:
-    """True for an instant in text of the form 2026-11-23T09:00:00Z; ValueError for what names
-    none.
-    """
-    if text[11:13] == "24":
-        message = "24:00 is no time of day"  # newer versions of Python read it as the next day
-        raise ValueError(message)
+    """True for an instant, given as 2026-11-23T09:00:00Z; ValueError for anything else."""
+    if text[4::3] != "--T::Z" or text[11:13] == "24":
+        raise ValueError(text)  # such as a week's date, or the next day's midnight
     return bool(datetime.fromisoformat(text))
 
 
 def is_day(text: str) -> bool:
-    """True for a day in text of the form 2026-11-23; ValueError for what names none."""
+    """True for a day, given as 2026-11-23; ValueError for anything else."""
+    if text[4::3] != "--":
+        raise ValueError(text)
     return bool(date.fromisoformat(text))
 
 

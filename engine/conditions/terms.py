@@ -207,7 +207,8 @@ class TermWriter:
         if isinstance(low.number, int) and isinstance(high.number, int) and self._has_numbers:
             raw = self.reads.raw(self._path, self._family)
             limits = (self._number(low.number), self._number(high.number))
-            inside = f"{self._bind(limits[0])} <= {raw} <= {self._bind(limits[1])}"
+            # Not chained: single comparisons are the ones that the interpreter of Python specialises.
+            inside = f"{raw} >= {self._bind(limits[0])} and {raw} <= {self._bind(limits[1])}"
             return code(f"{raw} is not None and {inside}", 1.3)
         first = self._order_term(Operator.GE, low)
         second = self._order_term(Operator.LE, high)
@@ -267,8 +268,8 @@ class TermWriter:
         days = self._holds_days
         local = self.reads.moment(self._path, self._family, is_day_only=days)
         raw = self.reads.raw(self._path, self._family)
-        lower, upper = f"{low} <= " if low else "", f" < {high}" if high else ""
-        fast = f"{lower}{local}{upper}" if low or high else "True"
+        tests = [f"{local} >= {low}"] * bool(low) + [f"{local} < {high}"] * bool(high)
+        fast = f"({' and '.join(tests)})" if tests else "True"
         slow = f"{local} is not None and {self._bind(lies_in)}({raw}, {span})"
         check = f"{CHECKS[local[0]]}({local})"
         yes = f"({fast} if {local} else {slow})"

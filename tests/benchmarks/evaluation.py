@@ -52,8 +52,8 @@ def run() -> list[Result]:
 
 def compare_engines(count: int = 50) -> list[Result]:
     """50 segments of 3 to 10 conditions over 26 columns: ours beside the others."""
-    rows = draw_rows(20_000)
-    segments = draw_segments(count, rows[:1_500])
+    rows = draw_rows(4_000)
+    segments = draw_segments(count, rows[:2_000])
     ours = build_ours(segments, rows)
     flat, numeric = [_flatten(row) for row in rows], [_count_dates(_flatten(row)) for row in rows]
     rivals: list[tuple[str, Evaluate, Sequence[object], int, float]] = [

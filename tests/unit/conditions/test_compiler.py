@@ -219,7 +219,9 @@ def test_only_real_days_and_instants_pass_the_check():
     for check, text in (
         (is_instant, "2026-02-30T00:00:00Z"),
         (is_instant, "2026-11-23T24:00:00Z"),
+        (is_instant, "2026-W48-1T09:00:00Z"),
         (is_day, "2026-02-30"),
+        (is_day, "2026-W48-1"),
     ):
         with pytest.raises(ValueError):
             check(text)

@@ -197,6 +197,9 @@ def test_a_column_that_holds_only_a_day_is_compared_by_days(operator, value, hol
         "2026-11-23T24:00:00Z",
         "2026-W48-1T09:00:00Z",
         "2026-11-23T08:00:00Zx",
+        "2026-11-23 08:00:00Z",
+        "2026-11-23t08:00:00Z",
+        "2026-11-23T08:00:00z",
         "20261123T080000Z",
         20261123,
         [],
@@ -213,7 +216,7 @@ def test_what_is_no_date_satisfies_no_date_operator(cell):
 
 
 def test_other_spellings_of_an_instant_are_read_too():
-    for text in ("2026-11-23 08:00:00Z", "2026-11-23T08:00Z", "2026-11-23T09:30:00.1234567+01:30"):
+    for text in ("2026-11-23T08:00Z", "2026-11-23T09:30:00.1234567+01:30"):
         assert instant(text, "today")
         assert instant(text, "last-x-hours", 2)
     assert instant("2026-11-23", "last-x-hours", 1)
