@@ -159,7 +159,8 @@ class FunctionWriter:
         lines += ["    " + line for text in self.functions for line in text.splitlines()]
         lines.append(f"    return {entry}")
         scope = dict(self.namespace.names)
-        exec(compile("\n".join(lines), "<conditions>", "exec"), scope)  # noqa: S102  see `source`
+        module = compile("\n".join(lines), "<conditions>", "exec")
+        exec(self.namespace.fill(module), scope)  # noqa: S102  no user text is in it: see `source`
         return cast("Callable[..., object]", scope["factory"])
 
 

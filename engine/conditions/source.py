@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from operator import itemgetter
+from types import CodeType
 from typing import NoReturn
 
 from engine.conditions.cells import LABEL_SUFFIX, NULL_CLASSES
@@ -70,22 +71,38 @@ NEVER = ALWAYS.opposite()
 
 @dataclass(slots=True)
 class Namespace:
-    """The names that a generated module can see."""
+    """The objects that a generated module works with, under names of its own.
+
+    Functions and classes are globals; everything else takes the place of a placeholder among the
+    code's constants, which are faster to reach and smaller to hold.
+    """
 
     names: dict[str, object] = field(
         default_factory=lambda: {"is_instant": is_instant, "is_day": is_day}
     )
+    constants: dict[object, object] = field(default_factory=dict[object, object])
     _known: dict[tuple[type, object], str] = field(default_factory=dict[tuple[type, object], str])
 
     def bind(self, value: object) -> str:
-        """A name for a value; hashable equals of one type share it."""
+        """An expression for a value; hashable equals of one type share it."""
+        fresh = f"K{len(self.names) + len(self.constants)}"
         try:
-            key = (type(value), value)
-            name = self._known.setdefault(key, f"K{len(self.names)}")
+            name = self._known.setdefault((type(value), value), fresh)
         except TypeError:
-            name = f"K{len(self.names)}"
-        self.names[name] = value
-        return name
+            name = fresh
+        if callable(value):
+            self.names[name] = value
+            return name
+        self.constants[f"<{name}>"] = value
+        return f"'<{name}>'"
+
+    def fill(self, code: CodeType) -> CodeType:
+        """Compiled code with its placeholders replaced, nested functions included."""
+        constants = tuple(
+            self.fill(each) if isinstance(each, CodeType) else self.constants.get(each, each)
+            for each in code.co_consts
+        )
+        return code.replace(co_consts=constants)
 
 
 @dataclass(slots=True)

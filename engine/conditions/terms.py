@@ -207,7 +207,7 @@ class TermWriter:
         if isinstance(low.number, int) and isinstance(high.number, int) and self._has_numbers:
             raw = self.reads.raw(self._path, self._family)
             limits = (self._number(low.number), self._number(high.number))
-            # Not chained: single comparisons are the ones that the interpreter of Python specialises.
+            # Not chained: it is single comparisons that CPython specialises.
             inside = f"{raw} >= {self._bind(limits[0])} and {raw} <= {self._bind(limits[1])}"
             return code(f"{raw} is not None and {inside}", 1.3)
         first = self._order_term(Operator.GE, low)
