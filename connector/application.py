@@ -4,7 +4,8 @@ What it is made of is put together in `bootstrap`.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from connector.cycle.applying import (
@@ -18,6 +19,7 @@ from connector.cycle.previewing import Preview, preview_cycle, preview_rows
 from connector.cycle.retrying import retry_due
 from connector.cycle.table_cycle import build_run, finish_run, run_cycle, save_start, start_run
 from connector.logs import get_log
+from connector.ports import TableLeases
 from connector.reviewed_plan import ReviewedPlan
 from connector.state import CycleOutcome, CycleRecord, DecisionRecord, PlanOrigin
 from connector.watching import WatchedTable
@@ -29,14 +31,14 @@ from engine.planning import Plan, build_plan
 class Application:
     """The connector over one environment and one store.
 
-    `start_cycle` opens a new time budget for requests, `renew_lease` keeps other processes off.
+    `start_cycle` opens a new time budget for requests, `leases` keep other processes off a table.
     """
 
     parts: CycleParts
     tables: Sequence[WatchedTable]
     stop: threading.Event
     start_cycle: Callable[[], None]
-    renew_lease: Callable[[], None]
+    leases: TableLeases
     forget_people: Callable[[], None]
 
     def with_options(self, **options: object) -> "Application":
@@ -54,14 +56,14 @@ class Application:
 
     def run_table(self, table: WatchedTable) -> CycleRecord:
         """One cycle of one table, logged; raises what ended it."""
-        self.renew_lease()
-        self.start_cycle()
         log = get_log().bind(table=table.name)
-        try:
-            record = run_cycle(self.parts, table)
-        except LeadrobinError as error:
-            log.warning("cycle failed", action="cycle_failed", error=str(error))
-            raise
+        with self._hold(table) as parts:
+            self.start_cycle()
+            try:
+                record = run_cycle(parts, table)
+            except LeadrobinError as error:
+                log.warning("cycle failed", action="cycle_failed", error=str(error))
+                raise
         counts = {name: count for name, count in record.counts.items() if count}
         level = log.info if record.outcome is CycleOutcome.DONE else log.warning
         level("cycle ended", action="cycle_ended", cycle_id=record.id, **counts)
@@ -69,9 +71,10 @@ class Application:
 
     def retry_backlog(self, table: WatchedTable) -> CycleRecord:
         """Try every waiting row of a table now."""
-        self.start_cycle()
-        run = start_run(self.parts, table, PlanOrigin.BACKLOG)
-        return finish_run(self.parts, run, lambda: retry_due(self.parts, run, everything=True))
+        with self._hold(table) as parts:
+            self.start_cycle()
+            run = start_run(parts, table, PlanOrigin.BACKLOG)
+            return finish_run(parts, run, lambda: retry_due(parts, run, everything=True))
 
     def preview(self) -> list[Preview]:
         """What a cycle of every table would do; nothing is saved or written.
@@ -91,16 +94,18 @@ class Application:
         records: list[CycleRecord] = []
         leftovers: list[Leftover] = []
         for name in reviewed.tables:
-            run = start_run(self.parts, self.find_table(name), PlanOrigin.APPLY)
-            records.append(self._write(run, reviewed.plan, reviewed.decisions, leftovers))
+            with self._hold(self.find_table(name)) as parts:
+                run = start_run(parts, self.find_table(name), PlanOrigin.APPLY)
+                records.append(_write(parts, run, reviewed.plan, reviewed.decisions, leftovers))
         return records, leftovers
 
     def backfill(self, table: WatchedTable, preview: Preview) -> tuple[CycleRecord, list[Leftover]]:
         """Write what was previewed for rows that were there before."""
-        run = start_run(self.parts, table, PlanOrigin.BACKFILL)
         leftovers: list[Leftover] = []
         decisions = [row.decision for row in preview.batch.rows]
-        return self._write(run, preview.plan, decisions, leftovers), leftovers
+        with self._hold(table) as parts:
+            run = start_run(parts, table, PlanOrigin.BACKFILL)
+            return _write(parts, run, preview.plan, decisions, leftovers), leftovers
 
     def preview_backfill(
         self, table: WatchedTable, *, segment: str | None, limit: int | None
@@ -124,34 +129,16 @@ class Application:
     ) -> tuple[Plan, list[Leftover], CycleRecord | None]:
         """Put a cycle's rows back where nobody touched them since; with `is_dry` only the plan."""
         self.start_cycle()
-        parts = self.parts
-        run = build_run(parts, table, PlanOrigin.UNDO)
-        planned, leftovers = plan_undo(parts, run, cycle_id)
-        plan = build_plan(parts.rule_set.checksum, planned)
+        run = build_run(self.parts, table, PlanOrigin.UNDO)
+        planned, leftovers = plan_undo(self.parts, run, cycle_id)
+        plan = build_plan(self.parts.rule_set.checksum, planned)
         if is_dry:
             return plan, leftovers, None
-        save_start(parts, run)
-        decisions = build_undo_decisions(parts, run, planned, cycle_id)
-        return plan, leftovers, self._write(run, plan, list(decisions.values()), leftovers)
-
-    def _write(
-        self,
-        run: CycleRun,
-        plan: Plan,
-        decisions: Sequence[DecisionRecord],
-        leftovers: list[Leftover],
-    ) -> CycleRecord:
-        """Write the rows of one table of a plan; adds those that were left out to `leftovers`."""
-        own = {d.row_id: d for d in decisions if d.table == run.table.name}
-        planned = {row.id: row for row in plan.rows if row.table == run.table.name}
-        in_order = [planned[row_id] for row_id in own if row_id in planned]
-
-        def work() -> bool:
-            is_done, left = apply_plan(self.parts, run, in_order, own)
-            leftovers.extend(left)
-            return is_done
-
-        return finish_run(self.parts, run, work)
+        with self._hold(table) as parts:
+            save_start(parts, run)
+            decisions = build_undo_decisions(parts, run, planned, cycle_id)
+            record = _write(parts, run, plan, list(decisions.values()), leftovers)
+        return plan, leftovers, record
 
     def run_once(self) -> list[CycleRecord]:
         """One cycle of every table, one after the other; a stop ends it behind the table under way.
@@ -170,3 +157,29 @@ class Application:
         if errors and not self.stop.is_set():
             raise errors[0]
         return records
+
+    @contextmanager
+    def _hold(self, table: WatchedTable) -> Generator[CycleParts]:
+        """The parts to work on a table with; raises LeaseHeld."""
+        with self.leases.hold(table.name) as hold:
+            yield replace(self.parts, store=hold.store, keep_lease=hold.keep)
+
+
+def _write(
+    parts: CycleParts,
+    run: CycleRun,
+    plan: Plan,
+    decisions: Sequence[DecisionRecord],
+    leftovers: list[Leftover],
+) -> CycleRecord:
+    """Write the rows of one table of a plan; adds those that were left out to `leftovers`."""
+    own = {d.row_id: d for d in decisions if d.table == run.table.name}
+    planned = {row.id: row for row in plan.rows if row.table == run.table.name}
+    in_order = [planned[row_id] for row_id in own if row_id in planned]
+
+    def work() -> bool:
+        is_done, left = apply_plan(parts, run, in_order, own)
+        leftovers.extend(left)
+        return is_done
+
+    return finish_run(parts, run, work)

@@ -1,6 +1,6 @@
 """The seams of the connector, next to their consumer, the cycle; no implementation lives here."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -347,12 +347,27 @@ class AssignmentState(Protocol):
 class LeaseState(Protocol):
     """Who works on the store."""
 
-    def load_lease(self, name: str) -> LeaseRecord | None:
-        """The holder of a lease, expired or not."""
+    def lock_lease(self, name: str, at: datetime) -> LeaseRecord:
+        """A lease that nobody else sees or changes until this session ends.
+
+        One that nobody ever had comes with no holder, generation 0 and expired `at`.
+        """
+        ...
+
+    def share_lease(self, name: str) -> LeaseRecord | None:
+        """A lease that nobody can change until this session ends."""
+        ...
+
+    def list_leases(self, prefix: str) -> Sequence[LeaseRecord]:
+        """The leases whose names begin alike, expired or not."""
         ...
 
     def save_lease(self, lease: LeaseRecord) -> None:
         """Insert or replace a lease."""
+        ...
+
+    def remove_leases(self, names: Sequence[str]) -> None:
+        """Forget leases."""
         ...
 
 
@@ -381,4 +396,28 @@ class StateStore(Protocol):
 
     def begin(self) -> AbstractContextManager[StateSession]:
         """A transaction: committed at the end of the block, rolled back when it raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A table that is ours for now.
+
+    `store` is the store as only its holder may use it, `keep` renews the hold; both raise LeaseHeld
+    once somebody else took over.
+    """
+
+    store: StateStore
+    keep: Callable[[], None]
+
+
+class TableLeases(Protocol):
+    """Keeps several processes off one table."""
+
+    def hold(self, table: str) -> AbstractContextManager[Hold]:
+        """Work on a table; raises LeaseHeld while another process does, or should."""
+        ...
+
+    def join(self, tables: int) -> None:
+        """Become one of the workers that so many tables are spread over."""
         ...

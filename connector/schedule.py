@@ -18,7 +18,7 @@ from connector.ports import Clock
 from connector.watching import WatchedTable
 from engine.errors import FatalError, LeadrobinError, LeaseHeld, UnsafePlan
 
-STOPPING = (FatalError, LeaseHeld, UnsafePlan)
+STOPPING = (FatalError, UnsafePlan)
 """What the service cannot mend by trying again."""
 
 
@@ -45,8 +45,9 @@ def stopped_by_signals(stop: threading.Event) -> Generator[None]:
 def run_service(application: Application, clock: Clock, *, interval: timedelta) -> None:
     """Run cycles until `application.stop` is set; raises the error that stopped the service.
 
-    Cycles of one table never overlap, and missed ones are made up for by one. Requests in flight
-    are finished and saved before this returns.
+    Cycles of one table never overlap, and missed ones are made up for by one. Tables that another
+    worker on the same store has are left to it. Requests in flight are finished and saved before
+    this returns.
     """
     failure: list[LeadrobinError] = []
     repeats = _Repeats()
@@ -58,9 +59,12 @@ def run_service(application: Application, clock: Clock, *, interval: timedelta) 
         except STOPPING as error:
             failure.append(error)
             application.stop.set()
+        except LeaseHeld as error:
+            repeats.note_held(table.name, str(error))
         except LeadrobinError:
             repeats.note_failure(table.name)
 
+    application.leases.join(len(application.tables))
     scheduler = _Scheduler(threads=max(1, len(application.tables)))
     for table in application.tables:
         scheduler.repeat(partial(run, table), name=table.name, every=interval, first=clock.now())
@@ -107,15 +111,22 @@ class _Scheduler:
 
 
 class _Repeats:
-    """Tells a recovery from an ordinary success, to say so once."""
+    """Tells a recovery from an ordinary success, and says what goes on for long only once."""
 
     def __init__(self) -> None:
         self._failing: set[str] = set()
+        self._held: set[str] = set()
+
+    def note_held(self, table: str, reason: str) -> None:
+        if table not in self._held:
+            self._held.add(table)
+            get_log().info("left to another", action="table_held", table=table, reason=reason)
 
     def note_failure(self, table: str) -> None:
         self._failing.add(table)
 
     def note_success(self, table: str) -> None:
+        self._held.discard(table)
         if table in self._failing:
             self._failing.discard(table)
             get_log().info("cycles work again", action="cycle_recovered", table=table)

@@ -74,7 +74,7 @@ def set_watermark(
     ],
 ) -> None:
     """Make the next cycle read a table from its beginning."""
-    with open_locked_store(settings_of(context)) as store, store.begin() as session:
+    with open_locked_store(settings_of(context), table) as store, store.begin() as session:
         mark = session.load_watermark(table)
         if mark is None:
             raise LeadrobinError(f"{table} was not read yet: there is nothing to move")

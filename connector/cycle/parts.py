@@ -66,6 +66,7 @@ class CycleParts:
     connector: SequenceConnector | None = None
     options: CycleOptions = field(default_factory=CycleOptions)
     is_stopping: Callable[[], bool] = lambda: False
+    keep_lease: Callable[[], None] = lambda: None
     report: Callable[[str, int], None] = lambda _what, _count: None
 
 

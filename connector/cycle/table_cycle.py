@@ -11,7 +11,14 @@ from connector.cycle.settling import settle_intents
 from connector.ports import RowPage
 from connector.state import CycleOutcome, CycleRecord, PlanOrigin, ReadMode, Watermark
 from connector.watching import WatchedTable
-from engine.errors import ConfigProblem, LeadrobinError, ResyncRequired, RetriableError, UnsafePlan
+from engine.errors import (
+    ConfigProblem,
+    LeadrobinError,
+    LeaseHeld,
+    ResyncRequired,
+    RetriableError,
+    UnsafePlan,
+)
 
 MAX_RESTARTS = 2
 """How often one cycle starts a full read anew before it gives up."""
@@ -55,9 +62,14 @@ def save_start(parts: CycleParts, run: CycleRun) -> None:
 
 
 def finish_run(parts: CycleParts, run: CycleRun, work: Callable[[], bool]) -> CycleRecord:
-    """Do the work of a run and save how it ended; `work` answers False when it was stopped."""
+    """Do the work of a run and save how it ended; `work` answers False when it was stopped.
+
+    Who lost the lease saves nothing any more.
+    """
     try:
         is_done = work()
+    except LeaseHeld:
+        raise
     except LeadrobinError as error:
         outcome = CycleOutcome.REFUSED if isinstance(error, UnsafePlan) else CycleOutcome.FAILED
         _save_end(parts, run, outcome, message=str(error))

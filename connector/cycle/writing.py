@@ -37,6 +37,7 @@ def write_rows(
     for chunk in _chunks([*planned.values()], _choose_chunk(parts.options, len(planned))):
         if parts.is_stopping():
             break
+        parts.keep_lease()
         writes = [build_write(run.table, row) for row in chunk]
         sent = [write for write in writes if write.binds or write.queue]
         for result in parts.writer.write_rows(sent):
@@ -106,6 +107,7 @@ def settle_clocks(
     session: StateSession, intent: Intent, rows: Sequence[DecidedRow], results: Results
 ) -> None:
     """Put back the clocks of sellers whose rows did not get there."""
+    session.lock_clocks()
     assigned = [
         (change.after.id, result.outcome in ARRIVED)
         for row in rows

@@ -1,4 +1,4 @@
-"""Clocks, plans, decisions, the backlog and leases in SQL."""
+"""Clocks, plans, decisions and the backlog in SQL."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -9,12 +9,11 @@ from connector.state import (
     BacklogEntry,
     DecisionRecord,
     Intent,
-    LeaseRecord,
     SellerClock,
 )
 from connector.store.intents import build_intent_document, parse_intent
 from connector.store.statements import chunk_ids, upsert_rows
-from connector.store.tables import backlog, leases, plans, seller_clocks
+from connector.store.tables import backlog, plans, seller_clocks
 from connector.store.tables import decisions as decision_rows
 from engine.records import EntityReference
 
@@ -148,22 +147,6 @@ class AssignmentSession:
             query = query.where(backlog.c.next_try_at <= due_at)
         rows = self._connection.execute(query.limit(limit)).mappings()
         return [_read_entry(row) for row in rows]
-
-    def load_lease(self, name: str) -> LeaseRecord | None:
-        """The holder of a lease, expired or not."""
-        query = select(leases).where(leases.c.name == name)
-        row = self._connection.execute(query).mappings().one_or_none()
-        return None if row is None else LeaseRecord(**row)
-
-    def save_lease(self, lease: LeaseRecord) -> None:
-        """Insert or replace a lease."""
-        values = {
-            "name": lease.name,
-            "holder": lease.holder,
-            "generation": lease.generation,
-            "expires_at": lease.expires_at,
-        }
-        upsert_rows(self._connection, leases, [values])
 
 
 def read_decision(row: RowMapping) -> DecisionRecord:

@@ -2,7 +2,9 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -11,19 +13,27 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    InterfaceError,
+    InternalError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector.store.assignment import AssignmentSession
 from connector.store.documents import DocumentSession
+from connector.store.leases import LeaseSession
 from connector.store.ledger import LedgerSession
 from connector.store.progress import ProgressSession
-from engine.errors import ConfigProblem
+from engine.errors import ConfigProblem, RetriableError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class SqlSession(LedgerSession, ProgressSession, AssignmentSession, DocumentSession):
+class SqlSession(LedgerSession, ProgressSession, AssignmentSession, LeaseSession, DocumentSession):
     """Everything the store keeps, within one transaction."""
 
 
@@ -40,22 +50,42 @@ class SqlStore:
 
     @contextmanager
     def begin(self) -> Generator[SqlSession]:
-        """A transaction: committed at the end of the block, rolled back when it raises."""
-        with self._engine.begin() as connection:
-            yield SqlSession(connection)
+        """A transaction: committed at the end of the block, rolled back when it raises.
+
+        Raises RetriableError when the database does not answer, or gave the transaction up.
+        """
+        try:
+            with self._engine.begin() as connection:
+                yield SqlSession(connection)
+        except (OperationalError, InternalError, InterfaceError) as error:
+            raise RetriableError(f"the store does not answer: {_reason(error)}") from error
 
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
 
 
-def open_store(url: str) -> SqlStore:
+class StoreClock:
+    """The clock of a store's database: one for all processes that reach it."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._engine = store.engine
+
+    def now(self) -> datetime:
+        """The current instant, in UTC."""
+        with self._engine.connect() as connection:
+            at: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return at.astimezone(UTC)
+
+
+def open_store(url: str, *, patience: timedelta | None = None) -> SqlStore:
     """Open the store, bringing a SQLite one up to date.
 
-    Raises ConfigProblem when it can't be reached, was written by a newer version, or (PostgreSQL)
-    wants `leadrobin store upgrade` first.
+    A PostgreSQL server gives up transactions that stand still for longer than `patience`, so that
+    a stalled process keeps nobody waiting. Raises ConfigProblem when the store can't be reached,
+    was written by a newer version, or (PostgreSQL) wants `leadrobin store upgrade` first.
     """
-    engine = _connect(url)
+    engine = _connect(url, patience)
     try:
         with engine.begin() as connection:
             is_current = _is_current(connection)
@@ -123,7 +153,7 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(build_alembic_config(connection), "head")
 
 
-def _connect(url: str) -> Engine:
+def _connect(url: str, patience: timedelta | None = None) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
@@ -131,7 +161,7 @@ def _connect(url: str) -> Engine:
                 f'"{parsed.get_backend_name()}" is not a database Leadrobin keeps its store in; '
                 "LEADROBIN_STORE__URL is sqlite:///FILE or postgresql+psycopg://…"
             )
-        engine = create_engine(parsed)
+        engine = create_engine(parsed, **_choose_options(parsed, patience))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigProblem(
             "LEADROBIN_STORE__URL is not a database URL; write sqlite:///FILE or postgresql+psycopg://…"
@@ -141,6 +171,16 @@ def _connect(url: str) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_immediately)
     return engine
+
+
+def _choose_options(url: URL, patience: timedelta | None) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {}
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if patience is not None:
+        limit = f"-c idle_in_transaction_session_timeout={int(patience.total_seconds() * 1000)}"
+        options["connect_args"] = {"options": limit}
+    return options
 
 
 def _check_folder(url: URL) -> None:
@@ -168,5 +208,8 @@ def _begin_immediately(connection: Connection) -> None:
 
 def _unreachable(url: str, error: Exception) -> ConfigProblem:
     shown = make_url(url).render_as_string(hide_password=True)
-    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-    return ConfigProblem(f"the store {shown} cannot be used: {reason}")
+    return ConfigProblem(f"the store {shown} cannot be used: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

@@ -27,6 +27,13 @@ def upsert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     )
 
 
+def insert_absent(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
+    """Insert a row unless there is one with its primary key."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    insert = sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+    connection.execute(insert.on_conflict_do_nothing(), dict(row))
+
+
 def chunk_ids(ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Ids in lists short enough for one statement."""
     for start in range(0, len(ids), CHUNK):

@@ -1,14 +1,38 @@
-"""One process works on a store."""
+"""Who may work on a store, and what becomes of one who was away for too long."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from connector.lease import StoreLease, hold_file_lease
+from connector.lease import StoreLeases, UnsharedLeases, hold_file_lease, kept_alive
+from connector.ports import Hold
+from connector.state import BacklogEntry
 from connector.store.opening import SqlStore
 from engine.errors import LeaseHeld
-from tests.support.fake_dataverse import FakeClock
+from tests.support.fake_dataverse import START, FakeClock
+
+LIFE = timedelta(minutes=1)
+
+
+def build_leases(store: SqlStore, clock: FakeClock, *names: str) -> list[StoreLeases]:
+    return [StoreLeases(store, clock, holder=name, life=LIFE) for name in names]
+
+
+@contextmanager
+def stalled(leases: StoreLeases, clock: FakeClock) -> Iterator[Hold]:
+    """A hold on the lead table whose holder slept for longer than its life."""
+    with leases.hold("lead") as hold:
+        clock.advance(LIFE + timedelta(seconds=1))
+        yield hold
+
+
+def entry() -> BacklogEntry:
+    return BacklogEntry(
+        table="lead", row_id="1", reason="r", code="c", since=START, next_try_at=None
+    )
 
 
 def test_a_second_holder_of_a_file_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
@@ -23,21 +47,107 @@ def test_a_second_holder_of_a_file_is_refused_until_the_first_lets_go(tmp_path: 
         pass
 
 
-def test_a_lease_in_the_store_passes_on_when_it_expires(store: SqlStore) -> None:
+def test_an_unshared_store_needs_no_lease(store: SqlStore) -> None:
+    leases = UnsharedLeases(store)
+    leases.join(3)
+    with leases.hold("lead") as hold, leases.hold("lead"):
+        hold.keep()
+        assert hold.store is store
+
+
+def test_a_table_is_held_by_one_and_given_back_afterwards(store: SqlStore) -> None:
+    first, second = build_leases(store, FakeClock(), "a", "b")
+    with first.hold("lead"):
+        with pytest.raises(LeaseHeld, match="a works on table lead"), second.hold("lead"):
+            pass
+        with second.hold("opportunity"):
+            pass
+    with second.hold("lead"):
+        pass
+
+
+def test_a_sign_of_life_keeps_a_lease(store: SqlStore) -> None:
     clock = FakeClock()
-    first, second = (
-        StoreLease(store, clock, holder=name, life=timedelta(minutes=1)) for name in ("a", "b")
-    )
-    first.acquire()
-    with pytest.raises(LeaseHeld, match="a works on this store"):
-        second.acquire()
-    clock.advance(timedelta(seconds=50))
-    first.renew()
-    clock.advance(timedelta(seconds=61))
-    second.acquire()
-    with pytest.raises(LeaseHeld, match="was lost"):
-        first.renew()
-    first.release()
-    second.renew()
-    second.release()
-    first.acquire()
+    first, second = build_leases(store, clock, "a", "b")
+    with first.hold("lead") as hold:
+        clock.advance(LIFE - timedelta(seconds=1))
+        first.beat()
+        clock.advance(LIFE - timedelta(seconds=1))
+        with pytest.raises(LeaseHeld), second.hold("lead"):
+            pass
+        hold.keep()
+
+
+def test_who_lost_the_lease_saves_nothing_any_more(store: SqlStore) -> None:
+    clock = FakeClock()
+    first, second = build_leases(store, clock, "a", "b")
+    with stalled(first, clock) as hold, second.hold("lead") as other:
+        with pytest.raises(LeaseHeld, match="lead was lost"), hold.store.begin() as session:
+            session.save_backlog([entry()])
+        with pytest.raises(LeaseHeld, match="lead was lost"):
+            hold.keep()
+        with other.store.begin() as session:
+            assert session.list_backlog() == []
+            session.save_backlog([entry()])
+        other.keep()
+    with store.begin() as session:
+        assert len(session.list_backlog()) == 1
+
+
+def test_who_was_away_but_not_missed_goes_on(store: SqlStore) -> None:
+    clock = FakeClock()
+    [leases] = build_leases(store, clock, "a")
+    with stalled(leases, clock) as hold, hold.store.begin() as session:
+        session.save_backlog([entry()])
+
+
+def test_a_lease_given_back_late_does_not_end_the_next_holders(store: SqlStore) -> None:
+    clock = FakeClock()
+    first, second = build_leases(store, clock, "a", "b")
+    with stalled(first, clock):
+        second.join(1)
+        with second.hold("lead") as other:
+            first.beat()
+            first.leave()
+            other.keep()
+
+
+def test_tables_spread_over_the_workers_alive(store: SqlStore) -> None:
+    clock = FakeClock()
+    first, second = build_leases(store, clock, "a", "b")
+    tables = ["lead", "opportunity", "msdyn_salessuggestion"]
+    first.join(len(tables))
+    assert _held(first, tables) == tables
+    second.join(len(tables))
+    assert _held(second, tables) == []
+    assert _held(first, tables) == tables
+    assert _held(second, tables) == ["lead"]
+    with pytest.raises(LeaseHeld, match="left to the other workers"), first.hold("lead"):
+        pass
+    clock.advance(LIFE + timedelta(seconds=1))
+    second.beat()
+    assert _held(second, tables) == tables
+
+
+def test_who_leaves_gives_everything_back(store: SqlStore) -> None:
+    clock = FakeClock()
+    first, second = build_leases(store, clock, "a", "b")
+    with kept_alive(first, life=LIFE):
+        first.join(1)
+        with first.hold("lead"):
+            pass
+    second.join(1)
+    with second.hold("lead"):
+        pass
+
+
+def _held(leases: StoreLeases, tables: list[str]) -> list[str]:
+    """The tables a worker gets when it tries all."""
+    got: list[str] = []
+    for table in tables:
+        try:
+            with leases.hold(table):
+                got.append(table)
+        except LeaseHeld:
+            continue
+    return got

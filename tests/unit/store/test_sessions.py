@@ -250,7 +250,10 @@ def test_leases_watched_sets_and_documents_come_back(store: SqlStore) -> None:
         session.save_watched_set("w", ("a", "b"))
         session.save_document("governor", "u", document={"rate": 1.5}, at=NOW)
     with store.begin() as session:
-        assert session.load_lease("store") == lease
+        assert session.share_lease("store") == lease
+        assert session.list_leases("sto") == [lease]
+        session.remove_leases(["store"])
+        assert session.share_lease("store") is None
         assert session.load_watched_set("w") == ("a", "b")
         assert session.load_watched_set("x") is None
         assert session.load_document("governor", "u") == {"rate": 1.5}
