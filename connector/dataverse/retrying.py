@@ -1,8 +1,10 @@
 """The one retry policy, on tenacity: what is repeated, after which wait, and until when."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import TypeVar
 
 import structlog
@@ -28,6 +30,14 @@ class RetryPolicy:
     first_wait: timedelta = timedelta(seconds=1)
     longest_wait: timedelta = timedelta(seconds=60)
     budget: timedelta = timedelta(minutes=15)
+
+
+class _Kind(Enum):
+    """Kinds of failure that are counted by themselves."""
+
+    SIGN_IN = auto()
+    BOUNDED = auto()
+    OTHER = auto()
 
 
 class TimeBudget:
@@ -79,10 +89,15 @@ class Retrier:
         self._metrics = metrics
 
     def run(self, request: Request, attempt: Callable[[], Result]) -> Result:
-        """The result of the first attempt that succeeds; raises the last error otherwise."""
+        """The result of the first attempt that succeeds; raises the last error otherwise.
+
+        Each kind of failure is counted by itself: a token refused after some gateway errors is
+        still worth its one new sign-in.
+        """
+        met: Counter[_Kind] = Counter()
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: is_worth_repeating(error, request)),
-            stop=self._is_over,
+            stop=lambda state: self._is_over(state, met),
             wait=self._choose_wait,
             sleep=self._sleep,
             before_sleep=lambda state: self._note(request, state),
@@ -90,22 +105,15 @@ class Retrier:
         )
         return retrying(attempt)
 
-    def _is_over(self, state: tenacity.RetryCallState) -> bool:
-        error = _error_of(state)
-        if state.attempt_number >= self._allowed_attempts(error):
+    def _is_over(self, state: tenacity.RetryCallState, met: Counter[_Kind]) -> bool:
+        kind = _classify(_error_of(state))
+        met[kind] += 1
+        allowed = {_Kind.SIGN_IN: 2, _Kind.BOUNDED: self._policy.bounded_attempts}
+        if met[kind] >= allowed.get(kind, self._policy.max_attempts):
+            return True
+        if state.attempt_number >= self._policy.max_attempts:
             return True
         return not self._budget.allows(state.upcoming_sleep)
-
-    def _allowed_attempts(self, error: BaseException | None) -> int:
-        if isinstance(error, SignInAgain):
-            return 2
-        if isinstance(error, TransientFault):
-            match error.fault.reaction:
-                case Reaction.BOUNDED | Reaction.SERVER_ERROR:
-                    return self._policy.bounded_attempts
-                case _:
-                    return self._policy.max_attempts
-        return self._policy.max_attempts
 
     def _choose_wait(self, state: tenacity.RetryCallState) -> float:
         error = _error_of(state)
@@ -145,6 +153,15 @@ def is_worth_repeating(error: BaseException, request: Request) -> bool:
             return request.is_repeatable
         case _:
             return False
+
+
+def _classify(error: BaseException | None) -> _Kind:
+    if isinstance(error, SignInAgain):
+        return _Kind.SIGN_IN
+    bounded = {Reaction.BOUNDED, Reaction.SERVER_ERROR}
+    if isinstance(error, TransientFault) and error.fault.reaction in bounded:
+        return _Kind.BOUNDED
+    return _Kind.OTHER
 
 
 def _error_of(state: tenacity.RetryCallState) -> BaseException | None:

@@ -206,3 +206,23 @@ def test_a_reset_connection_is_tried_again(
     wire.get(f"{API}/WhoAmI", body=requests.exceptions.ConnectionError("reset by peer"))
     wire.get(f"{API}/WhoAmI", json=WHO)
     assert client.who_am_i().user_id == "u"
+
+
+def test_a_token_refused_after_gateway_errors_is_still_replaced_once(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/WhoAmI", status=503)
+    wire.get(f"{API}/WhoAmI", status=503)
+    wire.get(f"{API}/WhoAmI", status=401)
+    wire.get(f"{API}/WhoAmI", json=WHO)
+    assert client.who_am_i().user_id == WHO["UserId"]
+
+
+def test_a_plug_in_crash_after_gateway_errors_still_has_its_own_tries(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    for _ in range(3):
+        wire.get(f"{API}/WhoAmI", status=503)
+    wire.get(f"{API}/WhoAmI", status=500)
+    wire.get(f"{API}/WhoAmI", json=WHO)
+    assert client.who_am_i().user_id == WHO["UserId"]
