@@ -57,6 +57,14 @@ def emulate(  # noqa: PLR0913, PLR0917  one parameter per option of the command
             help="Service protection limits of one user, for example requests=60,seconds=1200."
         ),
     ] = "requests=6000,seconds=1200,concurrent=52",
+    traffic: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1000,
+            help="Changes a second that sellers, customers and managers make by themselves.",
+        ),
+    ] = 0,
 ) -> None:
     """Serve a Dataverse Web API to try things against; its first line on stdout says how to
     reach it.
@@ -71,6 +79,7 @@ def emulate(  # noqa: PLR0913, PLR0917  one parameter per option of the command
         data=data,
         state=state,
         limits=parse_limits(limits),
+        traffic=traffic,
         note=_note,
     )
     serve(options)
@@ -117,12 +126,7 @@ def serve(options: EmulatorOptions) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: setattr(web_server, "should_exit", True))
-        serving = asyncio.create_task(web_server.serve(sockets=[bound]))
-        while not web_server.started and not serving.done():
-            await asyncio.sleep(0.002)
-        _announce(server)
-        await serving
-        await server.abort_connections()
+        await server.serve(web_server, bound, lambda: _announce(server))
 
     try:
         asyncio.run(run())

@@ -16,8 +16,11 @@ from connector.emulator.json_shapes import as_list, as_object
 from connector.emulator.messages import Response
 from connector.emulator.organization import Organization
 from connector.emulator.throttle import Limits, Throttle
+from connector.emulator.traffic import Traffic
 
 REMEMBERED_REQUESTS = 20_000
+FASTEST_TRAFFIC = 1000
+MOST_CHANGES = 10_000
 
 
 @dataclass(slots=True)
@@ -68,6 +71,7 @@ class Control:
     throttle: Throttle
     faults: FaultScript
     log: RequestLog
+    traffic: Traffic
     snapshots: dict[str, tuple[bytes, dict[str, int]]] = field(
         default_factory=dict[str, tuple[bytes, dict[str, int]]]
     )
@@ -86,6 +90,8 @@ class Control:
             ("POST", "restore"): self._restore,
             ("POST", "limits"): self._set_limits,
             ("POST", "tokens"): self._expire_tokens,
+            ("POST", "traffic"): self._make_traffic,
+            ("GET", "traffic"): self._tell_traffic,
         }
         handler = handlers.get((http.method, name.strip("/")))
         if handler is None:
@@ -168,6 +174,23 @@ class Control:
             raise ValueError(f"Limits are {', '.join(Limits.__dataclass_fields__)}.")
         self.throttle.reset(replace(self.throttle.limits, **known))
         return asdict(self.throttle.limits)
+
+    def _make_traffic(self, document: Any) -> Any:
+        """`{"rate": changes a second}`, `{"changes": N}` to make N of them now."""
+        if "rate" in document:
+            rate = float(document["rate"])
+            if not 0 <= rate <= FASTEST_TRAFFIC:
+                raise ValueError(f"'rate' is from 0 to {FASTEST_TRAFFIC} changes a second.")
+            self.traffic.rate = rate
+        count = int(document.get("changes", 0))
+        if not 0 <= count <= MOST_CHANGES:
+            raise ValueError(f"'changes' is from 0 to {MOST_CHANGES}.")
+        made = [change for _ in range(count) if (change := self.traffic.step()) is not None]
+        return {**self._tell_traffic(None), "changes": [asdict(change) for change in made]}
+
+    def _tell_traffic(self, document: Any) -> Any:
+        del document
+        return {"rate": self.traffic.rate, "made": dict(self.traffic.made)}
 
     def _expire_tokens(self, document: Any) -> Any:
         del document

@@ -36,6 +36,7 @@ from connector.emulator.privileges import Privileges
 from connector.emulator.seed import SeedSize, seed_organization
 from connector.emulator.throttle import Limits, Throttle
 from connector.emulator.tls import write_tls_files
+from connector.emulator.traffic import Traffic
 from connector.emulator.web import WebApi
 
 START_SECONDS = 15.0
@@ -48,7 +49,9 @@ def machine_time() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class EmulatorOptions:
-    """How an emulator is started; `data` replaces the seed for the sets it holds."""
+    """How an emulator is started; `data` replaces the seed for the sets it holds, `traffic` is
+    how many changes a second sellers, customers and managers make.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -59,6 +62,7 @@ class EmulatorOptions:
     data: Path | None = None
     state: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    traffic: float = 0
     source: TimeSource = machine_time
     note: Callable[[str], None] = lambda _: None
 
@@ -139,7 +143,13 @@ class EmulatorServer:
         self.throttle = Throttle(self.options.limits, self.clock, time.perf_counter)
         self.faults = FaultScript(Dice(self.options.seed, "faults"), self._change_organization)
         self.log = RequestLog(self.organization)
-        control = Control(self.organization, self.tenant, self.throttle, self.faults, self.log)
+        traffic_dice = Dice(self.options.seed, "traffic")
+        self.traffic = Traffic(
+            self.organization, self.privileges, traffic_dice, self.options.traffic
+        )
+        control = Control(
+            self.organization, self.tenant, self.throttle, self.faults, self.log, self.traffic
+        )
         self.web = WebApi(
             self.organization, self.privileges, self.tenant, self.throttle, self.faults, control
         )
@@ -235,17 +245,23 @@ class EmulatorServer:
         return self
 
     def _serve(self, server: uvicorn.Server, bound: socket.socket, ready: threading.Event) -> None:
-        async def run() -> None:
-            watcher = asyncio.create_task(_announce(server, ready))
+        asyncio.run(self.serve(server, bound, ready.set))
+
+    async def serve(
+        self, server: uvicorn.Server, bound: socket.socket, on_ready: Callable[[], None]
+    ) -> None:
+        """Answer until the server is told to exit; what runs beside it ends with it."""
+        beside = [
+            asyncio.create_task(_announce(server, on_ready)),
+            asyncio.create_task(self.traffic.run(time.monotonic)),
+        ]
+        try:
             await server.serve(sockets=[bound])
-            watcher.cancel()
-            await self.abort_connections()
-
-        asyncio.run(run())
-
-    async def abort_connections(self) -> None:
-        """Drop connections that clients kept open; call it last, inside the event loop."""
-        await self._connections.abort()
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await self._connections.abort()
 
     def stop(self) -> None:
         """Stop serving and remove what was written."""
@@ -276,7 +292,7 @@ class EmulatorServer:
         self.stop()
 
 
-async def _announce(server: uvicorn.Server, ready: threading.Event) -> None:
+async def _announce(server: uvicorn.Server, on_ready: Callable[[], None]) -> None:
     while not server.started:
-        await asyncio.sleep(0.005)
-    ready.set()
+        await asyncio.sleep(0.002)
+    on_ready()
