@@ -65,6 +65,12 @@ def emulate(  # noqa: PLR0913, PLR0917  one parameter per option of the command
             help="Changes a second that sellers, customers and managers make by themselves.",
         ),
     ] = 0,
+    cascade_delay: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Seconds until an account's new owner gets its leads and opportunities."
+        ),
+    ] = 0,
 ) -> None:
     """Serve a Dataverse Web API to try things against; its first line on stdout says how to
     reach it.
@@ -80,6 +86,7 @@ def emulate(  # noqa: PLR0913, PLR0917  one parameter per option of the command
         state=state,
         limits=parse_limits(limits),
         traffic=traffic,
+        cascade_delay_seconds=cascade_delay,
         note=_note,
     )
     serve(options)

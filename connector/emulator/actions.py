@@ -9,6 +9,7 @@ from connector.emulator.connecting import CONNECTING_OPERATIONS
 from connector.emulator.definition_changes import DEFINITION_OPERATIONS
 from connector.emulator.json_shapes import as_list
 from connector.emulator.messages import Request, Response, empty_response
+from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
 from connector.emulator.organization import ORGANIZATION_ID, Organization
 from connector.emulator.privileges import Privileges
@@ -63,12 +64,28 @@ def _total_record_count(call: Call) -> Response:
         if table is None:
             raise ODataError(400, "0x80041102", f"The entity with a name = '{name}' was not found.")
         call.privileges.raise_if_denied(call.request.caller, "Read", table)
-        sql = f"SELECT COUNT(*) FROM {quote(table.logical_name)}"
-        counts.append(int(call.organization.storage.query(sql)[0][0]))
+        counts.append(_count_last_told(call.organization, table))
     collection = {"Count": len(names), "IsReadOnly": False, "Keys": names, "Values": counts}
     return call.answer(
         "RetrieveTotalRecordCountResponse", {"EntityRecordCountCollection": collection}
     )
+
+
+def _count_last_told(organization: Organization, table: TableDefinition) -> int:
+    """How many rows a table had when it was last counted: up to a day ago.
+
+    https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/retrievetotalrecordcount
+    """
+    storage, now = organization.storage, organization.clock.now().timestamp()
+    told = storage.query(
+        "SELECT counted_at, value FROM emulator_count WHERE table_name = ?", (table.logical_name,)
+    )
+    if told and 0 <= now - told[0]["counted_at"] < organization.count_age_seconds:
+        return int(told[0]["value"])
+    value = int(storage.query(f"SELECT COUNT(*) FROM {quote(table.logical_name)}")[0][0])
+    row = (table.logical_name, now, value)
+    storage.query("INSERT OR REPLACE INTO emulator_count VALUES (?, ?, ?)", row)
+    return value
 
 
 def _publish(call: Call) -> Response:

@@ -19,6 +19,7 @@ from connector.emulator.throttle import Limits, Throttle
 from connector.emulator.traffic import Traffic
 
 REMEMBERED_REQUESTS = 20_000
+BEHAVIOUR = ("cascade_delay_seconds", "count_age_seconds")
 FASTEST_TRAFFIC = 1000
 MOST_CHANGES = 10_000
 
@@ -89,6 +90,8 @@ class Control:
             ("POST", "snapshot"): self._snapshot,
             ("POST", "restore"): self._restore,
             ("POST", "limits"): self._set_limits,
+            ("POST", "behaviour"): self._set_behaviour,
+            ("GET", "behaviour"): self._tell_behaviour,
             ("POST", "tokens"): self._expire_tokens,
             ("POST", "traffic"): self._make_traffic,
             ("GET", "traffic"): self._tell_traffic,
@@ -174,6 +177,19 @@ class Control:
             raise ValueError(f"Limits are {', '.join(Limits.__dataclass_fields__)}.")
         self.throttle.reset(replace(self.throttle.limits, **known))
         return asdict(self.throttle.limits)
+
+    def _set_behaviour(self, document: Any) -> Any:
+        """`{"cascade_delay_seconds": N}`, `{"count_age_seconds": N}`."""
+        values = {name: float(document[name]) for name in document if name in BEHAVIOUR}
+        if len(values) != len(document) or not all(value >= 0 for value in values.values()):
+            raise ValueError(f"Only {' and '.join(BEHAVIOUR)} can be set, to 0 or more seconds.")
+        for name, value in values.items():
+            setattr(self.organization, name, value)
+        return self._tell_behaviour(None)
+
+    def _tell_behaviour(self, document: Any) -> Any:
+        del document
+        return {name: getattr(self.organization, name) for name in BEHAVIOUR}
 
     def _make_traffic(self, document: Any) -> Any:
         """`{"rate": changes a second}`, `{"changes": N}` to make N of them now."""

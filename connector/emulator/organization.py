@@ -34,13 +34,17 @@ CLIENT_ID = fixed_id("application/connector")
 CLIENT_SECRET = "emulator-secret-not-a-real-one"  # noqa: S105  printed at start, opens nothing but the emulator
 
 
+COUNT_AGE_SECONDS = 86_400.0
+
+
 @dataclass
 class Organization:
     """The state shared by all requests; hold `lock` while touching it from another thread.
 
     `metadata_changes` remembers, by table, the row version at which its definition last changed:
     older
-    delta tokens of that table are refused.
+    delta tokens of that table are refused. Assignments reach the rows below after
+    `cascade_delay_seconds`; RetrieveTotalRecordCount tells numbers up to `count_age_seconds` old.
     """
 
     storage: Storage
@@ -50,6 +54,7 @@ class Organization:
     lock: RLock = field(default_factory=RLock)
     metadata_changes: dict[str, int] = field(default_factory=dict[str, int])
     cascade_delay_seconds: float = 0
+    count_age_seconds: float = COUNT_AGE_SECONDS
     delta_floor: int = 0
 
     def new_id(self) -> str:

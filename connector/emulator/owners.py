@@ -90,11 +90,41 @@ def owner_values(
 def cascade_assignment(
     organization: Organization, table: TableDefinition, row_id: str, owner: OwnerValue, by: str
 ) -> None:
-    """Hand on a new owner to the rows below whose relationship says so, and to theirs.
+    """Hand on a new owner to the rows below, at once or after the organisation's delay.
 
     https://learn.microsoft.com/power-apps/developer/data-platform/configure-entity-relationship-cascading-behavior
     """
-    waiting = [(table.logical_name, row_id)]
+    delay = organization.cascade_delay_seconds
+    if delay <= 0:
+        _cascade(organization, (table.logical_name, row_id), owner, by)
+        return
+    due = organization.clock.now().timestamp() + delay
+    organization.storage.query(
+        "INSERT INTO emulator_cascade (due, table_name, id, owner_table, owner_id, by_user) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        (due, table.logical_name, row_id, owner.table, owner.id, by),
+    )
+
+
+def apply_due_cascades(organization: Organization) -> None:
+    """Carry out the delayed assignments whose time has come on the emulator's clock."""
+    storage = organization.storage
+    now = organization.clock.now().timestamp()
+    due = storage.query(
+        "SELECT * FROM emulator_cascade WHERE due <= ? ORDER BY due, number", (now,)
+    )
+    if not due:
+        return
+    with storage.transaction():
+        for each in due:
+            owner = OwnerValue(each["owner_table"], each["owner_id"])
+            _cascade(organization, (each["table_name"], each["id"]), owner, each["by_user"])
+            storage.query("DELETE FROM emulator_cascade WHERE number = ?", (each["number"],))
+
+
+def _cascade(organization: Organization, top: tuple[str, str], owner: OwnerValue, by: str) -> None:
+    """Assign the rows below one, where the relationship says so, and those below them."""
+    waiting = [top]
     seen = set(waiting)
     while waiting:
         parent, parent_id = waiting.pop()

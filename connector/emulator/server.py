@@ -50,7 +50,8 @@ def machine_time() -> datetime:
 @dataclass(frozen=True, kw_only=True)
 class EmulatorOptions:
     """How an emulator is started; `data` replaces the seed for the sets it holds, `traffic` is
-    how many changes a second sellers, customers and managers make.
+    how many changes a second sellers, customers and managers make, `cascade_delay_seconds` how
+    long an assignment takes to reach the rows below.
     """
 
     host: str = "127.0.0.1"
@@ -63,6 +64,7 @@ class EmulatorOptions:
     state: Path | None = None
     limits: Limits = field(default_factory=Limits)
     traffic: float = 0
+    cascade_delay_seconds: float = 0
     source: TimeSource = machine_time
     note: Callable[[str], None] = lambda _: None
 
@@ -176,6 +178,7 @@ class EmulatorServer:
         options = self.options
         known = options.state is not None and options.state.exists()
         organization = open_organization(options.source, seed=options.seed, path=options.state)
+        organization.cascade_delay_seconds = options.cascade_delay_seconds
         if not known:
             with organization.storage.transaction():
                 replaced = load_directory(organization, options.data, options.note)

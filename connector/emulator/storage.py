@@ -42,6 +42,34 @@ _AFFINITY = {
     ColumnType.MEMO: "TEXT COLLATE DATAVERSE",
 }
 
+_OWN_TABLES = (
+    "CREATE TABLE IF NOT EXISTS emulator_counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS emulator_setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
+    (
+        "CREATE TABLE IF NOT EXISTS emulator_tombstone "
+        "(table_name TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL)"
+    ),
+    (
+        "CREATE INDEX IF NOT EXISTS emulator_tombstone_version "
+        "ON emulator_tombstone (table_name, version)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS emulator_cascade (number INTEGER PRIMARY KEY, due REAL NOT NULL, "
+        "table_name TEXT NOT NULL, id TEXT NOT NULL, owner_table TEXT NOT NULL, "
+        "owner_id TEXT NOT NULL, by_user TEXT NOT NULL)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS emulator_count "
+        "(table_name TEXT PRIMARY KEY, counted_at REAL NOT NULL, value INTEGER NOT NULL)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS emulator_outbox "
+        "(number INTEGER PRIMARY KEY AUTOINCREMENT, step TEXT NOT NULL, document BLOB NOT NULL)"
+    ),
+)
+"""What the emulator itself remembers, so that snapshots and state files hold it too: settings,
+deletions, assignments that cascade later, the counts last told, and webhook calls to make."""
+
 VERSION_STEP = 3
 FIRST_VERSION = 1_200_000
 
@@ -87,18 +115,8 @@ class Storage:
     def _prepare(self) -> None:
         self.connection.execute("PRAGMA synchronous=OFF")
         self.connection.execute("PRAGMA temp_store=MEMORY")
-        self.connection.execute(
-            "CREATE TABLE IF NOT EXISTS emulator_counter (name TEXT PRIMARY KEY, value INTEGER "
-            "NOT NULL)"
-        )
-        self.connection.execute(
-            "CREATE TABLE IF NOT EXISTS emulator_tombstone (table_name TEXT NOT NULL, id TEXT "
-            "NOT NULL, version INTEGER NOT NULL)"
-        )
-        self.connection.execute(
-            "CREATE INDEX IF NOT EXISTS emulator_tombstone_version ON emulator_tombstone "
-            "(table_name, version)"
-        )
+        for statement in _OWN_TABLES:
+            self.connection.execute(statement)
         self.connection.execute(
             "INSERT OR IGNORE INTO emulator_counter VALUES ('version', ?)", (FIRST_VERSION,)
         )

@@ -24,6 +24,7 @@ from connector.emulator.dispatch import Dispatcher
 from connector.emulator.faults import Fault, FaultScript, act_on_connection
 from connector.emulator.messages import Request, Response, error_response
 from connector.emulator.organization import Organization
+from connector.emulator.owners import apply_due_cascades
 from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError
 from connector.emulator.throttle import Admission, Throttle
@@ -126,6 +127,7 @@ class WebApi:
             error = ODataError(413, "0x80060888", "The request body is too large.")
             return error_response(error)
         with self.organization.lock:
+            apply_due_cascades(self.organization)
             self.organization.storage.pin_version(version)
             try:
                 caller = find_caller(self.organization, self.privileges, application, headers)
