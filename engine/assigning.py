@@ -109,7 +109,9 @@ class PoolAssigner:
         """The pool's smallest changes, then who would come first if the rule let everybody in."""
         positions = self._finder.find(record, now).positions
         request = self._build_request(record, now, positions)
-        changes = self._pool.counterfactuals(request) if positions else ()
+        changes = (
+            (*self._pool.counterfactuals(request), *self._name_next(request)) if positions else ()
+        )
         everybody = frozenset(self._finder.references)
         best = self._pool.explain(request._replace(candidates=everybody))[:1]
         outsiders = everybody - positions
@@ -120,6 +122,16 @@ class PoolAssigner:
         ]
         fitting = [f"{name} would have been chosen if it fitted the rule" for name in names]
         return (*changes, *fitting)
+
+    def _name_next(self, request: DistributionRequest) -> tuple[str, ...]:
+        """Whom the row would go to without the one who gets it."""
+        compared = self._pool.explain(request)
+        chosen = [one.target.name for one in compared if one.stage is Stage.CHOSEN]
+        later = [one.target.name for one in compared if one.stage is Stage.ORDER]
+        return tuple(
+            f"{name} would have been chosen if {first} had not been a candidate"
+            for first, name in zip(chosen[:1], later[:1], strict=False)
+        )
 
     def _build_request(
         self, record: Record, now: datetime, positions: frozenset[int]

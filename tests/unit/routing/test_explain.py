@@ -194,6 +194,7 @@ def test_capacity_window_conditions_and_the_next_in_line() -> None:
         "Next would have been chosen if last assigned before 10:00",
         "Away would have been chosen if free now",
         "Full would have been chosen with 1 more capacity",
+        "Next would have been chosen if First had not been a candidate",
         "Off would have been chosen if it fitted the rule",
     )
 
