@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from engine.conditions.check import check_condition
+from engine.conditions.check import check_condition, list_doubts
 from engine.conditions.model import Condition
 from engine.errors import Path, Problem
 from engine.ruleset import AccessTeam, AccountColumn, Queues, Rule, RuleSet, Sellers, Teams
@@ -26,7 +26,7 @@ def check_rule_set(rule_set: RuleSet, schema: Schema) -> list[Problem]:
     """Every table, column, operator and value that cannot be, at its path in the file."""
     return [
         *_check_tables(rule_set, schema),
-        *_check_conditions(rule_set, schema),
+        *_ask_of_conditions(rule_set, schema, check_condition),
         *_check_account_columns(rule_set, schema),
     ]
 
@@ -75,9 +75,27 @@ def _list_people_conditions(
         yield PlacedCondition((*path, "secondary", index), condition, "systemuser", table)
 
 
-def _check_conditions(rule_set: RuleSet, schema: Schema) -> Iterator[Problem]:
+def list_doubtful_labels(rule_set: RuleSet, schema: Schema) -> list[Problem]:
+    """Labels of choices that only a tenant's own options could have."""
+    return list(_ask_of_conditions(rule_set, schema, list_doubts))
+
+
+class _Question(Protocol):
+    """Something to find out about a condition and its tables."""
+
+    def __call__(
+        self,
+        condition: Condition,
+        table: TableSchema | None,
+        schema: Schema,
+        *,
+        record_table: TableSchema | None,
+    ) -> list[Problem]: ...
+
+
+def _ask_of_conditions(rule_set: RuleSet, schema: Schema, question: _Question) -> Iterator[Problem]:
     for placed in list_conditions(rule_set):
-        found = check_condition(
+        found = question(
             placed.condition,
             schema.get(placed.table),
             schema,

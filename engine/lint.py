@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from engine.check import list_conditions
+from engine.check import list_conditions, list_doubtful_labels
 from engine.conditions.model import All, Condition
 from engine.errors import Problem
 from engine.implication import find_contradiction, implies, is_always, paths_of
@@ -20,7 +20,9 @@ TABLES = {"sellers": "systemuser", "teams": "team", "queues": "queue"}
 
 
 def lint_rule_set(rule_set: RuleSet, schema: Schema) -> list[Problem]:
-    """Contradictory conditions, shadowed segments, rules that never run, idle parts; with paths."""
+    """Contradictory conditions, shadowed segments, idle rules and parts, labels that are not
+    standard; with paths.
+    """
     return _Lint(rule_set, schema).find_all()
 
 
@@ -55,6 +57,7 @@ class _Lint:
             *self._find_unreachable_rules(),
             *self._find_idle_rules(),
             *self._find_idle_sequences(),
+            *list_doubtful_labels(self._rule_set, self._schema),
         ]
 
     def _find_contradictions(self) -> Iterator[Problem]:

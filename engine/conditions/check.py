@@ -38,6 +38,9 @@ _UTC = zone_of("UTC")
 _TYPED_KINDS = frozenset({ValueKind.SCALAR, ValueKind.LIST, ValueKind.PAIR})
 _COMPARABLE: set[Family | None] = {Family.NUMBER, Family.CHOICE}
 _SELLER_TABLE = "systemuser"
+_TRUTH_LABELS = {1: "true", 0: "false"}
+_NEAR = 0.8
+"""The similarity (difflib's ratio) from which a label counts as misspelt."""
 
 
 def check_condition(
@@ -54,8 +57,37 @@ def check_condition(
     publisher prefix: tenants add columns of their own. Where the schema ends nothing is checked.
     `record_table` is the table of the record that `value_of: record.…` means.
     """
+    found = _check(condition, table, schema, record_table)
+    return [problem for problem in found if not isinstance(problem, _Doubt)]
+
+
+def list_doubts(
+    condition: Condition,
+    table: TableSchema | None,
+    schema: Schema,
+    *,
+    record_table: TableSchema | None = None,
+) -> list[Problem]:
+    """What may be right in a tenant with choices of its own: labels far from every known one.
+
+    Such a label is compared with the label that the row carries.
+    """
+    found = _check(condition, table, schema, record_table)
+    return [problem for problem in found if isinstance(problem, _Doubt)]
+
+
+def _check(
+    condition: Condition,
+    table: TableSchema | None,
+    schema: Schema,
+    record_table: TableSchema | None,
+) -> Iterator[Problem]:
     checker = _Checker(schema, table if record_table is None else record_table)
-    return list(checker.check(condition, table, ()))
+    return checker.check(condition, table, ())
+
+
+class _Doubt(Problem):
+    """A problem only where the tenant has no other choices than the known ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +225,16 @@ def _wrong_operator(operator: Operator, column: Column, family: Family) -> str:
 def _values(condition: Compare, column: Column, path: Path) -> Iterator[Problem]:
     is_list = isinstance(condition.value, tuple)
     for position, value in enumerate(scalars_of(condition.value)):
-        message = _wrong_value(value, column)
+        place = (*path, position) if is_list else path
+        constant = read_constant(value, column, _UTC)
+        message = _wrong_value(value, constant, column)
         if message is not None:
-            yield Problem((*path, position) if is_list else path, message)
+            yield Problem(place, message)
+        elif _is_unknown_label(constant, column):
+            yield _check_label(value, column, place)
 
 
-def _wrong_value(value: Scalar, column: Column) -> str | None:
-    constant = read_constant(value, column, _UTC)
+def _wrong_value(value: Scalar, constant: Constant, column: Column) -> str | None:
     match family_of(column.type):
         case Family.NUMBER if constant.number is None:
             return f"“{column.name}” is a number: write one instead of “{spell(value)}”"
@@ -208,29 +243,37 @@ def _wrong_value(value: Scalar, column: Column) -> str | None:
                 f"“{column.name}” is a date: write one such as 2026-11-23 or 2026-11-23T09:00:00Z "
                 f"instead of “{spell(value)}”"
             )
-        case Family.CHOICE if constant.label is not None and not constant.options:
-            return _unknown_label(value, column)
-        case Family.MULTI_CHOICE if constant.label is not None and not _meant(constant):
-            return _unknown_label(value, column)
         case Family.REFERENCE if not isinstance(value, str):
             return f"“{column.name}” is a lookup: write the id of a row instead of “{spell(value)}”"
         case _:
             return None
 
 
-def _meant(constant: Constant) -> frozenset[int]:
-    return constant.options | choice_numbers(constant.label)
+def _is_unknown_label(constant: Constant, column: Column) -> bool:
+    """Nothing is unknown where the options are not known: the row's own labels will tell."""
+    is_open = not column.options and column.type is not ColumnType.BOOLEAN
+    if constant.label is None or constant.options or is_open:
+        return False
+    is_several = family_of(column.type) is Family.MULTI_CHOICE
+    return not (is_several and choice_numbers(constant.label))
 
 
-def _unknown_label(value: Scalar, column: Column) -> str | None:
-    """Nothing to say when the options are not known: the row's own labels will tell."""
-    if not column.options and column.type is not ColumnType.BOOLEAN:
-        return None
-    labels = {fold(label): label for label in column.options.values()}
-    found = difflib.get_close_matches(fold(spell(value)), labels, n=1)
-    names = ", ".join(f"{number} {label}" for number, label in list(column.options.items())[:12])
-    hint = f"did you mean “{labels[found[0]]}”?" if found else f"it has {names or 'true, false'}"
-    return f"“{column.name}” has no choice “{spell(value)}”; {hint}"
+def _check_label(value: Scalar, column: Column, path: Path) -> Problem:
+    """A near miss of a known label is a slip of the pen; anything else may be the tenant's own."""
+    options = column.options or _TRUTH_LABELS
+    labels = {fold(label): label for label in options.values()}
+    found = difflib.get_close_matches(fold(spell(value)), labels, n=1, cutoff=_NEAR)
+    if found:
+        message = (
+            f"“{column.name}” has no choice “{spell(value)}”; did you mean “{labels[found[0]]}”?"
+        )
+        return Problem(path, message)
+    names = ", ".join(f"{number} {label}" for number, label in list(options.items())[:12])
+    message = (
+        f"“{spell(value)}” is not among the standard choices of “{column.name}” ({names}); it is "
+        "compared with the label that the row carries"
+    )
+    return _Doubt(path, message)
 
 
 def _attribute(

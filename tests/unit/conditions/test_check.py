@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.conditions.check import check_condition
+from engine.conditions.check import check_condition, list_doubts
 from engine.conditions.operators import Family, family_of
 from engine.conditions.parsing import parse_condition
 from engine.errors import Problem
@@ -67,9 +67,9 @@ def test_what_tables_allow_has_no_problems(raw):
         (compare("source", "contain-values", [5]), ("operator",), "not for choice columns"),
         (compare("revenue", "gt", "many"), ("value",), "“revenue” is a number"),
         (compare("revenue", "in", [1, "many"]), ("value", 1), "“revenue” is a number"),
-        (compare("source", "eq", "Wep"), ("value",), "did you mean “Web”?"),
-        (compare("source", "eq", "Zoo"), ("value",), "it has 1 Advertisement, 7 Trade Show, 8 Web"),
-        (compare("interests", "contain-values", ["Foot"]), ("value", 0), "did you mean “Food”?"),
+        (compare("source", "eq", "Trade Shw"), ("value",), "did you mean “Trade Show”?"),
+        (compare("source", "in", [7, "trade-show"]), ("value", 1), "did you mean “Trade Show”?"),
+        (compare("interests", "contain-values", ["Foods"]), ("value", 0), "did you mean “Food”?"),
         (compare("createdon", "gt", "soon"), ("value",), "“createdon” is a date"),
         (compare("ownerid", "eq", 5), ("value",), "“ownerid” is a lookup"),
         (compare("city", "eq", value_of="revenue"), ("value_of",), "they can never be equal"),
@@ -94,6 +94,28 @@ def test_what_tables_rule_out_is_named_with_its_place(raw, path, words):
     assert words in problem.message
 
 
+@pytest.mark.parametrize(
+    ("raw", "path", "words"),
+    [
+        (compare("source", "eq", "Zoo"), ("value",), "1 Advertisement, 7 Trade Show, 8 Web"),
+        (compare("source", "in", ["Web", "Wep"]), ("value", 1), "“Wep” is not among"),
+        (compare("interests", "contain-values", ["Foot"]), ("value", 0), "“Foot” is not among"),
+        (compare("optout", "eq", "peut-être"), ("value",), "the label that the row carries"),
+    ],
+)
+def test_a_label_far_from_the_known_ones_is_doubtful_and_not_wrong(raw, path, words):
+    assert problems_of(raw) == []
+    (doubt,) = list_doubts(parse_condition(raw), LEAD, SCHEMA)
+    assert doubt.path == path
+    assert words in doubt.message
+
+
+@pytest.mark.parametrize("value", ["Web", "web", "8", 8, 4711, "Wbe "])
+def test_known_labels_and_numbers_are_not_doubtful(value):
+    doubts = list_doubts(parse_condition(compare("source", "eq", value)), LEAD, SCHEMA)
+    assert len(doubts) == (value == "Wbe ")
+
+
 def test_a_two_options_column_without_known_labels_takes_true_and_false():
     table = TableSchema(
         name="lead",
@@ -102,9 +124,11 @@ def test_a_two_options_column_without_known_labels_takes_true_and_false():
         primary_name=None,
         columns={"flag": Column(name="flag", type=ColumnType.BOOLEAN)},
     )
-    (problem,) = problems_of(compare("flag", "eq", "maybe"), table)
-    assert "it has true, false" in problem.message
+    (problem,) = problems_of(compare("flag", "eq", "flase"), table)
+    assert "did you mean “false”?" in problem.message
     assert problems_of(compare("flag", "eq", "yes"), table) == []
+    (doubt,) = list_doubts(parse_condition(compare("flag", "eq", "maybe")), table, SCHEMA)
+    assert "(1 true, 0 false)" in doubt.message
 
 
 def test_labels_of_choices_that_are_not_known_are_accepted():
