@@ -15,6 +15,7 @@ from connector.emulator.bodies import (
     row_not_found,
 )
 from connector.emulator.clock import timestamp
+from connector.emulator.events import Event, record_event
 from connector.emulator.messages import Caller
 from connector.emulator.metadata import (
     Cascade,
@@ -89,6 +90,7 @@ class Writer:
         self._raise_if_duplicate(table, changes.values, new_id)
         changes.values["versionnumber"] = self.organization.storage.next_version()
         self.organization.storage.insert_rows(table, [changes.values])
+        self._record("Create", table, new_id, changed=changes.values)
         self._create_members(table, new_id, changes)
         return new_id
 
@@ -111,8 +113,10 @@ class Writer:
         changes.values.pop(table.primary_id, None)
         self._derive(table, changes.values, current)
         self._raise_if_duplicate(table, {**current, **changes.values}, row_id)
+        written = dict(changes.values)
         changes.values.update(self._stamp(table))
         self.organization.storage.update_row(table, row_id, changes.values)
+        self._record("Update", table, row_id, changed=written, before=current)
         for navigation, reference in changes.linked:
             self.link(table, row_id, navigation, reference)
         if owner is not None:
@@ -127,6 +131,26 @@ class Writer:
                 self._release_children(relationship, row_id)
         if self.organization.storage.fetch_row(table, row_id) is not None:
             self.organization.storage.delete_row(table, row_id)
+            self._record("Delete", table, row_id, before=current)
+
+    def _record(
+        self,
+        message: str,
+        table: TableDefinition,
+        row_id: str,
+        *,
+        changed: Mapping[str, StoredValue] | None = None,
+        before: StoredRow | None = None,
+    ) -> None:
+        event = Event(
+            message=message,
+            table=table,
+            row_id=row_id,
+            user_id=self.caller.user_id,
+            changed=changed or {},
+            before=before,
+        )
+        record_event(self.organization, event)
 
     def link(
         self, table: TableDefinition, row_id: str, navigation: Navigation, target: Reference
@@ -210,7 +234,8 @@ class Writer:
     def _complete_new_row(self, table: TableDefinition, changes: Changes) -> None:
         values = changes.values
         for column in table.stored_columns:
-            if column.default is not None and values.get(column.logical_name) is None:
+            # The state is settled below: it follows a status reason that was given alone.
+            if column.default is not None and column.type is not ColumnType.STATE:
                 values.setdefault(column.logical_name, column.default)
         settle_state(table, changes, None)
         if table.is_owned:
