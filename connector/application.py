@@ -14,6 +14,7 @@ from connector.cycle.applying import (
     build_undo_decisions,
     plan_undo,
 )
+from connector.cycle.carrying import Carried
 from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.previewing import Preview, preview_cycle, preview_rows
 from connector.cycle.retrying import retry_due
@@ -79,10 +80,11 @@ class Application:
     def preview(self) -> list[Preview]:
         """What a cycle of every table would do; nothing is saved or written.
 
-        Each table is decided from the store's clocks, as if its cycle were the next one.
+        Each table is decided as if the cycles of those before it had just ended.
         """
         self.start_cycle()
-        return [preview_cycle(self.parts, table) for table in self.tables]
+        carried = Carried()
+        return [preview_cycle(self.parts, table, carried) for table in self.tables]
 
     def apply_plan(self, reviewed: ReviewedPlan) -> tuple[list[CycleRecord], list[Leftover]]:
         """Write a reviewed plan; raises ConfigProblem when it was made with other rules."""

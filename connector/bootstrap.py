@@ -231,6 +231,7 @@ def _cycle_options(settings: Settings, wishes: Wishes) -> CycleOptions:
         routes_manual_rows=settings.write.reroute_manual,
         keeps_traces=settings.store.keep_traces,
         few_writes=settings.write.batch_above,
+        splits_owner=settings.write.split_owner_write,
         reconcile_interval=timedelta(seconds=settings.poll.reconcile_interval_seconds),
     )
 

@@ -103,7 +103,8 @@ class Intent:
     """A plan about to be written; open until its outcomes are saved.
 
     `clocks` are the seller clocks it assumed, `decisions` those behind its rows, not yet carried
-    out.
+    out. `fingerprints` holds the fingerprint of each row as it was decided, by row id, over the
+    columns of `watched_set`.
     """
 
     id: str
@@ -115,6 +116,8 @@ class Intent:
     clocks: Sequence[SellerClock] = ()
     clocks_after: Sequence[SellerClock] = ()
     decisions: "Sequence[DecisionRecord]" = ()
+    watched_set: str = ""
+    fingerprints: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

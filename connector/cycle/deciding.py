@@ -1,13 +1,15 @@
 """Takes decisions and turns them into an intent; writing it is in `writing`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from connector.clocks import apply_state, clocks_of, find_moved, read_clocks
 from connector.cycle.parts import Candidate, CycleParts, CycleRun
+from connector.fingerprints import build_fingerprint
 from connector.plan_document import build_reference_data
-from connector.ports import RecordDecider, StateSession
+from connector.ports import RecordDecider
 from connector.state import DecisionRecord, Intent, LedgerRow, SellerClock
 from connector.watching import WatchedTable
 from engine.decisions import AssignmentDecision
@@ -25,17 +27,31 @@ from engine.records import Record
 from engine.traces import trace_to_data
 
 
+class DecidingState(Protocol):
+    """What decisions start from: a session of the store, or what would be in it."""
+
+    def load_clocks(self) -> Mapping[str, SellerClock]:
+        """Every seller's clock, by seller id."""
+        ...
+
+    def count_open(self) -> Mapping[tuple[str, str, str], int]:
+        """Open rows by table, owner id and the rule that assigned them ("" = none)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedRow:
-    """A decided row with its plan; `decision` is what will be recorded once the outcome is.
+    """A decided row with its plan; `decision` is what will be recorded once the outcome is known.
 
-    Known.
+    `as_decided` is the watched set and fingerprint of a row that may have changed since it was
+    decided; None when `record` is what was decided about.
     """
 
     record: Record
     before: LedgerRow | None
     planned: PlannedRow | Skip
     decision: DecisionRecord
+    as_decided: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +65,11 @@ class Batch:
 
 
 def decide_rows(
-    parts: CycleParts, run: CycleRun, session: StateSession, candidates: Sequence[Candidate]
+    parts: CycleParts, run: CycleRun, session: DecidingState, candidates: Sequence[Candidate]
 ) -> Batch:
     """Decide rows in order from the store's clocks and counts; raises UnsafePlan.
 
-    The session must hold the clocks' lock until the intent is saved.
+    A session must hold the clocks' lock until the intent is saved.
     """
     if not candidates:
         return Batch(plan=build_plan(parts.rule_set.checksum, ()))
@@ -76,6 +92,7 @@ def decide_rows(
 def build_intent(parts: CycleParts, run: CycleRun, batch: Batch) -> Intent:
     """The batch as an open plan."""
     planned = {(row.table, row.id) for row in batch.plan.rows}
+    rows = [row for row in batch.rows if (row.record.table, row.record.id) in planned]
     return Intent(
         id=parts.new_id(),
         table=run.table.name,
@@ -85,9 +102,11 @@ def build_intent(parts: CycleParts, run: CycleRun, batch: Batch) -> Intent:
         plan=batch.plan,
         clocks=batch.clocks,
         clocks_after=batch.clocks_after,
-        decisions=[
-            row.decision for row in batch.rows if (row.record.table, row.record.id) in planned
-        ],
+        decisions=[row.decision for row in rows],
+        watched_set=run.table.watched_set,
+        fingerprints={
+            row.record.id: build_fingerprint(row.record.row, run.table.watched) for row in rows
+        },
     )
 
 
@@ -204,14 +223,14 @@ def _with_checksum(row: DecidedRow, plan: Plan) -> DecidedRow:
     return replace(row, decision=replace(row.decision, plan_checksum=plan.checksum))
 
 
-def _raise_if_unsafe(parts: CycleParts, run: CycleRun, session: StateSession, plan: Plan) -> None:
+def _raise_if_unsafe(parts: CycleParts, run: CycleRun, session: DecidingState, plan: Plan) -> None:
     if not parts.options.is_forced:
         owned = count_owned(session, run.table.name)
         raise_if_unsafe(plan, parts.options.limits, owned_rows=owned, already=run.reassigned)
     run.reassigned += plan.reassignments
 
 
-def count_owned(session: StateSession, table: str) -> int:
+def count_owned(session: DecidingState, table: str) -> int:
     """Open rows of a table that somebody owns."""
     return sum(count for (name, _, _), count in session.count_open().items() if name == table)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connector.clocks import touch_clock
+from connector.cycle.adopting import adopt_late_writes
 from connector.cycle.deciding import Batch, build_intent, decide_rows, placement_data
 from connector.cycle.parts import Candidate, CycleParts, CycleRun
 from connector.cycle.reading import (
@@ -38,6 +39,7 @@ def process_page(parts: CycleParts, run: CycleRun, page: RowPage, *, after: Wate
     whole or comes again.
     """
     with parts.store.begin() as session:
+        adopt_late_writes(parts, run, session, page.rows)
         examined = examine_rows(parts, run, session, page.rows)
     examined = _complete(parts, run, examined)
     gone = _confirm_deleted(parts, run, page)

@@ -27,13 +27,15 @@ class CycleOptions:
     """How cycles behave; see the settings of the same names.
 
     A stop is looked for after every `write_chunk` rows; a plan of more than `few_writes` is handed
-    over in large chunks, so that the writer can put many rows into a request.
+    over in large chunks, so that the writer can put many rows into a request. With `splits_owner`
+    the owner is written after the lookups, in a request of its own.
     """
 
     limits: SafetyLimits = field(default_factory=SafetyLimits)
     is_forced: bool = False
     routes_manual_rows: bool = False
     keeps_traces: bool = True
+    splits_owner: bool = False
     write_chunk: int = 64
     few_writes: int = 500
     large_write_chunk: int = 1000

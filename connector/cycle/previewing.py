@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from connector.cycle.carrying import Carried
 from connector.cycle.deciding import Batch, DecidedRow, decide_rows
 from connector.cycle.parts import Candidate, CycleParts, CycleRun
 from connector.cycle.reading import build_candidate, examine_rows, fetch_complete
 from connector.cycle.table_cycle import build_run, fetch_marked, load_mark, start_over
-from connector.cycle.triage import TO_DECIDE, Arrival
-from connector.ports import RowPage
+from connector.cycle.triage import TO_DECIDE, Arrival, ArrivedRow
+from connector.ports import RowPage, StateSession
 from connector.state import PlanOrigin, ReadMode
 from connector.watching import WatchedTable
 from engine.errors import ResyncRequired
@@ -30,10 +31,10 @@ class Preview:
         return self.batch.plan
 
 
-def preview_cycle(parts: CycleParts, table: WatchedTable) -> Preview:
+def preview_cycle(parts: CycleParts, table: WatchedTable, carried: Carried) -> Preview:
     """Read what changed, and the backlog that is due, and decide it.
 
-    Nothing is saved or written.
+    Nothing is saved or written; what it would leave behind is added to `carried`.
     """
     run = build_run(parts, table, PlanOrigin.CYCLE)
     mark = load_mark(parts, run)
@@ -44,10 +45,12 @@ def preview_cycle(parts: CycleParts, table: WatchedTable) -> Preview:
         return Preview(table=table.name, batch=empty, is_first_contact=True, open_plans=open_plans)
     candidates: dict[str, Candidate] = {}
     for page in _pages(parts, run):
-        candidates.update({found.record.id: found for found in _examine(parts, run, page)})
-    for found in _due(parts, run):
-        candidates.setdefault(found.record.id, found)
-    batch = _decide(parts, run, list(candidates.values()))
+        found = _examine(parts, run, page, carried)
+        candidates.update({candidate.record.id: candidate for candidate in found})
+    for due in _due(parts, run):
+        candidates.setdefault(due.record.id, due)
+    batch = _decide(parts, run, list(candidates.values()), carried)
+    carried.add_batch(batch)
     return Preview(table=table.name, batch=batch, open_plans=open_plans)
 
 
@@ -57,11 +60,12 @@ def preview_rows(
     """Decide rows of the ledger as if they were new, those of one segment only if one is given."""
     run = build_run(parts, table, PlanOrigin.BACKFILL)
     candidates = list(_fresh(parts, run, ids, is_reassignment=True))
+    nothing = Carried()
     if segment is not None:
-        first = _decide(parts, run, candidates)
+        first = _decide(parts, run, candidates, nothing)
         wanted = {row.record.id for row in first.rows if row.decision.segment == segment}
         candidates = [found for found in candidates if found.record.id in wanted]
-    return Preview(table=table.name, batch=_decide(parts, run, candidates))
+    return Preview(table=table.name, batch=_decide(parts, run, candidates, nothing))
 
 
 def _pages(parts: CycleParts, run: CycleRun) -> Iterator[RowPage]:
@@ -78,10 +82,13 @@ def _pages(parts: CycleParts, run: CycleRun) -> Iterator[RowPage]:
         mark = replace(mark, link=page.next_link)
 
 
-def _examine(parts: CycleParts, run: CycleRun, page: RowPage) -> Iterator[Candidate]:
-    rows = list(page.rows)
+def _examine(
+    parts: CycleParts, run: CycleRun, page: RowPage, carried: Carried
+) -> Iterator[Candidate]:
     with parts.store.begin() as session:
-        arrived = examine_rows(parts, run, session, rows).arrived
+        arrived = examine_rows(parts, run, session, page.rows).arrived
+        _carry(parts, run, session, arrived, carried)
+        carried.add_deleted(session.load_rows(run.table.name, page.deleted).values())
     arrived = [row for row in arrived if row.arrival in TO_DECIDE]
     if run.table.needs_related_rows:
         complete = fetch_complete(parts, run, [row.record.id for row in arrived])
@@ -90,6 +97,24 @@ def _examine(parts: CycleParts, run: CycleRun, page: RowPage) -> Iterator[Candid
         arrived = [row for row in again if row.arrival in TO_DECIDE]
     for row in arrived:
         yield build_candidate(row, is_fresh=row.arrival is Arrival.CREATED)
+
+
+def _carry(
+    parts: CycleParts,
+    run: CycleRun,
+    session: StateSession,
+    arrived: Sequence[ArrivedRow],
+    carried: Carried,
+) -> None:
+    """What a cycle notes about rows it does not decide."""
+    for row in arrived:
+        if row.arrival in TO_DECIDE or row.arrival is Arrival.ECHO:
+            continue
+        carried.add_seen(row)
+        owner = row.record.owner
+        is_counted = run.table.name in parts.rule_set.counted_tables
+        if row.arrival is Arrival.MANUAL and owner is not None and is_counted:
+            carried.add_turn(session, owner.id, row.record.modified_on or parts.clock.now())
 
 
 def _due(parts: CycleParts, run: CycleRun) -> Iterator[Candidate]:
@@ -117,10 +142,12 @@ def _fresh(
             )
 
 
-def _decide(parts: CycleParts, run: CycleRun, candidates: Sequence[Candidate]) -> Batch:
+def _decide(
+    parts: CycleParts, run: CycleRun, candidates: Sequence[Candidate], carried: Carried
+) -> Batch:
     unrefused = replace(parts, options=replace(parts.options, is_forced=True))
     with parts.store.begin() as session:
-        return decide_rows(unrefused, run, session, candidates)
+        return decide_rows(unrefused, run, carried.lay_over(session), candidates)
 
 
 def written_rows(batch: Batch) -> list[DecidedRow]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from connector.cycle.adopting import adopt_late_writes
 from connector.cycle.paging import close_intent, open_intent, record_manual
 from connector.cycle.parts import Candidate, CycleParts, CycleRun
 from connector.cycle.reading import build_rejected, examine_rows, fetch_complete
@@ -33,6 +34,7 @@ def decide_again(parts: CycleParts, run: CycleRun, ids: Sequence[str]) -> bool:
     rows = fetch_complete(parts, run, ids)
     with parts.page_lock:
         with parts.store.begin() as session:
+            settled = adopt_late_writes(parts, run, session, rows)
             examined = examine_rows(parts, run, session, rows)
             session.save_rejected(build_rejected(parts, examined.rejected))
             present = {row.record.id for row in examined.arrived}
@@ -46,7 +48,9 @@ def decide_again(parts: CycleParts, run: CycleRun, ids: Sequence[str]) -> bool:
             candidates = [
                 _build_candidate(run, row)
                 for row in examined.arrived
-                if row.record.is_open and row.arrival is not Arrival.MANUAL
+                if row.record.is_open
+                and row.arrival is not Arrival.MANUAL
+                and row.record.id not in settled
             ]
             run.counts["retried"] += len(candidates)
             intent, batch = open_intent(parts, run, session, candidates)

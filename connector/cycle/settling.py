@@ -1,7 +1,7 @@
 """Settles plans that a crash or a stop left open, before anything new is read."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connector.cycle.deciding import DecidedRow, placement_of
 from connector.cycle.paging import record_manual
@@ -24,7 +24,10 @@ from engine.planning import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Standing:
-    """Where the rows of an open plan stand now."""
+    """Where the rows of an open plan stand now.
+
+    `to_write` has what is still missing of them.
+    """
 
     rows: Sequence[DecidedRow]
     results: Mapping[str, WriteResult]
@@ -36,8 +39,9 @@ def settle_intents(parts: CycleParts, run: CycleRun) -> bool:
     """Bring every open plan of the table to its end; False when stopped before that.
 
     Each row is read again. One that is as planned was written: the reply was lost, not the write.
-    One whose version did not move is written now, to the seller who was chosen then. One that moved
-    is left alone and waits to be decided again.
+    One whose version did not move is written now, to the seller who was chosen then. Where only
+    a part arrived that travels in a request of its own, the rest follows. One that moved is left
+    alone and waits to be decided again.
     """
     with parts.store.begin() as session:
         intents = session.list_intents(run.table.name)
@@ -80,9 +84,9 @@ def _find_standing(
     manual: list[ArrivedRow] = []
     for row, planned in _unrecorded(intent, now):
         rows.append(row)
-        outcome = _judge(parts, run, intent, row, planned)
+        outcome, missing = _judge(parts, run, intent, row, planned)
         if outcome is None:
-            to_write.append(planned)
+            to_write.append(missing)
         elif outcome is WriteOutcome.CONFLICT and _was_given_away(row, planned):
             rows.pop()
             manual.append(now[planned.id])
@@ -104,29 +108,51 @@ def _unrecorded(
             continue
         if found.before is not None and found.before.decided_at == decision.decided_at:
             continue
+        own = planned[decision.row_id]
+        is_same = own.etag is not None and own.etag == found.record.etag
+        fingerprint = intent.fingerprints[decision.row_id]
         row = DecidedRow(
             record=found.record,
             before=found.before,
-            planned=planned[decision.row_id],
+            planned=own,
             decision=decision,
+            as_decided=None if is_same else (intent.watched_set, fingerprint),
         )
-        yield row, planned[decision.row_id]
+        yield row, own
 
 
 def _judge(
     parts: CycleParts, run: CycleRun, intent: Intent, row: DecidedRow, planned: PlannedRow
-) -> WriteOutcome | None:
-    """How the write of a row ended as far as can be seen; None = it has not happened yet."""
-    if _is_as_planned(placement_of(run.table, row.record, row.before), planned):
-        return WriteOutcome.ALREADY_SO
+) -> tuple[WriteOutcome | None, PlannedRow]:
+    """How the write of a row ended as far as can be seen; None = not yet, and what is missing."""
+    current = placement_of(run.table, row.record, row.before)
+    missing = tuple(change for change in planned.changes if not _is_so(current, change))
+    if not missing:
+        return WriteOutcome.ALREADY_SO, planned
     is_same_rule_set = intent.plan.rule_set_checksum == parts.rule_set.checksum
-    if planned.etag == row.record.etag and planned.etag is not None and is_same_rule_set:
-        return None
-    return WriteOutcome.CONFLICT
+    if row.as_decided is None and is_same_rule_set:
+        return None, planned
+    arrived = len(missing) < len(planned.changes)
+    if arrived and all(_travels_alone(parts, run, change, current) for change in missing):
+        return None, replace(planned, etag=row.record.etag, changes=missing)
+    owner = planned.owner_change
+    if owner is not None and owner not in missing:
+        # Owner and lookups travel together: somebody changed the lookups after we wrote them.
+        return WriteOutcome.ALREADY_SO, planned
+    return WriteOutcome.CONFLICT, planned
 
 
-def _is_as_planned(current: Placement, planned: PlannedRow) -> bool:
-    return all(_is_so(current, change) for change in planned.changes)
+def _travels_alone(parts: CycleParts, run: CycleRun, change: Change, current: Placement) -> bool:
+    """The change is sent after the others, so that they may have arrived without it."""
+    match change:
+        case QueueChange():
+            return True
+        case SequenceChange():
+            return run.table.writes.by_action
+        case OwnerChange(before=owner):
+            return parts.options.splits_owner and current.owner == owner
+        case SegmentChange():
+            return False
 
 
 def _is_so(current: Placement, change: Change) -> bool:

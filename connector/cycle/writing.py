@@ -13,6 +13,7 @@ from connector.ports import RowWrite, StateSession, WriteOutcome, WriteResult
 from connector.state import BacklogEntry, DecisionRecord, Intent, LedgerRow, PlanOrigin
 from connector.watching import WatchedTable
 from engine.planning import (
+    Change,
     OwnerChange,
     PlannedRow,
     QueueChange,
@@ -38,14 +39,9 @@ def write_rows(
         if parts.is_stopping():
             break
         parts.keep_lease()
-        writes = [build_write(run.table, row) for row in chunk]
-        sent = [write for write in writes if write.binds or write.queue]
-        for result in parts.writer.write_rows(sent):
+        for result in _send(parts, run.table, chunk):
             results[result.id] = _connect(parts, run.table, planned[result.id], result)
             parts.report("written", 1)
-        for write in writes:
-            if write.id not in results and write not in sent:
-                results[write.id] = _connect_only(parts, run.table, planned[write.id])
     return results
 
 
@@ -125,6 +121,43 @@ def settle_clocks(
     )
 
 
+def _send(
+    parts: CycleParts, table: WatchedTable, rows: Sequence[PlannedRow]
+) -> Iterator[WriteResult]:
+    """Send the writes of some rows; a row without any is as it should be."""
+    if parts.options.splits_owner:
+        yield from _send_in_two(parts, table, rows)
+        return
+    writes = [build_write(table, row) for row in rows]
+    yield from parts.writer.write_rows([write for write in writes if write.binds or write.queue])
+    for write in writes:
+        if not write.binds and not write.queue:
+            yield WriteResult(
+                table=write.table, id=write.id, outcome=WriteOutcome.ALREADY_SO, etag=write.etag
+            )
+
+
+def _send_in_two(
+    parts: CycleParts, table: WatchedTable, rows: Sequence[PlannedRow]
+) -> Iterator[WriteResult]:
+    """Lookups and queue first; then the owner, guarded by the version that made."""
+    together = replace(parts, options=replace(parts.options, splits_owner=False))
+    owners: list[PlannedRow] = []
+    others = [replace(row, changes=_without_owner(row)) for row in rows]
+    by_id = {row.id: row for row in rows}
+    for result in _send(together, table, others):
+        row = by_id[result.id]
+        if row.owner_change is None or result.outcome not in ARRIVED:
+            yield result
+        else:
+            owners.append(replace(row, etag=result.etag or row.etag, changes=(row.owner_change,)))
+    yield from _send(together, table, owners)
+
+
+def _without_owner(row: PlannedRow) -> tuple[Change, ...]:
+    return tuple(change for change in row.changes if not isinstance(change, OwnerChange))
+
+
 def _choose_chunk(options: CycleOptions, count: int) -> int:
     return options.write_chunk if count <= options.few_writes else options.large_write_chunk
 
@@ -136,13 +169,6 @@ def _chunks(rows: Sequence[PlannedRow], size: int) -> Iterator[Sequence[PlannedR
 
 def _reference(table: str, row_id: str | None) -> EntityReference | None:
     return None if row_id is None else EntityReference(table=table, id=row_id)
-
-
-def _connect_only(parts: CycleParts, table: WatchedTable, row: PlannedRow) -> WriteResult:
-    unwritten = WriteResult(
-        table=row.table, id=row.id, outcome=WriteOutcome.ALREADY_SO, etag=row.etag
-    )
-    return _connect(parts, table, row, unwritten)
 
 
 def _connect(
@@ -187,14 +213,26 @@ def _ledger_row(
     seen = describe_row(row.record, row.before, table, generation=generation)
     if result is not None and result.outcome not in ARRIVED:
         return seen
-    seen = _with_decision(seen, decision)
-    if isinstance(row.planned, Skip):
+    seen = with_decision(seen, decision)
+    if isinstance(row.planned, Skip) or result is None:
         return seen
-    seen = replace(seen, etag=result.etag if result and result.etag else seen.etag)
-    return _with_changes(seen, row.planned)
+    if row.as_decided is not None:
+        watched_set, fingerprint = row.as_decided
+        seen = replace(seen, watched_set=watched_set, fingerprint=fingerprint)
+    return _with_changes(replace(seen, etag=_own_version(row, result)), row.planned)
 
 
-def _with_decision(seen: LedgerRow, decision: DecisionRecord) -> LedgerRow:
+def _own_version(row: DecidedRow, result: WriteResult) -> str | None:
+    """The version our write made; None where it may be that of a later change by others.
+
+    Then the fingerprint tells whether anything changed.
+    """
+    is_ours = result.outcome is WriteOutcome.APPLIED and result.attempts <= 1
+    return result.etag if is_ours and row.as_decided is None else None
+
+
+def with_decision(seen: LedgerRow, decision: DecisionRecord) -> LedgerRow:
+    """The ledger row of a decision that is in force."""
     is_assigned = decision.routing_status == RoutingStatus.OWNER_ASSIGNED
     segment = seen.segment
     if decision.segment is not None:

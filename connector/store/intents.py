@@ -18,6 +18,8 @@ def build_intent_document(intent: Intent) -> dict[str, object]:
         "clocks": [_clock_data(clock) for clock in intent.clocks],
         "clocks_after": [_clock_data(clock) for clock in intent.clocks_after],
         "decisions": [_decision_data(decision) for decision in intent.decisions],
+        "watched_set": intent.watched_set,
+        "fingerprints": dict(intent.fingerprints),
     }
 
 
@@ -34,6 +36,8 @@ def parse_intent(row: RowMapping) -> Intent:
         clocks=tuple(_parse_clock(clock) for clock in document["clocks"]),
         clocks_after=tuple(_parse_clock(clock) for clock in document["clocks_after"]),
         decisions=tuple(_parse_decision(decision) for decision in document["decisions"]),
+        watched_set=document["watched_set"],
+        fingerprints=document["fingerprints"],
     )
 
 

@@ -61,6 +61,10 @@ class FakeDataverse:
     before_versions: Callable[[Sequence[str]], None] = lambda _ids: None
     refused: set[str] = field(default_factory=set[str])
     expired_before: int = 0
+    silent: bool = False
+    queued: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    connected: dict[str, str] = field(default_factory=dict[str, str])
+    before_action: Callable[[str], None] = lambda _row_id: None
     is_tracked: bool = True
     _deleted: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
 
@@ -139,9 +143,37 @@ class FakeDataverse:
         for write in writes:
             self.before_write(write)
             self.writes.append(write)
-            result = self._apply(write)
+            result = self._apply(write) if write.binds else None
             self.after_write(write)
-            yield result
+            if write.queue is not None and (result is None or result.etag is not None):
+                result = self._enqueue(write, write.queue.id, result)
+            yield self._hide(result or self._result(write, WriteOutcome.ALREADY_SO))
+
+    def connect_sequence(
+        self, table: str, row_id: str, sequence_id: str, *, segment_id: str | None = None
+    ) -> WriteResult:
+        """Connect a sequence unless it is connected; the row itself stays as it is."""
+        self.before_action(row_id)
+        is_known = self.connected.get(row_id) == sequence_id
+        self.connected[row_id] = sequence_id
+        outcome = WriteOutcome.ALREADY_SO if is_known else WriteOutcome.APPLIED
+        return WriteResult(table=table, id=row_id, outcome=outcome)
+
+    def _enqueue(self, write: RowWrite, queue_id: str, written: WriteResult | None) -> WriteResult:
+        self.before_action(write.id)
+        is_known = (write.id, queue_id) in self.queued
+        if not is_known:
+            self.queued.append((write.id, queue_id))
+        outcome = WriteOutcome.ALREADY_SO if is_known else WriteOutcome.APPLIED
+        return written or self._result(write, outcome)
+
+    def _hide(self, result: WriteResult) -> WriteResult:
+        """With `silent` the writes arrive, but no answer does."""
+        if not self.silent:
+            return result
+        return WriteResult(
+            table=result.table, id=result.id, outcome=WriteOutcome.FAILED, message="no answer"
+        )
 
     def _apply(self, write: RowWrite) -> WriteResult:
         row = self.tables[write.table].get(write.id)

@@ -109,6 +109,17 @@ SCHEMA = {
         },
         is_complete=True,
     ),
+    "opportunity": TableSchema(
+        name="opportunity",
+        entity_set="opportunities",
+        primary_id="opportunityid",
+        primary_name="name",
+        columns={
+            name: Column(name=name, type=kind)
+            for name, kind in {**_COLUMNS, "opportunityid": ColumnType.UNIQUEIDENTIFIER}.items()
+        },
+        is_complete=True,
+    ),
     "account": TableSchema(
         name="account",
         entity_set="accounts",
@@ -158,6 +169,7 @@ class World:
     rules: Mapping[str, Any] = field(default_factory=lambda: RULES)
     options: CycleOptions = field(default_factory=CycleOptions)
     is_stopping: Callable[[], bool] = lambda: False
+    keep_lease: Callable[[], None] = lambda: None
     writes: WriteColumns = field(
         default_factory=lambda: WriteColumns(
             segment="msdyn_segmentid", sequence="lrobin_sequenceid"
@@ -185,10 +197,10 @@ class World:
         """The rules as a value."""
         return build_rule_set(self.rules)
 
-    def table(self) -> WatchedTable:
-        """The lead table as the cycle sees it."""
+    def table(self, name: str = "lead") -> WatchedTable:
+        """A table as the cycle sees it."""
         return build_watched_table(
-            self.rule_set(), "lead", SCHEMA, page_size=5000, writes=self.writes
+            self.rule_set(), name, SCHEMA, page_size=5000, writes=self.writes
         )
 
     def parts(self) -> CycleParts:
@@ -207,11 +219,13 @@ class World:
             page_lock=threading.Lock(),
             options=self.options,
             is_stopping=self.is_stopping,
+            connector=self.dataverse,
+            keep_lease=self.keep_lease,
         )
 
-    def cycle(self) -> CycleRecord:
-        """One cycle of the lead table."""
-        return run_cycle(self.parts(), self.table())
+    def cycle(self, table: str = "lead") -> CycleRecord:
+        """One cycle of a table."""
+        return run_cycle(self.parts(), self.table(table))
 
     def put_lead(self, number: int, **columns: Any) -> str:
         """Create or change a lead as another client would; new ones belong to nobody."""

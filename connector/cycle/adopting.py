@@ -1,0 +1,71 @@
+"""Finds writes that arrived although no answer did, so that they are not taken for a person's."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from connector.cycle.parts import CycleParts, CycleRun
+from connector.cycle.writing import with_decision
+from connector.plan_document import parse_reference
+from connector.ports import StateSession, WriteOutcome
+from connector.state import DecisionRecord, LedgerRow
+from engine.normalise import normalise
+from engine.records import EntityReference, Record, Row
+
+
+def adopt_late_writes(
+    parts: CycleParts, run: CycleRun, session: StateSession, rows: Sequence[Row]
+) -> frozenset[str]:
+    """Note decisions whose write counted as failed and is in force after all; their row ids.
+
+    The ledger then knows the row as it was decided, so that later changes are still seen.
+    """
+    table = run.table
+    by_id = {str(row.get(table.primary_id, "")).lower(): row for row in rows}
+    waiting = session.load_backlog(table.name, list(by_id)).values()
+    failed = [entry.row_id for entry in waiting if entry.code == WriteOutcome.FAILED.value]
+    ledger = session.load_rows(table.name, failed)
+    adopted: list[str] = []
+    for row_id in failed:
+        record = normalise(by_id[row_id], table=table.name, primary_id=table.primary_id)
+        decision = _find_decision(session, table.name, row_id)
+        before = ledger.get(row_id)
+        if decision is None or before is None or not isinstance(record, Record):
+            continue
+        if not _is_in_force(decision, before, record):
+            continue
+        session.save_rows([_as_decided(before, decision, record)])
+        session.add_decisions([_arrived(parts, run, decision)])
+        adopted.append(row_id)
+    session.remove_backlog(table.name, adopted)
+    run.counts["arrived_late"] += len(adopted)
+    return frozenset(adopted)
+
+
+def _find_decision(session: StateSession, table: str, row_id: str) -> DecisionRecord | None:
+    row = EntityReference(table=table, id=row_id)
+    latest = next(iter(session.list_decisions(row=row, limit=1)), None)
+    is_failed = latest is not None and latest.outcome == WriteOutcome.FAILED.value
+    return latest if is_failed else None
+
+
+def _is_in_force(decision: DecisionRecord, before: LedgerRow, record: Record) -> bool:
+    """The row has the owner it was to get, and did not have it before."""
+    wanted = parse_reference(decision.after.get("owner"))
+    return wanted is not None and record.owner == wanted and before.owner != wanted
+
+
+def _as_decided(before: LedgerRow, decision: DecisionRecord, record: Record) -> LedgerRow:
+    # Without a version the next look compares fingerprints, and sees what changed meanwhile.
+    return replace(with_decision(before, decision), owner=record.owner, etag=None)
+
+
+def _arrived(parts: CycleParts, run: CycleRun, decision: DecisionRecord) -> DecisionRecord:
+    return replace(
+        decision,
+        cycle_id=run.id,
+        outcome=WriteOutcome.ALREADY_SO.value,
+        message=f"the write of cycle {decision.cycle_id} arrived although no answer did",
+        request_id=None,
+        decided_at=parts.clock.now(),
+        trace=None,
+    )

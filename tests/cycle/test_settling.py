@@ -1,0 +1,251 @@
+"""What a crash or a lost answer leaves behind is brought to its end: nothing twice, nothing lost."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.cycle.parts import CycleOptions
+from connector.cycle.retrying import retry_due
+from connector.cycle.table_cycle import start_run
+from connector.ports import RowWrite
+from connector.state import PlanOrigin
+from connector.watching import WriteColumns
+from engine.errors import LeaseHeld
+from engine.sellers import Directory, Queue
+from tests.support.fake_dataverse import Crash
+from tests.support.worlds import NOBODY, RULES, World, build_people, lead_id
+
+SEQUENCE = RULES["sequences"][0]["sequence_id"]
+QUEUE = "00000000-0000-0000-0007-000000000001"
+
+
+def start(world: World) -> World:
+    world.put_lead(1, address1_country="France")
+    world.cycle()
+    return world
+
+
+def crash_after(world: World, writes: int) -> None:
+    """The process dies once so many writes have arrived."""
+    sent = len(world.dataverse.writes)
+
+    def die(_write: RowWrite) -> None:
+        if len(world.dataverse.writes) - sent == writes:
+            raise Crash
+
+    world.dataverse.after_write = die
+    with pytest.raises(Crash):
+        world.cycle()
+    world.dataverse.after_write = lambda _write: None
+    world.restart()
+
+
+def settle(world: World) -> None:
+    for _ in range(3):
+        world.cycle()
+    sent = len(world.dataverse.writes)
+    assert world.cycle().counts.get("decided", 0) == 0
+    assert len(world.dataverse.writes) == sent
+
+
+@pytest.fixture
+def by_action(tmp_path: Path) -> World:
+    """Sequences are connected by the platform's action."""
+    writes = WriteColumns(segment="msdyn_segmentid", by_action=True)
+    return start(World(folder=tmp_path, writes=writes))
+
+
+@pytest.fixture
+def in_two(tmp_path: Path) -> World:
+    """The owner is written in a request of its own."""
+    return start(World(folder=tmp_path, options=CycleOptions(splits_owner=True)))
+
+
+@pytest.fixture
+def to_queue(tmp_path: Path) -> World:
+    """Rows go to a queue; they keep their owner and get a segment."""
+    rule = {**RULES["rules"][0], "assign_to": {"queues": {"named": ["Overflow"]}}}
+    world = World(folder=tmp_path, rules={**RULES, "rules": [rule]})
+    queue = Queue(id=QUEUE, name="Overflow", row={"queueid": QUEUE})
+    world.dataverse.directory = Directory(sellers=build_people().sellers, queues=(queue,))
+    return start(world)
+
+
+def test_a_change_made_after_the_write_and_before_the_restart_is_decided(tmp_path: Path) -> None:
+    world = start(World(folder=tmp_path))
+    world.put_lead(2, address1_country="UK")
+    crash_after(world, 1)
+    world.put_lead(2, address1_country="France")
+    settle(world)
+    assert [found.segmentation_status for found in world.decisions(2)] == [1, 5]
+    assert world.owner(2) == "Miriam"
+
+
+def test_a_change_of_nothing_that_matters_is_not(tmp_path: Path) -> None:
+    world = start(World(folder=tmp_path))
+    world.put_lead(2, address1_country="UK")
+    crash_after(world, 1)
+    world.put_lead(2, subject="other words")
+    settle(world)
+    assert len(world.decisions(2)) == 1
+
+
+def test_a_lookup_changed_after_the_write_does_not_make_the_owner_a_choice_by_hand(
+    tmp_path: Path,
+) -> None:
+    world = start(World(folder=tmp_path))
+    world.put_lead(2, address1_country="UK")
+    crash_after(world, 1)
+    world.put_lead(2, _lrobin_sequenceid_value=None)
+    settle(world)
+    assert [found.outcome for found in world.decisions(2)] == ["already_so"]
+    assert world.owner(2) == "Miriam"
+
+
+def test_a_write_without_an_answer_is_known_again_when_it_arrived(tmp_path: Path) -> None:
+    world = start(World(folder=tmp_path))
+    for number in (2, 3):
+        world.put_lead(number, address1_country="UK")
+    world.dataverse.silent = True
+    world.cycle()
+    world.dataverse.silent = False
+    settle(world)
+    assert [found.outcome for found in world.decisions(2)] == ["failed", "already_so"]
+    assert [world.owner(2), world.owner(3)] == ["Miriam", "Sanjay"]
+    assert len(world.dataverse.writes) == 2
+    known = world.ledger_row(2)
+    assert known is not None
+    assert (known.is_manual, known.rule, known.segment) == (False, "UK to all", "UK")
+    assert world.read(lambda session: session.list_backlog()) == []
+
+
+def test_a_late_write_is_found_by_the_backlog_as_well(tmp_path: Path) -> None:
+    world = start(World(folder=tmp_path))
+    world.put_lead(2, address1_country="UK")
+    world.dataverse.silent = True
+    world.cycle()
+    world.dataverse.silent = False
+    parts, table = world.parts(), world.table()
+    retry_due(parts, start_run(parts, table, PlanOrigin.BACKLOG), everything=True)
+    assert [found.outcome for found in world.decisions(2)] == ["failed", "already_so"]
+    assert len(world.dataverse.writes) == 1
+
+
+def test_a_sequence_is_connected_by_action_once_the_row_is_written(by_action: World) -> None:
+    by_action.put_lead(2, address1_country="UK")
+    by_action.cycle()
+    assert by_action.dataverse.connected == {lead_id(2): SEQUENCE}
+    assert "lrobin_sequenceid" not in by_action.dataverse.writes[0].binds
+    settle(by_action)
+    assert len(by_action.decisions(2)) == 1
+
+
+def test_a_crash_between_the_write_and_the_action_connects_afterwards(by_action: World) -> None:
+    for number in (2, 3):
+        by_action.put_lead(number, address1_country="UK")
+
+    def die(_row_id: str) -> None:
+        raise Crash
+
+    by_action.dataverse.before_action = die
+    with pytest.raises(Crash):
+        by_action.cycle()
+    by_action.dataverse.before_action = lambda _row_id: None
+    by_action.restart()
+    settle(by_action)
+    assert by_action.dataverse.connected == {lead_id(2): SEQUENCE, lead_id(3): SEQUENCE}
+    assert [by_action.owner(2), by_action.owner(3)] == ["Miriam", "Sanjay"]
+    for number in (2, 3):
+        assert [found.routing_status for found in by_action.decisions(number)] == [2]
+
+
+def test_an_owner_is_written_in_a_request_of_its_own_when_asked(in_two: World) -> None:
+    in_two.put_lead(2, address1_country="UK")
+    in_two.cycle()
+    first, second = in_two.dataverse.writes
+    assert set(first.binds) == {"msdyn_segmentid", "lrobin_sequenceid"}
+    assert set(second.binds) == {"ownerid"}
+    assert second.etag != first.etag
+    assert [found.outcome for found in in_two.decisions(2)] == ["applied"]
+    settle(in_two)
+
+
+def test_an_owner_follows_after_a_crash_between_the_two_requests(in_two: World) -> None:
+    for number in (2, 3):
+        in_two.put_lead(number, address1_country="UK")
+    crash_after(in_two, 2)
+    assert [in_two.owner(2), in_two.owner(3)] == [None, None]
+    settle(in_two)
+    assert [in_two.owner(2), in_two.owner(3)] == ["Miriam", "Sanjay"]
+    assert [len(in_two.decisions(n)) for n in (2, 3)] == [1, 1]
+    assert len(in_two.dataverse.writes) == 4
+
+
+def test_a_choice_by_hand_between_the_two_requests_wins(in_two: World) -> None:
+    in_two.put_lead(2, address1_country="UK")
+    susana = in_two.dataverse.directory.sellers[2].reference()
+
+    def take(write: RowWrite) -> None:
+        if "ownerid" in write.binds:
+            in_two.dataverse.before_write = lambda _write: None
+            in_two.dataverse.set_owner("lead", write.id, susana)
+
+    in_two.dataverse.before_write = take
+    in_two.cycle()
+    settle(in_two)
+    assert in_two.owner(2) == "Susana"
+    assert in_two.decisions(2)[-1].routing_status == 9
+
+
+@pytest.mark.parametrize("moment", ["after_write", "before_action"])
+def test_a_crash_around_the_queue_puts_the_row_there_once(to_queue: World, moment: str) -> None:
+    to_queue.put_lead(2, address1_country="UK")
+
+    def die(_argument: object) -> None:
+        raise Crash
+
+    setattr(to_queue.dataverse, moment, die)
+    with pytest.raises(Crash):
+        to_queue.cycle()
+    setattr(to_queue.dataverse, moment, lambda _argument: None)
+    to_queue.restart()
+    settle(to_queue)
+    assert to_queue.dataverse.queued == [(lead_id(2), QUEUE)]
+    assert len(to_queue.decisions(2)) == 1
+    assert to_queue.dataverse.owner_of("lead", lead_id(2)) == NOBODY.id
+
+
+def test_a_crash_between_the_queue_and_its_outcome_leaves_one_item(to_queue: World) -> None:
+    to_queue.put_lead(2, address1_country="UK")
+    kept = to_queue.dataverse.queued
+
+    class Dying(list[Any]):
+        def append(self, item: Any) -> None:
+            super().append(item)
+            raise Crash
+
+    to_queue.dataverse.queued = Dying(kept)
+    with pytest.raises(Crash):
+        to_queue.cycle()
+    to_queue.dataverse.queued = list(to_queue.dataverse.queued)
+    to_queue.restart()
+    settle(to_queue)
+    assert to_queue.dataverse.queued == [(lead_id(2), QUEUE)]
+    assert len(to_queue.decisions(2)) == 1
+
+
+def test_nothing_is_written_after_the_lease_was_lost(tmp_path: Path) -> None:
+    world = start(World(folder=tmp_path))
+    world.put_lead(2, address1_country="UK")
+
+    def lose() -> None:
+        raise LeaseHeld("somebody else took it over")
+
+    world.keep_lease = lose
+    with pytest.raises(LeaseHeld):
+        world.cycle()
+    assert world.dataverse.writes == []
+    world.keep_lease = lambda: None
+    settle(world)
+    assert world.owner(2) == "Miriam"
