@@ -2,45 +2,38 @@
 
 import http.server
 import json
-import random
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.parser import BytesParser
-from itertools import count, pairwise
+from itertools import count
 from time import process_time, thread_time
 from typing import Any
 
 import requests
+from typing_extensions import override
 
 from connector.dataverse.batch import decode_batch
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.governor import GovernorOptions
-from connector.dataverse.observing import NoMetrics
 from connector.dataverse.payloads import decode_collection
-from connector.dataverse.retrying import RetryPolicy
-from connector.dataverse.transport import TransportOptions
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
-from connector.emulator.seed import SeedSize
-from connector.emulator.server import EmulatorOptions, EmulatorServer
-from connector.emulator.throttle import Limits
-from engine.errors import RetriableError
+from tests.benchmarks.pacing import run_pacing
 
 ROWS = 5_000
 PARTS = 1_000
 ROUNDS = 15
-PER_WINDOW = 600
-WINDOW_SECONDS = 300
 
 
 def run() -> None:
     """Print each ratio beside its target."""
     compare_codecs()
     compare_page()
-    for servers in (1, 3):
-        measure_pacing(servers)
+    run_pacing()
+    subprocess.run([sys.executable, "-m", "tests.benchmarks.baseline"], check=True)
 
 
 def compare_codecs() -> None:
@@ -71,38 +64,6 @@ def compare_page() -> None:
         whole()
         ratio = measure(whole, thread_time) / measure(bare, thread_time)
     report("page read, processor time of the client / bare requests", ratio, 1.5, at_most=True)
-
-
-def measure_pacing(servers: int) -> None:
-    """Requests served in twenty emulated minutes after as long a warm-up, against the ceiling."""
-    limits = Limits(requests=PER_WINDOW, window_seconds=WINDOW_SECONDS, servers=servers)
-    size = SeedSize(sellers=2, leads=2, opportunities=1, insights=1)
-    with EmulatorServer(EmulatorOptions(size=size, limits=limits)) as emulator:
-        emulator.clock.freeze()
-        options = GovernorOptions(requests=PER_WINDOW, window_seconds=WINDOW_SECONDS)
-        statuses: list[int] = []
-        with build_emulator_client(emulator, options, statuses) as client:
-            ask_until(emulator, client, emulator.clock.now() + timedelta(minutes=20))
-            statuses.clear()
-            served = ask_until(emulator, client, emulator.clock.now() + timedelta(minutes=20))
-    gap = max((b - a).total_seconds() for a, b in pairwise(served))
-    share = len(served) / (servers * PER_WINDOW * 20 * 60 / WINDOW_SECONDS)
-    say(f"pacing, {servers} web servers, their number not told:")
-    report("  share of the ceiling", share, 0.9)
-    report("  longest gap without a success, s", gap, 60, at_most=True)
-    report("  share of requests refused", statuses.count(429) / len(statuses), 0.02, at_most=True)
-
-
-def ask_until(emulator: EmulatorServer, client: DataverseClient, end: datetime) -> list[datetime]:
-    """Ask as fast as the pacing lets; the instants of the answers."""
-    served: list[datetime] = []
-    while emulator.clock.now() < end:
-        try:
-            client.who_am_i()
-        except RetriableError:
-            continue
-        served.append(emulator.clock.now())
-    return served
 
 
 def build_batch_response() -> tuple[bytes, str]:
@@ -166,6 +127,7 @@ def serve(page: bytes) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
+        @override
         def log_message(self, *arguments: Any) -> None:
             pass
 
@@ -198,45 +160,6 @@ def build_static_client(url: str) -> DataverseClient:
             sleep=lambda _: None,
             random=lambda: 0.5,
             new_id=lambda: str(next(numbers)),
-        ),
-    )
-
-
-class Statuses(NoMetrics):
-    """Notes the status of every answer."""
-
-    def __init__(self, statuses: list[int]) -> None:
-        self.statuses = statuses
-
-    def request_finished(self, operation: str, status: int, seconds: float) -> None:
-        self.statuses.append(status)
-
-
-def build_emulator_client(
-    emulator: EmulatorServer, options: GovernorOptions, statuses: list[int]
-) -> DataverseClient:
-    """A client on the emulator's clock, whose waits move that clock."""
-    numbers = count()
-    return build_client(
-        ClientOptions(
-            url=emulator.url,
-            sign_in=SignInOptions(
-                mode="client_secret",
-                tenant_id=emulator.tenant_id,
-                client_id=emulator.client_id,
-                client_secret=emulator.client_secret,
-                authority=emulator.authority,
-            ),
-            transport=TransportOptions(ca_file=str(emulator.ca_file)),
-            retry=RetryPolicy(budget=timedelta(hours=4)),
-            governor=options,
-        ),
-        Surroundings(
-            clock=emulator.clock,
-            sleep=lambda seconds: emulator.clock.advance(timedelta(seconds=seconds)),
-            random=random.Random(1).random,
-            new_id=lambda: str(next(numbers)),
-            metrics=Statuses(statuses),
         ),
     )
 
