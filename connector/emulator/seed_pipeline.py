@@ -48,6 +48,8 @@ def seed_pipeline(
             "msdyn_salessuggestion",
             [_insight(rows, people, accounts, contacts, index) for index in range(insights)],
         )
+        if "opportunity" not in rows.loaded:
+            rows.add("opportunityproduct", _opportunity_products(opportunities))
 
 
 def _seed_marketing(rows: SeedRows) -> None:
@@ -226,6 +228,32 @@ def _opportunity(
         "statuscode": status,
         "createdon": timestamp(rows.ago(days=dice.between(0, 200), hours=dice.between(1, 23))),
         **_owner(rows, people, place),
+    }
+
+
+def _opportunity_products(opportunities: int) -> list[StoredRow]:
+    """Lines for two of three opportunities, one to three each; drawn by nothing but the index."""
+    return [
+        _opportunity_product(index, line)
+        for index in range(opportunities)
+        if index % 3
+        for line in range(1, 2 + index % 3 + index % 2)
+    ]
+
+
+def _opportunity_product(index: int, line: int) -> StoredRow:
+    at = (index * 5 + line) % len(PRODUCTS)
+    price, quantity = 1000.0 * (at + 1), float(1 + (index + line) % 12)
+    return {
+        "opportunityproductid": fixed_id(f"opportunityproduct/{index}/{line}"),
+        "opportunityproductname": PRODUCTS[at],
+        "opportunityid": fixed_id(f"opportunity/{index}"),
+        "productid": fixed_id(f"product/{PRODUCTS[at]}"),
+        "priceperunit": price,
+        "quantity": quantity,
+        "baseamount": price * quantity,
+        "extendedamount": price * quantity,
+        "lineitemnumber": line,
     }
 
 

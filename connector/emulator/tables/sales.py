@@ -1,10 +1,9 @@
-"""Tables of the pipeline: lead, opportunity, campaign, product, price list, opportunity close."""
+"""Tables of the pipeline: lead, opportunity, insight, campaign, opportunity close."""
 
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.tables.columns import (
     MAX_INTEGER,
     MAX_MONEY,
-    active_state,
     address_columns,
     audit_columns,
     choice,
@@ -387,56 +386,13 @@ CAMPAIGN = TableDefinition(
     ),
 )
 
-PRODUCT = TableDefinition(
-    logical_name="product",
-    schema_name="Product",
-    entity_set="products",
-    primary_id="productid",
-    primary_name="name",
-    object_type_code=1024,
-    ownership="OrganizationOwned",
-    display_name="Product",
-    display_collection_name="Products",
-    columns=(
-        primary_id("ProductId"),
-        text("Name", required=True),
-        text("ProductNumber", 100),
-        memo("Description"),
-        money("Price"),
-        money("StandardCost"),
-        lookup("TransactionCurrencyId", "transactioncurrency"),
-        state({0: ("Active", 1), 1: ("Retired", 2), 2: ("Draft", 0), 3: ("Under Revision", 3)}),
-        status({1: ("Active", 0), 2: ("Retired", 1), 0: ("Draft", 2), 3: ("Under Revision", 3)}),
-        *audit_columns(),
-    ),
-)
-
-PRICE_LEVEL = TableDefinition(
-    logical_name="pricelevel",
-    schema_name="PriceLevel",
-    entity_set="pricelevels",
-    primary_id="pricelevelid",
-    primary_name="name",
-    object_type_code=1022,
-    ownership="OrganizationOwned",
-    display_name="Price List",
-    display_collection_name="Price Lists",
-    columns=(
-        primary_id("PriceLevelId"),
-        text("Name", required=True),
-        lookup("TransactionCurrencyId", "transactioncurrency"),
-        *active_state(100001, 100002),
-        *audit_columns(),
-    ),
-)
-
 OPPORTUNITY_CLOSE = TableDefinition(
     logical_name="opportunityclose",
     schema_name="OpportunityClose",
     entity_set="opportunitycloses",
     primary_id="activityid",
     primary_name="subject",
-    object_type_code=3,
+    object_type_code=4208,
     display_name="Opportunity Close",
     display_collection_name="Opportunity Close",
     columns=(
@@ -454,4 +410,4 @@ OPPORTUNITY_CLOSE = TableDefinition(
     ),
 )
 
-TABLES = (LEAD, OPPORTUNITY, SUGGESTION, CAMPAIGN, PRODUCT, PRICE_LEVEL, OPPORTUNITY_CLOSE)
+TABLES = (LEAD, OPPORTUNITY, SUGGESTION, CAMPAIGN, OPPORTUNITY_CLOSE)

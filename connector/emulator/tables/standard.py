@@ -12,10 +12,19 @@ from connector.emulator.metadata import (
     TableDefinition,
     derive_relationships,
 )
-from connector.emulator.tables import assignment, customers, people, platform, sales, sequences
+from connector.emulator.tables import (
+    assignment,
+    customers,
+    people,
+    platform,
+    products,
+    sales,
+    sequences,
+)
 
 ALL_TABLES = (
     *sales.TABLES,
+    *products.TABLES,
     *customers.TABLES,
     *people.TABLES,
     *assignment.TABLES,
@@ -77,6 +86,8 @@ _OTHER_NAMES = {
     ("calendarrule", "innercalendarid", "calendar"): "inner_calendar_calendar_rules",
     ("sdkmessagefilter", "sdkmessageid", "sdkmessage"): "sdkmessageid_sdkmessagefilter",
     ("opportunityclose", "opportunityid", "opportunity"): "Opportunity_OpportunityClose",
+    ("opportunityproduct", "opportunityid", "opportunity"): "product_opportunities",
+    ("opportunityproduct", "productid", "product"): "opportunity_products",
 }
 RELATIONSHIP_NAMES = {
     **{("lead", column, target): name for (column, target), name in _LEAD_NAMES.items()},
@@ -93,6 +104,7 @@ _DELETE_CASCADES = {
     ("calendarrule", "calendarid", "calendar"),
     ("queueitem", "queueid", "queue"),
     ("opportunityclose", "opportunityid", "opportunity"),
+    ("opportunityproduct", "opportunityid", "opportunity"),
     ("contact", "parentcustomerid", "account"),
     ("contact", "parentcustomerid", "contact"),
 }

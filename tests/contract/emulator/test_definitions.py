@@ -163,3 +163,17 @@ def test_every_name_in_the_catalog_is_unique_and_every_choice_has_options() -> N
             assert {
                 option.state for option in table.columns_by_name["statuscode"].options
             } == states
+
+
+def test_the_products_of_opportunities_are_reached_from_them(api: Api) -> None:
+    rows = api.rows(
+        "opportunities?$select=name&$expand=product_opportunities($select=baseamount)&$top=30"
+    )
+    lines = [len(row["product_opportunities"]) for row in rows]
+    assert 0 in lines
+    assert max(lines) > 1
+
+
+def test_every_table_has_a_type_code_of_its_own() -> None:
+    codes = [table.object_type_code for table in ALL_TABLES]
+    assert len(codes) == len(set(codes))
