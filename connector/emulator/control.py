@@ -17,6 +17,7 @@ from connector.emulator.messages import Response
 from connector.emulator.organization import Organization
 from connector.emulator.throttle import Limits, Throttle
 from connector.emulator.traffic import Traffic
+from connector.emulator.webhooks import DeliverySettings, WebhookSender
 
 REMEMBERED_REQUESTS = 20_000
 BEHAVIOUR = ("cascade_delay_seconds", "count_age_seconds")
@@ -73,6 +74,7 @@ class Control:
     faults: FaultScript
     log: RequestLog
     traffic: Traffic
+    webhooks: WebhookSender
     snapshots: dict[str, tuple[bytes, dict[str, int]]] = field(
         default_factory=dict[str, tuple[bytes, dict[str, int]]]
     )
@@ -93,6 +95,9 @@ class Control:
             ("POST", "behaviour"): self._set_behaviour,
             ("GET", "behaviour"): self._tell_behaviour,
             ("POST", "tokens"): self._expire_tokens,
+            ("POST", "webhooks"): self.webhooks.register,
+            ("GET", "webhooks"): self._list_deliveries,
+            ("POST", "deliveries"): self._set_deliveries,
             ("POST", "traffic"): self._make_traffic,
             ("GET", "traffic"): self._tell_traffic,
         }
@@ -177,6 +182,20 @@ class Control:
             raise ValueError(f"Limits are {', '.join(Limits.__dataclass_fields__)}.")
         self.throttle.reset(replace(self.throttle.limits, **known))
         return asdict(self.throttle.limits)
+
+    def _list_deliveries(self, document: Any) -> Any:
+        del document
+        calls = [asdict(each) for each in self.webhooks.log]
+        settings = asdict(self.webhooks.settings)
+        return {"waiting": self.webhooks.waiting(), "settings": settings, "deliveries": calls}
+
+    def _set_deliveries(self, document: Any) -> Any:
+        """`{"drop": P, "duplicate": P, "shuffle": true, "timeout_seconds": N}`."""
+        merged = {**asdict(self.webhooks.settings), **document}
+        if len(merged) != len(DeliverySettings.__dataclass_fields__):
+            raise ValueError(f"Known are {', '.join(DeliverySettings.__dataclass_fields__)}.")
+        self.webhooks.settings = msgspec.convert(merged, DeliverySettings)
+        return asdict(self.webhooks.settings)
 
     def _set_behaviour(self, document: Any) -> Any:
         """`{"cascade_delay_seconds": N}`, `{"count_age_seconds": N}`."""

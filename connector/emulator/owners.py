@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from connector.emulator.clock import timestamp
+from connector.emulator.events import Event, record_event
 from connector.emulator.metadata import Cascade, ManyToOne, TableDefinition
 from connector.emulator.organization import ROOT_UNIT_ID, Organization
 from connector.emulator.privileges import Privileges
@@ -154,10 +155,15 @@ def _assign_children(
             continue
         row_id = str(row[child.primary_id])
         values = owner_values(organization, child, owner)
+        written = dict(values)
         values["modifiedon"] = timestamp(organization.clock.now())
         values["modifiedby"] = by
         values["versionnumber"] = organization.storage.next_version()
         organization.storage.update_row(child, row_id, values)
+        event = Event(
+            message="Update", table=child, row_id=row_id, user_id=by, changed=written, before=row
+        )
+        record_event(organization, event)
         changed.append(row_id)
     return changed
 

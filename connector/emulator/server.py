@@ -38,6 +38,7 @@ from connector.emulator.throttle import Limits, Throttle
 from connector.emulator.tls import write_tls_files
 from connector.emulator.traffic import Traffic
 from connector.emulator.web import WebApi
+from connector.emulator.webhooks import WebhookSender
 
 START_SECONDS = 15.0
 
@@ -149,8 +150,16 @@ class EmulatorServer:
         self.traffic = Traffic(
             self.organization, self.privileges, traffic_dice, self.options.traffic
         )
+        hooks = Dice(self.options.seed, "webhooks")
+        self.webhooks = WebhookSender(self.organization, self.privileges, hooks)
         control = Control(
-            self.organization, self.tenant, self.throttle, self.faults, self.log, self.traffic
+            organization=self.organization,
+            tenant=self.tenant,
+            throttle=self.throttle,
+            faults=self.faults,
+            log=self.log,
+            traffic=self.traffic,
+            webhooks=self.webhooks,
         )
         self.web = WebApi(
             self.organization, self.privileges, self.tenant, self.throttle, self.faults, control
@@ -257,6 +266,7 @@ class EmulatorServer:
         beside = [
             asyncio.create_task(_announce(server, on_ready)),
             asyncio.create_task(self.traffic.run(time.monotonic)),
+            asyncio.create_task(self.webhooks.run()),
         ]
         try:
             await server.serve(sockets=[bound])

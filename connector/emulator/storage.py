@@ -44,7 +44,7 @@ _AFFINITY = {
 
 _OWN_TABLES = (
     "CREATE TABLE IF NOT EXISTS emulator_counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS emulator_setting (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS emulator_setting (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     (
         "CREATE TABLE IF NOT EXISTS emulator_tombstone "
         "(table_name TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL)"
@@ -54,8 +54,8 @@ _OWN_TABLES = (
         "ON emulator_tombstone (table_name, version)"
     ),
     (
-        "CREATE TABLE IF NOT EXISTS emulator_cascade (number INTEGER PRIMARY KEY, due REAL NOT NULL, "
-        "table_name TEXT NOT NULL, id TEXT NOT NULL, owner_table TEXT NOT NULL, "
+        "CREATE TABLE IF NOT EXISTS emulator_cascade (number INTEGER PRIMARY KEY, "
+        "due REAL NOT NULL, table_name TEXT NOT NULL, id TEXT NOT NULL, owner_table TEXT NOT NULL, "
         "owner_id TEXT NOT NULL, by_user TEXT NOT NULL)"
     ),
     (
@@ -64,7 +64,7 @@ _OWN_TABLES = (
     ),
     (
         "CREATE TABLE IF NOT EXISTS emulator_outbox "
-        "(number INTEGER PRIMARY KEY AUTOINCREMENT, step TEXT NOT NULL, document BLOB NOT NULL)"
+        "(number INTEGER PRIMARY KEY AUTOINCREMENT, step TEXT NOT NULL, document TEXT NOT NULL)"
     ),
 )
 """What the emulator itself remembers, so that snapshots and state files hold it too: settings,

@@ -393,5 +393,7 @@ class Writer:
                 continue
             changes = Changes()
             self._write_lookup(child, relationship.referencing_column, None, changes)
+            unlinked, child_id = dict(changes.values), str(row[child.primary_id])
             changes.values.update(self._stamp(child))
-            self.organization.storage.update_row(child, str(row[child.primary_id]), changes.values)
+            self.organization.storage.update_row(child, child_id, changes.values)
+            self._record("Update", child, child_id, changed=unlinked, before=row)

@@ -15,6 +15,7 @@ from connector.emulator.metadata import (
 from connector.emulator.tables import (
     assignment,
     customers,
+    events,
     people,
     platform,
     products,
@@ -30,6 +31,7 @@ ALL_TABLES = (
     *assignment.TABLES,
     *sequences.TABLES,
     *platform.TABLES,
+    *events.TABLES,
 )
 
 _LEAD_NAMES = {
@@ -85,6 +87,11 @@ _OTHER_NAMES = {
     ("calendarrule", "calendarid", "calendar"): "calendar_calendar_rules",
     ("calendarrule", "innercalendarid", "calendar"): "inner_calendar_calendar_rules",
     ("sdkmessagefilter", "sdkmessageid", "sdkmessage"): "sdkmessageid_sdkmessagefilter",
+    (
+        "sdkmessageprocessingstepimage",
+        "sdkmessageprocessingstepid",
+        "sdkmessageprocessingstep",
+    ): "sdkmessageprocessingstepid_sdkmessageprocessingstepimage",
     ("opportunityclose", "opportunityid", "opportunity"): "Opportunity_OpportunityClose",
     ("opportunityproduct", "opportunityid", "opportunity"): "product_opportunities",
     ("opportunityproduct", "productid", "product"): "opportunity_products",
@@ -103,6 +110,12 @@ _DELETE_CASCADES = {
     ("msdyn_sequencetargetstep", "msdyn_sequencetarget", "msdyn_sequencetarget"),
     ("calendarrule", "calendarid", "calendar"),
     ("queueitem", "queueid", "queue"),
+    ("sdkmessageprocessingstep", "eventhandler", "serviceendpoint"),
+    (
+        "sdkmessageprocessingstepimage",
+        "sdkmessageprocessingstepid",
+        "sdkmessageprocessingstep",
+    ),
     ("opportunityclose", "opportunityid", "opportunity"),
     ("opportunityproduct", "opportunityid", "opportunity"),
     ("contact", "parentcustomerid", "account"),
