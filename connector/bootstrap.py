@@ -29,6 +29,7 @@ from connector.environment import (
     raise_if_rules_active,
 )
 from connector.hierarchies import fetch_hierarchies
+from connector.hints import HintOptions
 from connector.lease import StoreLeases, UnsharedLeases, hold_file_lease, kept_alive
 from connector.ports import StateStore, TableLeases
 from connector.store.opening import SqlStore, StoreClock, open_store
@@ -217,6 +218,25 @@ class _Building:
 
     def _describe(self, logical_name: str) -> TableSchema:
         return self.client.describe_table(logical_name).to_schema()
+
+
+def build_hint_options(settings: Settings) -> HintOptions | None:
+    """Where to listen for webhooks, None when it is off; raises ConfigProblem without a secret."""
+    hints = settings.hints
+    if hints.port is None:
+        return None
+    secret = hints.secret.get_secret_value() if hints.secret else ""
+    if not secret:
+        raise ConfigProblem(
+            "webhooks need a secret: set LEADROBIN_HINTS__SECRET or LEADROBIN_HINTS__SECRET_FILE"
+        )
+    return HintOptions(
+        secret=secret,
+        host=hints.host,
+        port=hints.port,
+        header=hints.header,
+        debounce=timedelta(seconds=hints.debounce_seconds),
+    )
 
 
 def _cycle_options(settings: Settings, wishes: Wishes) -> CycleOptions:

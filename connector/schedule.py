@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from types import FrameType
@@ -13,6 +13,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from connector.application import Application
+from connector.hints import HintOptions, HintServer, TableWaker
 from connector.logs import get_log
 from connector.ports import Clock
 from connector.watching import WatchedTable
@@ -42,41 +43,66 @@ def stopped_by_signals(stop: threading.Event) -> Generator[None]:
             signal.signal(number, handler)
 
 
-def run_service(application: Application, clock: Clock, *, interval: timedelta) -> None:
+def run_service(
+    application: Application,
+    clock: Clock,
+    *,
+    interval: timedelta,
+    hints: HintOptions | None = None,
+) -> None:
     """Run cycles until `application.stop` is set; raises the error that stopped the service.
 
     Cycles of one table never overlap, and missed ones are made up for by one. Tables that another
     worker on the same store has are left to it. Requests in flight are finished and saved before
-    this returns.
+    this returns. With `hints` webhooks bring cycles forward.
     """
-    failure: list[LeadrobinError] = []
-    repeats = _Repeats()
-
-    def run(table: WatchedTable) -> None:
-        try:
-            application.run_table(table)
-            repeats.note_success(table.name)
-        except STOPPING as error:
-            failure.append(error)
-            application.stop.set()
-        except LeaseHeld as error:
-            repeats.note_held(table.name, str(error))
-        except LeadrobinError:
-            repeats.note_failure(table.name)
-
+    runs = _Runs(application)
     application.leases.join(len(application.tables))
     scheduler = _Scheduler(threads=max(1, len(application.tables)))
+    waker = TableWaker(
+        lambda table, within: scheduler.hurry(table, clock.now() + within),
+        [table.name for table in application.tables],
+        debounce=hints.debounce if hints else timedelta(0),
+    )
     for table in application.tables:
-        scheduler.repeat(partial(run, table), name=table.name, every=interval, first=clock.now())
+        scheduler.repeat(
+            partial(runs.run, table, waker), name=table.name, every=interval, first=clock.now()
+        )
     scheduler.start()
     try:
-        # A wait without end would keep signals from being handled on some platforms.
-        while not application.stop.wait(1):
-            pass
+        with HintServer(hints, waker.hint) if hints else nullcontext():
+            # A wait without end would keep signals from being handled on some platforms.
+            while not application.stop.wait(1):
+                pass
     finally:
         scheduler.finish()
-    if failure:
-        raise failure[0]
+    if runs.failure is not None:
+        raise runs.failure
+
+
+class _Runs:
+    """Runs cycles, and keeps the error that ends the service."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._repeats = _Repeats()
+        self.failure: LeadrobinError | None = None
+
+    def run(self, table: WatchedTable, waker: TableWaker) -> None:
+        """One cycle of a table; what goes wrong is noted, not raised."""
+        waker.started(table.name)
+        try:
+            self._application.run_table(table)
+            self._repeats.note_success(table.name)
+        except STOPPING as error:
+            self.failure = self.failure or error
+            self._application.stop.set()
+        except LeaseHeld as error:
+            self._repeats.note_held(table.name, str(error))
+        except LeadrobinError:
+            self._repeats.note_failure(table.name)
+        finally:
+            waker.finished(table.name)
 
 
 class _Scheduler:
@@ -100,6 +126,10 @@ class _Scheduler:
             misfire_grace_time=None,
             next_run_time=first,
         )
+
+    def hurry(self, name: str, at: datetime) -> None:
+        """Run a job at an instant, and from then on as often as before."""
+        self._library.modify_job(name, next_run_time=at)
 
     def start(self) -> None:
         """Begin; jobs run in threads of their own."""

@@ -278,6 +278,25 @@ class GovernorSettings(Group):
     )
 
 
+class HintSettings(Group):
+    """Webhooks of the environment that bring a table's next cycle forward; off without a port."""
+
+    port: int | None = Field(
+        default=None, ge=0, le=65_535, description="port to take webhooks at; default is none"
+    )
+    host: str = Field(
+        default="127.0.0.1", description="address to listen on; put a TLS proxy before it"
+    )
+    header: str = Field(
+        default="x-leadrobin-secret", description="header that carries the secret (or ?code=)"
+    )
+    secret: SecretStr | None = Field(default=None, description="secret every webhook must carry")
+    secret_file: Path | None = Field(default=None, description="file that holds the secret")
+    debounce_seconds: float = Field(
+        default=1, ge=0, le=60, description="how long hints are gathered before a table is read"
+    )
+
+
 class LogSettings(Group):
     """What is logged and how."""
 
@@ -300,6 +319,7 @@ class Settings(BaseSettings):
     write: WriteSettings = WriteSettings()
     safety: SafetySettings = SafetySettings()
     governor: GovernorSettings = GovernorSettings()
+    hints: HintSettings = HintSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -21,7 +21,6 @@ from connector.dataverse.client import DataverseClient
 from connector.dataverse.governor import GovernorOptions
 from connector.dataverse.payloads import decode_collection
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
-from tests.benchmarks.pacing import run_pacing
 
 ROWS = 5_000
 PARTS = 1_000
@@ -32,6 +31,8 @@ def run() -> None:
     """Print each ratio beside its target."""
     compare_codecs()
     compare_page()
+    from tests.benchmarks.pacing import run_pacing
+
     run_pacing()
     subprocess.run([sys.executable, "-m", "tests.benchmarks.baseline"], check=True)
 

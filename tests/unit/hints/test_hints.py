@@ -1,0 +1,129 @@
+"""Hints: heard, checked, gathered into one early look, and harmless."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
+
+from connector.hints import HintOptions, HintServer, TableWaker, read_table
+from engine.errors import ConfigProblem
+
+SECRET = "correct horse"
+CONTEXT = json.dumps({"MessageName": "Update", "PrimaryEntityName": "lead"}).encode()
+
+
+@pytest.fixture
+def heard() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def server(heard: list[str]) -> Iterator[HintServer]:
+    with HintServer(HintOptions(secret=SECRET), heard.append) as running:
+        yield running
+
+
+def post(
+    server: HintServer,
+    body: bytes = CONTEXT,
+    *,
+    path: str = "/",
+    method: str = "POST",
+    **headers: str,
+) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, names)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
+
+
+def test_a_webhook_with_the_secret_is_a_hint(server: HintServer, heard: list[str]) -> None:
+    assert post(server, x_leadrobin_secret=SECRET) == 204
+    assert heard == ["lead"]
+
+
+def test_the_secret_may_come_as_a_webhook_key(server: HintServer, heard: list[str]) -> None:
+    assert post(server, path="/hook?code=correct%20horse") == 204
+    assert heard == ["lead"]
+
+
+def test_the_header_names_the_table_when_the_body_was_cut(
+    server: HintServer, heard: list[str]
+) -> None:
+    headers = {"x_leadrobin_secret": SECRET, "x_ms_dynamics_entity_name": "Opportunity"}
+    assert post(server, b"{}", **headers) == 204
+    assert heard == ["opportunity"]
+
+
+@pytest.mark.parametrize("secret", ["", "wrong", "correct horse "])
+def test_a_webhook_without_the_secret_is_refused(
+    server: HintServer, heard: list[str], secret: str
+) -> None:
+    status = post(server, path=f"/?code={quote(secret)}x", x_leadrobin_secret=f"{secret}.")
+    assert (status, heard) == (401, [])
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"PrimaryEntityName": 3}'])
+def test_what_names_no_table_is_refused(server: HintServer, heard: list[str], body: bytes) -> None:
+    assert post(server, body, x_leadrobin_secret=SECRET) == 400
+    assert (heard, read_table(body)) == ([], None)
+
+
+def test_large_bodies_and_other_methods_are_refused(server: HintServer, heard: list[str]) -> None:
+    assert post(server, b"", Content_Length=str(1 << 30)) == 413
+    assert post(server, b"", method="GET") == 501
+    assert heard == []
+
+
+def test_a_port_that_is_taken_is_one_sentence(server: HintServer) -> None:
+    with pytest.raises(ConfigProblem, match="LEADROBIN_HINTS__PORT"):
+        HintServer(HintOptions(secret=SECRET, port=server.port), print)
+
+
+class Calls(list[tuple[str, float]]):
+    def hurry(self, table: str, within: timedelta) -> None:
+        self.append((table, within.total_seconds()))
+
+
+def wake() -> tuple[TableWaker, Calls]:
+    calls = Calls()
+    return TableWaker(calls.hurry, ("lead", "opportunity")), calls
+
+
+def test_many_hints_are_one_early_look() -> None:
+    waker, calls = wake()
+    for table in ["lead", "lead", "opportunity", "lead"]:
+        waker.hint(table)
+    assert calls == [("lead", 1.0), ("opportunity", 1.0)]
+
+
+def test_a_table_that_nobody_watches_is_ignored() -> None:
+    waker, calls = wake()
+    waker.hint("account")
+    assert calls == []
+
+
+def test_a_hint_during_a_look_leads_to_another_one() -> None:
+    waker, calls = wake()
+    waker.started("lead")
+    waker.hint("lead")
+    waker.hint("lead")
+    assert calls == []
+    waker.finished("lead")
+    assert calls == [("lead", 1.0)]
+
+
+def test_a_hint_before_a_look_is_answered_by_it() -> None:
+    waker, calls = wake()
+    waker.hint("lead")
+    waker.started("lead")
+    waker.finished("lead")
+    assert len(calls) == 1
+    waker.hint("lead")
+    assert len(calls) == 2
