@@ -1,4 +1,3 @@
-
 """BulkDelete: a job that deletes what its queries find; here it is finished when it is answered.
 
 https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/bulkdelete

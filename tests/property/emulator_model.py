@@ -4,7 +4,7 @@ Two tables, accounts and leads, with the columns that carry rules: text limits, 
 dates, lookups, owners, states, an alternate key. Nothing of the emulator is used here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -294,41 +294,45 @@ def _checked(table: str, name: str, value: Any) -> Any:
     if value is None:
         return None
     if name in TEXT_LIMITS:
-        if not isinstance(value, str):
-            raise Refused(400, BAD_VALUE)
-        if len(value) > TEXT_LIMITS[name]:
-            raise Refused(400, TOO_LONG)
-        return value or None
+        return _checked_text(name, value)
     if name in ("donotphone", "creditonhold"):
         return _typed(value, bool)
     if name in ("statecode", "statuscode", "leadsourcecode"):
-        number = _typed(value, int)
-        if name == "leadsourcecode" and number not in LEAD_SOURCES:
-            raise Refused(400, NO_OPTION)
-        if name == "statecode" and number not in STATES[table]:
-            raise Refused(400, NO_OPTION)
-        if name == "statuscode" and number not in _reasons(table):
-            raise Refused(400, NO_OPTION)
-        return number
-    return _checked_rest(table, name, value)
-
-
-def _checked_rest(table: str, name: str, value: Any) -> Any:
-    if name == "numberofemployees":
-        number = _typed(value, int)
-        low, high = RANGES[table, name]
-        if not low <= number <= high:
-            raise Refused(400, WHOLE_OUT_OF_RANGE)
-        return number
-    if name == "revenue":
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Refused(400, BAD_VALUE)
-        if not RANGES[name][0] <= value <= RANGES[name][1]:
-            raise Refused(400, OUT_OF_RANGE)
-        return float(value)
-    if name == "estimatedclosedate" and value not in GOOD_DAYS:
+        return _checked_option(table, name, value)
+    if name in ("numberofemployees", "revenue"):
+        return _checked_number(table, name, value)
+    if value not in GOOD_DAYS:
         raise Refused(400, BAD_VALUE)
     return value
+
+
+def _checked_text(name: str, value: Any) -> str | None:
+    if not isinstance(value, str):
+        raise Refused(400, BAD_VALUE)
+    if len(value) > TEXT_LIMITS[name]:
+        raise Refused(400, TOO_LONG)
+    return value or None
+
+
+def _checked_option(table: str, name: str, value: Any) -> int:
+    reasons = [reason for _, each in STATES[table].values() for reason in each]
+    options = {"statecode": STATES[table], "statuscode": reasons, "leadsourcecode": LEAD_SOURCES}
+    if _typed(value, int) not in options[name]:
+        raise Refused(400, NO_OPTION)
+    return int(value)
+
+
+def _checked_number(table: str, name: str, value: Any) -> float:
+    if name == "numberofemployees":
+        low, high = RANGES[table, name]
+        if not low <= _typed(value, int) <= high:
+            raise Refused(400, WHOLE_OUT_OF_RANGE)
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Refused(400, BAD_VALUE)
+    if not RANGES[name][0] <= value <= RANGES[name][1]:
+        raise Refused(400, OUT_OF_RANGE)
+    return float(value)
 
 
 GOOD_DAYS = ("2026-12-24", "2027-02-28", "1753-01-01", "2024-02-29")
@@ -339,7 +343,3 @@ def _typed(value: Any, kind: type) -> Any:
     if isinstance(value, bool) != (kind is bool) or not isinstance(value, kind):
         raise Refused(400, BAD_VALUE)
     return value
-
-
-def _reasons(table: str) -> Iterable[int]:
-    return [reason for _, reasons in STATES[table].values() for reason in reasons]

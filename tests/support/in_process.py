@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -63,7 +63,7 @@ class InProcessEmulator:
         self._runner = asyncio.Runner()
         self._image = self.server.organization.storage.snapshot()
 
-    def __enter__(self) -> "InProcessEmulator":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
