@@ -32,22 +32,36 @@ _WRITE_HEADERS = {"If-Match": ["*", 'W/"1"'], "If-None-Match": ["*", "null"]}
 
 
 def build_openapi(csdl: str, server: str) -> Document:
-    """The document for every entity set of the first schema; `server` is the service root."""
+    """The document for every entity set of the first schema; `server` is the service root.
+
+    `x-odata-keys` tells the key property of each set.
+    """
     schema = ET.fromstring(csdl).find(f".//{EDM}Schema")
     if schema is None:
         raise ValueError("The document holds no Schema element.")
     types = {each.get("Name", ""): each for each in schema.findall(f"{EDM}EntityType")}
     paths: Document = {}
+    keys: dict[str, str] = {}
     for entity_set in schema.iter(f"{EDM}EntitySet"):
         name = entity_set.get("Name", "")
         kind = (entity_set.get("EntityType") or "").rpartition(".")[2]
         paths |= _paths(name, types[kind])
+        keys[name] = _key_of(types, kind)
     return {
         "openapi": "3.0.3",
         "info": {"title": "Made from $metadata", "version": "4.0"},
         "servers": [{"url": server}],
         "paths": paths,
+        "x-odata-keys": keys,
     }
+
+
+def _key_of(types: dict[str, ET.Element], kind: str) -> str:
+    """The key property of an entity type, its own or its base type's."""
+    found = types[kind].find(f"{EDM}Key/{EDM}PropertyRef")
+    if found is not None:
+        return found.get("Name", "")
+    return _key_of(types, (types[kind].get("BaseType") or "").rpartition(".")[2])
 
 
 def _paths(name: str, kind: ET.Element) -> Document:
@@ -117,7 +131,9 @@ def _schema_of(element: ET.Element) -> Document:
 
 
 def _query_parameters(properties: list[str], navigations: list[str]) -> Iterator[Document]:
-    yield _query("$select", {"type": "string", "enum": [*properties[:8], "*", ",".join(properties)]})
+    yield _query(
+        "$select", {"type": "string", "enum": [*properties[:8], "*", ",".join(properties)]}
+    )
     expands = [*navigations[:8], *(f"{each}($top=1)" for each in navigations[:4])]
     yield _query("$expand", {"type": "string", "enum": expands or [""]})
     filters = [text for name in properties[:40] for text in _filters(name)]
