@@ -44,6 +44,17 @@ class EmulatorClock:
             self.set(frozen)
 
     @property
+    def position(self) -> tuple[float, str | None]:
+        """The offset from the source in seconds and the instant it stands still at, if it does."""
+        frozen = None if self._frozen is None else self._frozen.isoformat()
+        return self._offset.total_seconds(), frozen
+
+    def put_back(self, offset: float, frozen: str | None) -> None:
+        """Return to a position."""
+        self._offset = timedelta(seconds=offset)
+        self._frozen = None if frozen is None else datetime.fromisoformat(frozen)
+
+    @property
     def is_frozen(self) -> bool:
         """Whether it stands still."""
         return self._frozen is not None

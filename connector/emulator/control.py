@@ -13,6 +13,7 @@ from connector.emulator.auth import Tenant
 from connector.emulator.clock import timestamp
 from connector.emulator.faults import FaultScript
 from connector.emulator.json_shapes import as_list, as_object
+from connector.emulator.keeping import Keeper
 from connector.emulator.messages import Response
 from connector.emulator.organization import Organization
 from connector.emulator.throttle import Limits, Throttle
@@ -75,9 +76,8 @@ class Control:
     log: RequestLog
     traffic: Traffic
     webhooks: WebhookSender
-    snapshots: dict[str, tuple[bytes, dict[str, int]]] = field(
-        default_factory=dict[str, tuple[bytes, dict[str, int]]]
-    )
+    keeper: Keeper
+    snapshots: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
     async def answer(self, http: HttpRequest, name: str, body: bytes) -> Response:
         """Answer one control request; 404 for an unknown one, 400 for a body that does not fit."""
@@ -107,7 +107,9 @@ class Control:
         try:
             document: Any = msgspec.json.decode(body) if body.strip() else {}
             with self.organization.lock:
-                return _json(200, handler(document))
+                answer = _json(200, handler(document))
+                self.keeper.save()
+                return answer
         except (ValueError, TypeError, KeyError, OverflowError) as error:
             return _json(400, {"error": str(error)})
 
@@ -160,20 +162,16 @@ class Control:
 
     def _snapshot(self, document: Any) -> Any:
         name = str(document.get("name", "default"))
-        organization = self.organization
-        self.snapshots[name] = (
-            organization.storage.snapshot(),
-            dict(organization.metadata_changes),
-        )
+        self.keeper.save(even_if_unchanged=True)
+        self.snapshots[name] = self.organization.storage.snapshot()
         return {"name": name}
 
     def _restore(self, document: Any) -> Any:
         name = str(document.get("name", "default"))
         if name not in self.snapshots:
             raise ValueError(f"There is no snapshot '{name}'.")
-        image, changes = self.snapshots[name]
-        self.organization.storage.restore(image)
-        self.organization.metadata_changes = dict(changes)
+        self.organization.storage.restore(self.snapshots[name])
+        self.keeper.load()
         return {"name": name}
 
     def _set_limits(self, document: Any) -> Any:

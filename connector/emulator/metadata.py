@@ -370,6 +370,10 @@ class Catalog:
         self.many_to_one += derive_relationships([changed], self.tables)
         self.touch()
 
+    def put_back(self, version: int) -> None:
+        """Return to a metadata version."""
+        self.version = version
+
     def touch(self) -> None:
         """Raise the metadata version and forget what was derived from the definitions."""
         self.version += 7

@@ -49,17 +49,28 @@ def _standard_roles() -> dict[str, Grants]:
 
 @dataclass
 class Roles:
-    """The privileges of each role, by role id; a role that is not listed has none."""
+    """The privileges of each role, by role id; a role that is not listed has none.
+
+    `revision` moves with every change.
+    """
 
     grants: dict[str, Grants] = field(default_factory=_standard_roles)
+    revision: int = 0
 
     def grant(self, role_id: str, verb: str, table: str, depth: int = GLOBAL) -> None:
         """Give a privilege to a role; `table` may be `*`."""
         self.grants.setdefault(role_id, {})[(verb, table)] = depth
+        self.revision += 1
 
     def revoke(self, role_id: str, verb: str, table: str) -> None:
         """Take a privilege away."""
         self.grants.setdefault(role_id, {})[(verb, table)] = 0
+        self.revision += 1
+
+    def put_back(self, grants: dict[str, Grants]) -> None:
+        """Return to what was granted before."""
+        self.grants = grants
+        self.revision += 1
 
     def depth(self, role_ids: Iterable[str], verb: str, table: str) -> int:
         """The widest depth that any of the roles gives."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import sqlite3
 import tempfile
 import threading
 import time
@@ -24,7 +25,8 @@ from connector.emulator.clock import EmulatorClock, TimeSource
 from connector.emulator.control import Control, RequestLog
 from connector.emulator.dice import Dice
 from connector.emulator.faults import Fault, FaultScript
-from connector.emulator.loading import load_directory
+from connector.emulator.keeping import Keeper, count_start, was_seeded
+from connector.emulator.loading import DataProblem, load_directory
 from connector.emulator.organization import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -141,7 +143,7 @@ class EmulatorServer:
         self.options = options or EmulatorOptions()
         self.organization = self._open()
         self.privileges = Privileges(self.organization)
-        dice = Dice(self.options.seed, "tenant")
+        dice = Dice(self.seed, "tenant")
         self.tenant = Tenant(self.clock, dice, accept_any_token=self.options.accept_any_token)
         self.throttle = Throttle(self.options.limits, self.clock, time.perf_counter)
         self.faults = FaultScript(Dice(self.options.seed, "faults"), self._change_organization)
@@ -152,6 +154,8 @@ class EmulatorServer:
         )
         hooks = Dice(self.options.seed, "webhooks")
         self.webhooks = WebhookSender(self.organization, self.privileges, hooks)
+        self.keeper = Keeper(self.organization, self.privileges, self.tenant, self.webhooks)
+        self._take_over()
         control = Control(
             organization=self.organization,
             tenant=self.tenant,
@@ -160,9 +164,16 @@ class EmulatorServer:
             log=self.log,
             traffic=self.traffic,
             webhooks=self.webhooks,
+            keeper=self.keeper,
         )
         self.web = WebApi(
-            self.organization, self.privileges, self.tenant, self.throttle, self.faults, control
+            organization=self.organization,
+            privileges=self.privileges,
+            tenant=self.tenant,
+            throttle=self.throttle,
+            faults=self.faults,
+            control=control,
+            keeper=self.keeper,
         )
         self.tenant_id, self.client_id, self.client_secret = TENANT_ID, CLIENT_ID, CLIENT_SECRET
         self.url = ""
@@ -184,15 +195,30 @@ class EmulatorServer:
         return self.url
 
     def _open(self) -> Organization:
+        """The organisation, seeded unless the state file was; raises DataProblem for that file."""
         options = self.options
-        known = options.state is not None and options.state.exists()
-        organization = open_organization(options.source, seed=options.seed, path=options.state)
-        organization.cascade_delay_seconds = options.cascade_delay_seconds
-        if not known:
-            with organization.storage.transaction():
+        try:
+            organization = open_organization(options.source, seed=options.seed, path=options.state)
+        except sqlite3.DatabaseError as error:
+            raise DataProblem(
+                f"{options.state}: cannot be used as the emulator's state ({error}). Name another "
+                "file, or end the emulator that has it open."
+            ) from error
+        with organization.storage.transaction():
+            if not was_seeded(organization.storage):
                 replaced = load_directory(organization, options.data, options.note)
                 seed_organization(organization, options.seed, options.size, replaced)
+            number, self.seed = count_start(organization.storage, options.seed)
+        if number > 1:
+            organization.dice = Dice(self.seed, f"runtime/{number}")
         return organization
+
+    def _take_over(self) -> None:
+        """Go on where the state file ended."""
+        self.keeper.load()
+        if self.options.cascade_delay_seconds:
+            self.organization.cascade_delay_seconds = self.options.cascade_delay_seconds
+        self.keeper.save()
 
     def _change_organization(self, fault: Fault) -> None:
         with self.organization.lock:
@@ -204,6 +230,7 @@ class EmulatorServer:
                         version = self.organization.storage.next_version()
                         self.organization.metadata_changes[table.logical_name] = version
                 self.organization.catalog.touch()
+            self.keeper.save()
 
     def bind(self) -> socket.socket:
         """Bind the port and settle the URL."""

@@ -70,6 +70,15 @@ _OWN_TABLES = (
 """What the emulator itself remembers, so that snapshots and state files hold it too: settings,
 deletions, assignments that cascade later, the counts last told, and webhook calls to make."""
 
+_MEMORY_PRAGMAS = ("PRAGMA synchronous=OFF",)
+_DISK_PRAGMAS = (
+    "PRAGMA locking_mode=EXCLUSIVE",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+)
+"""A file belongs to one emulator at a time; what it answered survives the end of its process."""
+
+LOCK_SECONDS = 1.0
 VERSION_STEP = 3
 FIRST_VERSION = 1_200_000
 
@@ -102,7 +111,10 @@ class Storage:
     def __init__(self, catalog: Catalog, path: Path | None = None) -> None:
         self.catalog = catalog
         self.connection = sqlite3.connect(
-            str(path) if path else ":memory:", isolation_level=None, check_same_thread=False
+            str(path) if path else ":memory:",
+            timeout=LOCK_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
         )
         self.connection.row_factory = sqlite3.Row
         self.connection.create_collation("DATAVERSE", compare_texts)
@@ -110,10 +122,15 @@ class Storage:
         self._depth = 0
         self.open_versions: set[int] = set()
         self.pinned_version: int | None = None
-        self._prepare()
+        try:
+            self._prepare(on_disk=path is not None)
+        except sqlite3.DatabaseError:
+            self.connection.close()
+            raise
 
-    def _prepare(self) -> None:
-        self.connection.execute("PRAGMA synchronous=OFF")
+    def _prepare(self, *, on_disk: bool) -> None:
+        for statement in _DISK_PRAGMAS if on_disk else _MEMORY_PRAGMAS:
+            self.connection.execute(statement)
         self.connection.execute("PRAGMA temp_store=MEMORY")
         for statement in _OWN_TABLES:
             self.connection.execute(statement)
@@ -282,7 +299,7 @@ class Storage:
         """Put a snapshot back."""
         source = sqlite3.connect(":memory:")
         try:
-            source.deserialize(image)
+            source.deserialize(image[:18] + _ROLLBACK_JOURNAL + image[20:])
             source.create_collation("DATAVERSE", compare_texts)
             source.backup(self.connection)
         finally:
@@ -292,6 +309,9 @@ class Storage:
         """Close the database."""
         self.connection.close()
 
+
+_ROLLBACK_JOURNAL = b"\x01\x01"
+"""File format numbers: an image of a WAL database cannot be opened in memory as it is."""
 
 _INDEXED = frozenset({"versionnumber", "ownerid"})
 

@@ -22,6 +22,7 @@ from connector.emulator.clock import timestamp
 from connector.emulator.control import Control
 from connector.emulator.dispatch import Dispatcher
 from connector.emulator.faults import Fault, FaultScript, act_on_connection
+from connector.emulator.keeping import Keeper
 from connector.emulator.messages import Request, Response, error_response
 from connector.emulator.organization import Organization
 from connector.emulator.owners import apply_due_cascades
@@ -48,6 +49,7 @@ class WebApi:
     throttle: Throttle
     faults: FaultScript
     control: Control
+    keeper: Keeper
     root: str = ""
     dispatcher: Dispatcher = field(init=False)
 
@@ -146,6 +148,7 @@ class WebApi:
             )
             response = self._guarded(request)
             self.organization.storage.pin_version(None)
+            self.keeper.save()
         return admission.decorate(response)
 
     def _guarded(self, request: Request) -> Response:
