@@ -1,5 +1,6 @@
-"""Loads the certificate an app registration signs in with; what is done with it is in `auth`."""
+"""Loads the certificate to sign in with and checks those to trust; their use is in `auth`."""
 
+import ssl
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from connector.dataverse.errors import SignInProblem
+from connector.dataverse.errors import SignInProblem, UnusableRequest
 
 _PFX_SUFFIXES = {".pfx", ".p12"}
 
@@ -83,3 +84,19 @@ def _describe(key: PrivateKeyTypes, certificate: x509.Certificate) -> SigningCer
         thumbprint=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303  the id Entra ID shows
         expires_on=certificate.not_valid_after_utc,
     )
+
+
+def raise_if_no_certificates(ca_file: str | None) -> None:
+    """Name the setting now; a request would only say that no certificate is trusted."""
+    if ca_file is None or Path(ca_file).is_dir():
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
+    except ssl.SSLError as error:
+        raise UnusableRequest(
+            f"LEADROBIN_DATAVERSE__CA_FILE: {ca_file} holds no certificate in PEM form."
+        ) from error
+    except OSError as error:
+        raise UnusableRequest(
+            f"LEADROBIN_DATAVERSE__CA_FILE: {ca_file} cannot be read: {error.strerror}."
+        ) from error

@@ -11,8 +11,11 @@ from connector.dataverse.definition_source import DefinitionSource
 from connector.dataverse.definitions import TableDefinition
 from connector.dataverse.errors import (
     DataverseError,
+    LostReply,
     NotSent,
     RowFault,
+    SignInAgain,
+    SignInProblem,
     SignInUnreachable,
     UnusableRequest,
 )
@@ -77,9 +80,16 @@ class DataverseClient:
         try:
             reply = self._parts.channel.call(Request(method="GET", url=url, operation="who_am_i"))
             found = WHO_AM_I.decode(reply.body)
-        except SignInUnreachable:
-            raise
-        except NotSent as error:
+        except SignInUnreachable as error:
+            raise SignInProblem(
+                f"{error} Check LEADROBIN_AUTH__AUTHORITY where it is set, and the network."
+            ) from error
+        except SignInAgain as error:
+            raise SignInProblem(
+                f"{self.url} does not accept the token: check that the credential belongs to its "
+                f"tenant and, with static_token, LEADROBIN_AUTH__STATIC_TOKEN. ({error})"
+            ) from error
+        except (NotSent, LostReply) as error:
             raise UnusableRequest(
                 f"The environment {self.url} cannot be reached: check LEADROBIN_DATAVERSE__URL "
                 f"and the network. ({error})"

@@ -191,12 +191,12 @@ def run_sign_in(step: Callable[[], Result]) -> Result:
     """Run one step of MSAL; raises our own errors in place of its own exceptions."""
     try:
         return step()
-    except requests.exceptions.SSLError as error:
-        raise SignInProblem(
-            "The sign-in host's certificate is not trusted: set LEADROBIN_DATAVERSE__CA_FILE to "
-            "the CA that issued it."
-        ) from error
     except requests.exceptions.RequestException as error:
+        if "CERTIFICATE_VERIFY_FAILED" in repr(error):
+            raise SignInProblem(
+                "The sign-in host's certificate is not trusted: set LEADROBIN_DATAVERSE__CA_FILE "
+                "to the CA that issued it."
+            ) from error
         raise SignInUnreachable(
             f"The sign-in host cannot be reached ({type(error).__name__})."
         ) from error

@@ -228,11 +228,7 @@ class Transport:
     ) -> Exception:
         what = f"{request.describe()} [request {client_id}]"
         if isinstance(error, requests.exceptions.SSLError):
-            return UnusableRequest(
-                f"The certificate of {self.root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE "
-                "to the CA that "
-                f"issued it. ({what})"
-            )
+            return self._explain_tls(error, what)
         if isinstance(error, requests.exceptions.ProxyError):
             return NotSent(f"The proxy did not connect to {self.root}: {what}.")
         if (
@@ -243,6 +239,20 @@ class Transport:
             return NotSent(f"{self.root} cannot be reached: {what}.")
         if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
             return UnusableRequest(f"The URL of {what} is not valid.")
+        return LostReply(f"The connection broke before the answer was complete: {what}.")
+
+    def _explain_tls(self, error: requests.exceptions.SSLError, what: str) -> Exception:
+        """A certificate or a peer without TLS is there to stay; all else is a broken line."""
+        said = repr(error)
+        if "CERTIFICATE_VERIFY_FAILED" in said:
+            return UnusableRequest(
+                f"The certificate of {self.root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE "
+                f"to the CA that issued it. ({what})"
+            )
+        if "WRONG_VERSION_NUMBER" in said:
+            return UnusableRequest(
+                f"{self.root} does not speak TLS: check LEADROBIN_DATAVERSE__URL. ({what})"
+            )
         return LostReply(f"The connection broke before the answer was complete: {what}.")
 
 

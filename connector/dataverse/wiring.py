@@ -13,7 +13,11 @@ from connector.dataverse import odata
 from connector.dataverse.actions import DataverseActions
 from connector.dataverse.auth import StaticToken, TokenCache, TokenSource
 from connector.dataverse.bulk import BulkSender
-from connector.dataverse.certificates import SigningCertificate, load_certificate
+from connector.dataverse.certificates import (
+    SigningCertificate,
+    load_certificate,
+    raise_if_no_certificates,
+)
 from connector.dataverse.changes import ChangeFeed
 from connector.dataverse.channel import Channel
 from connector.dataverse.client import DataverseClient, Parts
@@ -28,7 +32,7 @@ from connector.dataverse.entra import (
     ManagedIdentitySignIn,
     build_sign_in_session,
 )
-from connector.dataverse.errors import SignInProblem
+from connector.dataverse.errors import SignInProblem, UnusableRequest
 from connector.dataverse.feeds import FollowBy, TableFeed
 from connector.dataverse.governor import Governor, GovernorOptions
 from connector.dataverse.metadata import MetadataReader
@@ -97,6 +101,8 @@ class Surroundings:
 def build_client(options: ClientOptions, surroundings: Surroundings) -> DataverseClient:
     """A client for one environment and credential; talks to nobody yet, raises ConfigProblem."""
     root = odata.parse_environment_url(options.url)
+    _raise_if_exposed(root, options.sign_in.mode)
+    raise_if_no_certificates(options.transport.ca_file)
     budget = TimeBudget(options.retry.budget, surroundings.clock)
     channel = _build_channel(root, options, surroundings, budget)
     definitions = DefinitionSource(channel, surroundings.clock)
@@ -139,6 +145,21 @@ def build_client(options: ClientOptions, surroundings: Surroundings) -> Datavers
             write_options=options.writes,
         )
     )
+
+
+def _raise_if_exposed(root: str, mode: str) -> None:
+    """A token that is worth something does not travel in clear text."""
+    parts = urlsplit(root)
+    if parts.scheme == "https" or mode == "static_token" or _is_this_machine(parts.hostname or ""):
+        return
+    raise UnusableRequest(
+        f"{root} would get the sign-in's token in clear text: write LEADROBIN_DATAVERSE__URL with "
+        "https://."
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _build_channel(

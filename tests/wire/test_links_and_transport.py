@@ -1,6 +1,7 @@
 """Where requests go, what they carry, and what becomes of their answers."""
 
 import gzip
+from pathlib import Path
 
 import pytest
 import requests
@@ -9,6 +10,7 @@ import responses
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.odata import find_twin_host, resolve_link
 from connector.dataverse.transport import TransportOptions, build_session
+from connector.dataverse.wiring import SignInOptions
 from connector.ports import TableQuery
 from engine.errors import ConfigProblem, FatalError, RetriableError
 from tests.wire.conftest import API, ROOT, Build, Timeline, add_tables
@@ -156,13 +158,66 @@ def test_a_host_that_cannot_be_reached_is_a_configuration_problem_at_the_first_c
     assert timeline.slept > 0
 
 
-def test_an_untrusted_certificate_is_a_configuration_problem_that_is_not_repeated(
-    client: DataverseClient, wire: responses.RequestsMock
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed", "LEADROBIN_DATAVERSE__CA_FILE"),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "does not speak TLS"),
+    ],
+)
+def test_tls_that_cannot_succeed_is_a_configuration_problem_that_is_not_repeated(
+    client: DataverseClient, wire: responses.RequestsMock, said: str, words: str
 ) -> None:
-    wire.get(f"{API}/WhoAmI", body=requests.exceptions.SSLError())
-    with pytest.raises(ConfigProblem, match="LEADROBIN_DATAVERSE__CA_FILE"):
+    wire.get(f"{API}/WhoAmI", body=requests.exceptions.SSLError(said))
+    with pytest.raises(ConfigProblem, match=words):
         client.who_am_i()
     assert len(wire.calls) == 1
+
+
+def test_a_tls_connection_cut_off_by_the_peer_is_tried_again(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    cut = requests.exceptions.SSLError("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred")
+    wire.get(f"{API}/WhoAmI", body=cut)
+    wire.get(f"{API}/WhoAmI", json=WHO)
+    assert client.who_am_i().user_id == "u"
+
+
+def test_connections_that_always_break_are_a_configuration_problem_at_the_first_contact(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/WhoAmI", body=requests.exceptions.ConnectionError("reset"))
+    with pytest.raises(ConfigProblem, match="LEADROBIN_DATAVERSE__URL"):
+        client.who_am_i()
+
+
+def test_a_token_that_is_refused_is_a_configuration_problem_at_the_first_contact(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/WhoAmI", status=401)
+    with pytest.raises(ConfigProblem, match="LEADROBIN_AUTH__STATIC_TOKEN"):
+        client.who_am_i()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(None, "cannot be read: No such file"), ("no PEM", "holds no certificate")]
+)
+def test_a_file_without_certificates_is_named_before_anything_is_asked(
+    build: Build, tmp_path: Path, text: str | None, words: str
+) -> None:
+    file = tmp_path / "ca.pem"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(ConfigProblem, match=f"LEADROBIN_DATAVERSE__CA_FILE: .*{words}"):
+        build(transport=TransportOptions(ca_file=str(file)))
+
+
+def test_only_a_token_of_the_user_goes_out_in_clear_text(build: Build) -> None:
+    secret = SignInOptions(mode="client_secret", tenant_id="t", client_id="c", client_secret="s")
+    with pytest.raises(ConfigProblem, match="clear text"):
+        build(url="http://contoso.example", sign_in=secret)
+    build(url="http://127.0.0.1:8080", sign_in=secret).close()
+    build(url="http://emulator:8080").close()
 
 
 @pytest.mark.parametrize("status", [404, 400])

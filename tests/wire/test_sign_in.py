@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from connector.dataverse.clouds import choose_authority_host, parse_challenge
+from connector.dataverse.entra import run_sign_in
 from connector.dataverse.wiring import SignInOptions
 from engine.errors import ConfigProblem, FatalError, RetriableError
 from tests.wire.conftest import API, ROOT, START, Build, Timeline, error_body
@@ -182,9 +183,25 @@ def test_a_sign_in_host_that_does_not_answer_is_worth_another_try(
         f"{LOGIN}/v2.0/.well-known/openid-configuration",
         body=requests.exceptions.ConnectionError("reset"),
     )
-    with pytest.raises(RetriableError):
+    with pytest.raises(ConfigProblem, match="LEADROBIN_AUTH__AUTHORITY"):
         build(sign_in=SECRET).who_am_i()
     assert timeline.slept > 0
+
+
+def test_a_tls_connection_to_the_sign_in_host_that_was_cut_off_is_worth_another_try() -> None:
+    def step() -> None:
+        raise requests.exceptions.SSLError("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred")
+
+    with pytest.raises(RetriableError):
+        run_sign_in(step)
+
+
+def test_a_sign_in_host_with_a_foreign_certificate_is_not() -> None:
+    def step() -> None:
+        raise requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed")
+
+    with pytest.raises(ConfigProblem, match="LEADROBIN_DATAVERSE__CA_FILE"):
+        run_sign_in(step)
 
 
 def test_the_authority_is_found_through_the_401(build: Build, wire: responses.RequestsMock) -> None:
