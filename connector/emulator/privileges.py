@@ -16,8 +16,10 @@ from connector.emulator.organization import (
     fixed_id,
 )
 from connector.emulator.query.errors import ODataError
+from connector.emulator.storage import StoredRow
 
 PRIVILEGE_DENIED = "0x80040220"
+ACCESS_DENIED = "0x80048306"
 NO_ROLES = "0x80042f09"
 
 GLOBAL = 8
@@ -117,6 +119,29 @@ class Privileges:
         if self.depth(caller.user_id, verb, table) < GLOBAL:
             raise denied(caller.user_id, verb, table)
 
+    def raise_unless_covered(
+        self, caller: Caller, verb: str, table: TableDefinition, row: StoredRow
+    ) -> None:
+        """403 when the caller holds the privilege, but not as far as this row's owner."""
+        if not self.covers(caller, verb, table, row):
+            raise _access_denied(caller, verb, table, row)
+
+    def covers(self, caller: Caller, verb: str, table: TableDefinition, row: StoredRow) -> bool:
+        """Whether a privilege reaches a row: own rows and one's teams', the unit's, or all."""
+        if not table.is_owned:
+            return True
+        depth = self.depth(caller.user_id, verb, table)
+        if depth >= GLOBAL:
+            return True
+        if depth >= LOCAL:
+            return row["owningbusinessunit"] == caller.business_unit_id
+        owner = row["ownerid"]
+        teams = "SELECT 1 FROM teammembership WHERE systemuserid = ? AND teamid = ?"
+        return depth == BASIC and (
+            owner == caller.user_id
+            or bool(self._organization.storage.query(teams, (caller.user_id, owner)))
+        )
+
     def may_act_for_others(self, user_id: str) -> bool:
         """Whether a user holds the delegate privilege."""
         return bool(
@@ -131,6 +156,17 @@ class Privileges:
                 NO_ROLES,
                 f"The user with id {user_id} has not been assigned any License or Roles.",
             )
+
+
+def _access_denied(caller: Caller, verb: str, table: TableDefinition, row: StoredRow) -> ODataError:
+    """Dataverse's refusal of one row."""
+    row_id = row[table.primary_id]
+    return ODataError(
+        403,
+        ACCESS_DENIED,
+        f"Principal with id {caller.user_id} does not have {verb}Access right(s) for record with "
+        f"id {row_id} of entity {table.logical_name}",
+    )
 
 
 def denied(user_id: str, verb: str, table: TableDefinition) -> ODataError:

@@ -80,6 +80,7 @@ class RowResource:
         if row is None:
             find_row_id(self.organization, self.table, key)
             raise row_not_found(self.table, key.id or "")
+        self.privileges.raise_unless_covered(self.request.caller, "Read", self.table, row)
         return row
 
     def represent(self, row_id: str, status: int) -> Response:

@@ -104,7 +104,7 @@ class Writer:
 
     def apply(self, table: TableDefinition, current: StoredRow, changes: Changes) -> None:
         """Write changes that were read already."""
-        self.privileges.raise_if_denied(self.caller, "Write", table)
+        self._raise_if_out_of_reach("Write", table, current)
         self._raise_if_missing(table, current, changes)
         raise_if_closed(table, changes, current)
         settle_state(table, changes, current)
@@ -124,7 +124,7 @@ class Writer:
 
     def delete(self, table: TableDefinition, current: StoredRow) -> None:
         """Delete a row and what its relationships say goes with it."""
-        self.privileges.raise_if_denied(self.caller, "Delete", table)
+        self._raise_if_out_of_reach("Delete", table, current)
         row_id = str(current[table.primary_id])
         for relationship in list(self.organization.catalog.relationships_to(table.logical_name)):
             if relationship.referencing_column not in _NEVER_UNLINKED:
@@ -132,6 +132,10 @@ class Writer:
         if self.organization.storage.fetch_row(table, row_id) is not None:
             self.organization.storage.delete_row(table, row_id)
             self._record("Delete", table, row_id, before=current)
+
+    def _raise_if_out_of_reach(self, verb: str, table: TableDefinition, current: StoredRow) -> None:
+        self.privileges.raise_if_denied(self.caller, verb, table)
+        self.privileges.raise_unless_covered(self.caller, verb, table, current)
 
     def _record(
         self,
@@ -288,8 +292,8 @@ class Writer:
         owner = self._owner_in(changes) if table.is_owned else None
         if owner is None:
             return None
-        self.privileges.raise_if_denied(self.caller, "Assign", table)
-        self.privileges.raise_if_denied(self.caller, "Read", table)
+        self._raise_if_out_of_reach("Assign", table, current)
+        self._raise_if_out_of_reach("Read", table, current)
         if (current["ownerid"], current[type_column("ownerid")]) == (owner.id, owner.table):
             return None
         raise_if_cannot_own(self.organization, self.privileges, table, owner)
