@@ -1,12 +1,9 @@
-"""The service: one job for each table, run again and again until a signal ends it."""
+"""The service: one job for each table, run again and again until it is told to stop."""
 
-import signal
-import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import partial
-from types import FrameType
 from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -21,26 +18,6 @@ from engine.errors import FatalError, LeadrobinError, LeaseHeld, UnsafePlan
 
 STOPPING = (FatalError, UnsafePlan)
 """What the service cannot mend by trying again."""
-
-
-@contextmanager
-def stopped_by_signals(stop: threading.Event) -> Generator[None]:
-    """SIGINT and SIGTERM set `stop` instead of ending the process; the old handlers come back."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        get_log().info("stopping", action="stop_requested", signal=signal.Signals(number).name)
-        stop.set()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, note) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def run_service(

@@ -14,36 +14,58 @@ from typing import Annotated
 import typer
 
 from connector.cli.invocation import Invocation
-from connector.cli.output import talk
+from connector.cli.talking import talk
 from engine.errors import ConfigProblem, LeadrobinError, LeaseHeld, UnsafePlan
 
-COMMAND_MODULES = (
-    "demo",
-    "run",
-    "plan",
-    "explain",
-    "backlog",
-    "backfill",
-    "history",
-    "rules",
-    "simulate",
-    "shadow",
-    "watermark",
-    "settings_show",
-    "doctor",
-    "store",
-    "monitor",
-    "emulator",
-)
-"""Modules of this package in the order of the help text; each has `register(app)`."""
-
-MODULE_OF_VERB = {
-    "rules": "rules",
-    "simulate": "simulate",
-    "settings": "settings_show",
-    "emulator": "emulator",
+VERBS: dict[str, tuple[str, str]] = {
+    "demo": (
+        "demo",
+        "Show the connector at work on an embedded emulator: nothing needed, nothing left behind.",
+    ),
+    "run": ("run", "Watch the tables and assign new and changed rows, until Ctrl-C."),
+    "plan": (
+        "plan",
+        "Read what changed and decide it, as `run` would; write nothing to Dataverse.",
+    ),
+    "apply": ("plan", "Write a saved plan, or without FILE one made now."),
+    "explain": ("explain", "Say what was decided about a row."),
+    "backlog": ("backlog", "See rows that wait, and try them again."),
+    "backfill": (
+        "backfill",
+        "Decide open rows that were there at the baseline, oldest first; the plan is shown first.",
+    ),
+    "history": ("history", "List the latest cycles with their counts, or the decisions of one."),
+    "undo": (
+        "history",
+        "Put back owner, segment and sequence of a cycle's rows, where nobody touched them since.",
+    ),
+    "rules": ("rules", "Check, show and test a rules file."),
+    "simulate": (
+        "simulate",
+        "Decide rows from a file as a cycle would, and print one JSON line each.",
+    ),
+    "shadow": ("shadow", "Compare with what Microsoft's own engine decided."),
+    "watermark": ("watermark", "See and move how far tables are processed."),
+    "settings": ("settings_show", "See what is configured."),
+    "doctor": (
+        "doctor",
+        "Check settings, rules, store, sign-in and tables; exit 1 when something is not in order.",
+    ),
+    "store": ("store", "Look after the store that keeps the state."),
+    "monitor": ("monitor", "Serve the read-only web pages."),
+    "emulator": (
+        "emulator",
+        "Serve a Dataverse Web API to try things against; its first line on stdout says how to "
+        "reach it.",
+    ),
 }
-"""Verbs whose module alone is imported, so that they start without the libraries of the others."""
+"""Module of this package and help of each verb, in the order of the help text.
+
+Only the module of the verb that is run is imported, so that none waits for the libraries of the
+others; each has `register(app)`.
+"""
+
+VALUED_OPTIONS = ("--env-file",)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -87,8 +109,8 @@ def run_program(arguments: Sequence[str]) -> int:
         return _report_system_error(error)
 
 
-def build_app(verbs: Sequence[str]) -> typer.Typer:
-    """Put the program together from its command modules, only those that `verbs` need."""
+def build_app(arguments: Sequence[str]) -> typer.Typer:
+    """Put the program together: the verb that `arguments` name, or a list of all verbs."""
     app = typer.Typer(
         name="leadrobin",
         help="Work assignment for Microsoft Dataverse: segments, sequences and assignment rules.",
@@ -98,13 +120,18 @@ def build_app(verbs: Sequence[str]) -> typer.Typer:
         add_completion=False,
     )
     app.callback()(_set_up)
-    for name in _choose_modules(verbs):
-        import_module(f"connector.cli.{name}").register(app)
+    module = _find_module(arguments)
+    if module is not None:
+        import_module(f"connector.cli.{module}").register(app)
+        return app
+    for verb, (name, text) in VERBS.items():
+        if find_spec(f"connector.cli.{name}"):
+            app.command(verb, help=text)(_nothing)
     return app
 
 
 def _run_verb(arguments: Sequence[str]) -> int:
-    command = typer.main.get_command(build_app(arguments[:1]))
+    command = typer.main.get_command(build_app(arguments))
     try:
         command.main(list(arguments), prog_name="leadrobin")
     except SystemExit as exit_:
@@ -114,10 +141,22 @@ def _run_verb(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _choose_modules(verbs: Sequence[str]) -> tuple[str, ...]:
-    if len(verbs) == 1 and verbs[0] in MODULE_OF_VERB:
-        return (MODULE_OF_VERB[verbs[0]],)
-    return tuple(name for name in COMMAND_MODULES if find_spec(f"connector.cli.{name}"))
+def _find_module(arguments: Sequence[str]) -> str | None:
+    """The module of the verb; None for no verb or an unknown one, which is up to the parser."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in VALUED_OPTIONS:
+            next(rest, None)
+        elif not argument.startswith("-"):
+            name = VERBS.get(argument, ("", ""))[0]
+            return name if name and find_spec(f"connector.cli.{name}") else None
+        elif argument in {"--help", "--version"}:
+            return None
+    return None
+
+
+def _nothing() -> None:
+    """What stands for a verb where only its help is shown."""
 
 
 def _report_system_error(error: OSError) -> int:

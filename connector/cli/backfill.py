@@ -9,13 +9,14 @@ import typer
 from connector.bootstrap import Wishes, open_application
 from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.invocation import settings_of
-from connector.cli.output import talk, write_json
+from connector.cli.output import write_json
 from connector.cli.plan_output import plan_data, print_leftovers, print_plan
 from connector.cli.progress import show_progress
+from connector.cli.talking import talk
 from connector.cycle.applying import Leftover
 from connector.logs import configure_logs
-from connector.schedule import stopped_by_signals
 from connector.state import CycleRecord
+from connector.stopping import stopped_by_signals
 from engine.planning import Plan
 
 

@@ -9,10 +9,11 @@ import typer
 from connector.bootstrap import Wishes, open_application
 from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.invocation import settings_of
-from connector.cli.output import print_table, talk, write_json
+from connector.cli.output import print_table, write_json
+from connector.cli.talking import talk
 from connector.logs import configure_logs
-from connector.schedule import stopped_by_signals
 from connector.state import BacklogEntry, QuarantinedRow
+from connector.stopping import stopped_by_signals
 from connector.store.opening import open_store
 
 backlog_app = typer.Typer(help="See rows that wait, and try them again.")

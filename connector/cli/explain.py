@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from connector.cli.invocation import settings_of
-from connector.cli.output import talk, write_json
+from connector.cli.output import write_json
+from connector.cli.talking import talk
 from connector.decision_document import build_decision_data, parse_decision
 from connector.plan_document import parse_reference
 from connector.state import DecisionRecord, LedgerRow

@@ -8,13 +8,14 @@ import typer
 from connector.bootstrap import Wishes, open_application
 from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.invocation import settings_of
-from connector.cli.output import print_table, talk, write_json, write_json_line
+from connector.cli.output import print_table, write_json, write_json_line
 from connector.cli.plan_output import plan_data, print_leftovers, print_plan
+from connector.cli.talking import talk
 from connector.decision_document import build_decision_data
 from connector.logs import configure_logs
 from connector.plan_document import parse_reference
-from connector.schedule import stopped_by_signals
 from connector.state import DecisionRecord
+from connector.stopping import stopped_by_signals
 from connector.store.opening import open_store
 from engine.errors import LeadrobinError
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 
-from connector.ports import Clock
-from settings.model import Settings
-from settings.sources import load_settings
+if TYPE_CHECKING:
+    from connector.ports import Clock
+    from settings.model import Settings
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,14 @@ class Invocation:
     env_file: Path | None = None
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The settings, read at first use; raises ConfigProblem."""
-        return load_settings(self.env_file)
+        # Loaded late: the library behind them takes longer to load than all the rest of --help.
+        sources = import_module("settings.sources")
+        return cast("Settings", sources.load_settings(self.env_file))
 
 
-def find_clock() -> Clock:
+def find_clock() -> "Clock":
     """The system's clock, from the composition root; loaded late, as that knows every library."""
     return cast("Clock", import_module("connector.bootstrap").SystemClock())
 
@@ -36,6 +38,6 @@ def invocation_of(context: typer.Context) -> Invocation:
     return invocation if invocation is not None else Invocation()
 
 
-def settings_of(context: typer.Context) -> Settings:
+def settings_of(context: typer.Context) -> "Settings":
     """The settings of this invocation; raises ConfigProblem."""
     return invocation_of(context).settings

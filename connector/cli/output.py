@@ -48,11 +48,6 @@ def print_table(
     stdout_console().print(table)
 
 
-def talk(message: str) -> None:
-    """Say something on stderr."""
-    sys.stderr.write(message + "\n")
-
-
 def _console(*, is_error: bool) -> Console:
     stream = sys.stderr if is_error else sys.stdout
     width = None if stream.isatty() else WIDTH_WHEN_PIPED

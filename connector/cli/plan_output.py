@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from connector.cli.output import print_table, talk
+from connector.cli.output import print_table
+from connector.cli.talking import talk
 from connector.cycle.applying import Leftover
 from connector.plan_document import build_plan_document
 from engine.planning import (

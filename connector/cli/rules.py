@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from connector.cli.invocation import find_clock, settings_of
-from connector.cli.output import stdout_console, talk, write_json
+from connector.cli.output import stdout_console, write_json
 from connector.cli.rules_tree import build_tree
+from connector.cli.talking import talk
 from connector.simulation.directory_file import read_directory
 from connector.simulation.expectations import Outcome, check_expectations
 from connector.simulation.replay import build_decider

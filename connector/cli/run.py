@@ -1,6 +1,7 @@
 """The verb `run`: the service, or one cycle of every table for cron."""
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -8,10 +9,11 @@ import typer
 from connector.bootstrap import SystemClock, Wishes, build_hint_options, open_application
 from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.invocation import settings_of
-from connector.cli.output import talk, write_json
+from connector.cli.output import write_json
 from connector.cli.progress import show_progress
+from connector.cli.talking import talk
 from connector.logs import configure_logs
-from connector.schedule import run_service, stopped_by_signals
+from connector.stopping import stopped_by_signals
 from settings.model import Settings
 
 
@@ -60,6 +62,8 @@ def _run_once(settings: Settings, *, is_forced: bool, as_json: bool) -> None:
 
 
 def _run_service(settings: Settings, *, is_forced: bool) -> None:
+    # A cron job does without the library behind it.
+    schedule = import_module("connector.schedule")
     interval = timedelta(seconds=settings.poll.interval_seconds)
     wishes = Wishes(is_forced=is_forced, show_message=talk)
     hints = build_hint_options(settings)
@@ -69,5 +73,5 @@ def _run_service(settings: Settings, *, is_forced: bool) -> None:
     ):
         tables = ", ".join(table.name for table in application.tables)
         talk(f"Watching {tables} every {settings.poll.interval_seconds} s; Ctrl-C ends it.")
-        run_service(application, SystemClock(), interval=interval, hints=hints)
+        schedule.run_service(application, SystemClock(), interval=interval, hints=hints)
     talk("Stopped; everything under way is saved.")

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from connector.cli.invocation import find_clock
-from connector.cli.output import encode_line, talk
+from connector.cli.output import encode_line
 from connector.cli.progress import show_progress
+from connector.cli.talking import talk
 from connector.simulation.directory_file import parse_time, write_directory
 from connector.simulation.records import BadLine, SourceRow, read_json_lines
 from connector.simulation.replay import Simulation

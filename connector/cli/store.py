@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from connector.cli.invocation import settings_of
-from connector.cli.output import print_table, talk, write_json
+from connector.cli.output import print_table, write_json
+from connector.cli.talking import talk
 from connector.store.maintenance import back_up_store, check_store
 from connector.store.opening import open_store, upgrade_store
 from engine.errors import LeadrobinError

@@ -8,7 +8,8 @@ import typer
 
 from connector.bootstrap import open_locked_store
 from connector.cli.invocation import settings_of
-from connector.cli.output import print_table, talk, write_json
+from connector.cli.output import print_table, write_json
+from connector.cli.talking import talk
 from connector.state import ReadMode, Watermark
 from connector.store.opening import open_store
 from engine.errors import LeadrobinError

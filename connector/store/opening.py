@@ -3,14 +3,11 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -30,7 +27,8 @@ from connector.store.ledger import LedgerSession
 from connector.store.progress import ProgressSession
 from engine.errors import ConfigProblem, RetriableError
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+REVISIONS = ("0001",)
+"""The revisions of the migrations, oldest first; the last one is what this program writes."""
 
 
 class SqlSession(LedgerSession, ProgressSession, AssignmentSession, LeaseSession, DocumentSession):
@@ -121,27 +119,21 @@ def upgrade_store(url: str) -> tuple[str | None, str]:
 
 def read_revision(connection: Connection) -> str | None:
     """The version a store was written by; None for an empty database."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+    revision: str | None = found.scalar_one_or_none()
+    return revision
 
 
 def head_revision() -> str:
     """The version this program writes."""
-    return ScriptDirectory(str(MIGRATIONS)).get_heads()[0]
-
-
-def build_alembic_config(connection: Connection) -> Config:
-    """Alembic's configuration for the packaged migrations on an open connection."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config
+    return REVISIONS[-1]
 
 
 def _is_current(connection: Connection) -> bool:
     revision = read_revision(connection)
-    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and revision not in REVISIONS:
         raise ConfigProblem(
             f"the store was written by a newer version of Leadrobin (revision {revision}); "
             "install that version or use another store"
@@ -150,7 +142,8 @@ def _is_current(connection: Connection) -> bool:
 
 
 def _upgrade(connection: Connection) -> None:
-    command.upgrade(build_alembic_config(connection), "head")
+    # Loaded late: every command opens a store, hardly any has to change one.
+    import_module("connector.store.migrating").upgrade(connection)
 
 
 def _connect(url: str, patience: timedelta | None = None) -> Engine:

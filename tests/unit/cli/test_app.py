@@ -1,9 +1,14 @@
 """The frame of the program: exit codes, help, and what becomes of errors."""
 
 import errno
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from connector.cli import app as program
 from engine.errors import ConfigProblem, FatalError, InvalidDocument, LeaseHeld, Problem, UnsafePlan
@@ -88,6 +93,52 @@ def test_help_names_the_verbs(capsys: Capture, verb: str) -> None:
     assert run.code == 0
     assert f"  {verb} " in run.out
     assert run_cli(capsys, verb, "--help").code == 0
+
+
+@pytest.mark.parametrize("verb", list(program.VERBS))
+def test_the_list_of_verbs_says_what_each_says_itself(verb: str) -> None:
+    module, listed = program.VERBS[verb]
+    if find_spec(f"connector.cli.{module}") is None:
+        return
+    shown = typer.main.get_command(program.build_app([verb]))
+    assert isinstance(shown, TyperGroup)
+    text = (shown.commands[verb].help or "").replace("\n", " ")
+    assert text.startswith(listed)
+
+
+def test_every_module_with_verbs_is_listed() -> None:
+    listed = {module for module, _ in program.VERBS.values()}
+    folder = Path(program.__file__).parent
+    found = {path.stem for path in folder.glob("*.py") if "\ndef register(" in path.read_text()}
+    assert found <= listed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--version", "--help", "simulate --help", "rules check rules.yaml", "emulator --help"],
+)
+def test_light_verbs_do_without_the_heavy_libraries(arguments: str, tmp_path: Path) -> None:
+    heavy = "sqlalchemy alembic apscheduler msal requests tenacity"
+    code = (
+        "import sys; from connector.cli.app import run_program; "
+        f"run_program({arguments.split()!r}); "
+        f"sys.exit(' '.join(name for name in {heavy.split()!r} if name in sys.modules))"
+    )
+    (tmp_path / "rules.yaml").write_text("version: 1\n")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stderr.strip().splitlines()[-1:] in ([], [""]), done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--env-file", "plan", "--version"), ("--help", "run")])
+def test_the_verb_is_found_behind_options(arguments: tuple[str, ...]) -> None:
+    shown = typer.main.get_command(program.build_app(arguments))
+    assert isinstance(shown, TyperGroup)
+    assert len(shown.commands) > 5
+    one = typer.main.get_command(program.build_app(["--env-file=x", "settings", "show"]))
+    assert isinstance(one, TyperGroup)
+    assert list(one.commands) == ["settings"]
 
 
 def test_the_version_is_told(capsys: Capture) -> None:

@@ -3,16 +3,29 @@
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from connector.store.maintenance import back_up_store, check_store
-from connector.store.opening import SqlStore, head_revision, open_store, upgrade_store
+from connector.store.migrating import MIGRATIONS
+from connector.store.opening import (
+    REVISIONS,
+    SqlStore,
+    head_revision,
+    open_store,
+    upgrade_store,
+)
 from engine.errors import ConfigProblem
 from tests.support.check_migrations import find_differences
 
 
 def test_the_migrations_make_the_tables(store_url: str) -> None:
     assert find_differences(store_url) == []
+
+
+def test_the_revisions_known_are_those_of_the_migrations() -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS)).walk_revisions()
+    assert [script.revision for script in scripts][::-1] == list(REVISIONS)
 
 
 def test_a_sqlite_store_is_made_at_first_use(tmp_path: Path) -> None:
