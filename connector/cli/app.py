@@ -42,7 +42,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "rules": ("rules", "Check, show and test a rules file."),
     "simulate": (
         "simulate",
-        "Decide rows from a file as a cycle would, and print one JSON line each.",
+        "Decide rows from a file as a cycle would, and print one JSON object a line.",
     ),
     "shadow": ("shadow", "Compare with what Microsoft's own engine decided."),
     "watermark": ("watermark", "See and move how far tables are processed."),
@@ -53,11 +53,7 @@ VERBS: dict[str, tuple[str, str]] = {
     ),
     "store": ("store", "Look after the store that keeps the state."),
     "monitor": ("monitor", "Serve the read-only web pages."),
-    "emulator": (
-        "emulator",
-        "Serve a Dataverse Web API to try things against; its first line on stdout says how to "
-        "reach it.",
-    ),
+    "emulator": ("emulator", "Serve a Dataverse Web API to try things against."),
 }
 """Module of this package and help of each verb, in the order of the help text.
 
