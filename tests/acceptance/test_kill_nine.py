@@ -1,0 +1,13 @@
+"""A few kills of the service in the midst of its work; hundreds are run by hand."""
+
+import pytest
+
+from tests.acceptance.kill_nine import run
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_or_doubled_when_the_service_is_killed() -> None:
+    report = run(5)
+    assert report.problems == []
+    assert report.eligible == report.standing == report.patches
+    assert report.standing > 0
