@@ -18,6 +18,7 @@ from connector.cycle.parts import CycleOptions, CycleParts
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.feeds import FollowBy
 from connector.dataverse.governor import GovernorOptions
+from connector.dataverse.more_users import read_more_users
 from connector.dataverse.transport import TransportOptions
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
 from connector.dataverse.writing import WriteOptions, WriteWay
@@ -271,6 +272,7 @@ def _client_options(settings: Settings) -> ClientOptions:
     return ClientOptions(
         url=dataverse.url or "",
         sign_in=_sign_in_options(settings),
+        more_users=read_more_users(settings.auth.more_users_file, _sign_in_options(settings)),
         transport=TransportOptions(
             connections=concurrency + 4,
             connect_timeout=dataverse.connect_timeout_seconds,

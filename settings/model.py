@@ -138,6 +138,11 @@ class AuthSettings(Group):
     certificate_password_file: Path | None = Field(
         default=None, description="file that holds that password"
     )
+    more_users_file: Path | None = Field(
+        default=None,
+        description="JSON file with further application users, a list of objects with client_id "
+        "and client_secret; each has its own service protection limits",
+    )
     static_token: SecretStr | None = Field(
         default=None, description="bearer token to send as it is"
     )

@@ -98,15 +98,19 @@ class PacedBudget:
         return _BURST_SHARE * self.share * self.capacity
 
     def delay(self, now: float, cost: float) -> float:
-        """Seconds until `cost` may be used; 0 when it may be now."""
+        """Seconds until `cost` may be used; 0 when it may be now. Notes that it was wanted."""
+        found = self.foresee(now, cost)
+        self._was_binding = self._was_binding or found > 0
+        return found
+
+    def foresee(self, now: float, cost: float) -> float:
+        """The same delay, by somebody who only asks."""
         self._refill(now)
         wanted = min(cost, self._burst)
         missing = wanted - self._tokens
         by_pace = max(0.0, missing / self.rate) if missing > 1e-9 else 0.0
         by_window = self.window.delay_until(now, max(0.0, self._ceiling - wanted))
-        longest = max(by_pace, by_window)
-        self._was_binding = self._was_binding or longest > 0
-        return longest
+        return max(by_pace, by_window)
 
     @property
     def _ceiling(self) -> float:

@@ -131,7 +131,7 @@ class BulkSender:
             )
         fault = self._read_fault(reply, request_id)
         if fault.reaction is Reaction.THROTTLED:
-            self._channel.governor.pause(fault)
+            self._channel.users.pause(fault)
         if fault.reaction in _AGAIN:
             return None
         return self._settle(write, fault, attempt)

@@ -1,10 +1,11 @@
-"""Sends requests of one credential: paced, signed in, repeated under the policy, faults raised."""
+"""Sends requests: paced, signed in, repeated under the policy, faults raised."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from connector.dataverse.auth import TokenCache
+from connector.dataverse.application_users import ApplicationUsers
 from connector.dataverse.errors import Reaction, build_error
-from connector.dataverse.governor import Governor, is_throttle
+from connector.dataverse.governor import is_throttle
 from connector.dataverse.observing import WireMetrics
 from connector.dataverse.retrying import Retrier
 from connector.dataverse.transport import Reply, Request, Transport, read_fault
@@ -24,16 +25,14 @@ class Channel:
     def __init__(
         self,
         transport: Transport,
-        tokens: TokenCache,
+        users: ApplicationUsers,
         *,
-        governor: Governor,
         retrier: Retrier,
         clock: Clock,
         metrics: WireMetrics,
     ) -> None:
         self._transport = transport
-        self._tokens = tokens
-        self.governor = governor
+        self.users = users
         self._retrier = retrier
         self._clock = clock
         self._metrics = metrics
@@ -66,29 +65,32 @@ class Channel:
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()
-        self._tokens.close()
+        self.users.close()
 
     def _send_paced(self, request: Request) -> Reply:
-        ticket = self.governor.admit(request.operation, operations=request.operations)
+        user = self.users.choose(request.operation)
+        ticket = user.governor.admit(request.operation, operations=request.operations)
         try:
-            token = self._tokens.read_token()
+            token = user.tokens.read_token()
             reply = self._transport.send(request, token=token)
         except BaseException:
-            self.governor.abandon(ticket)
+            user.governor.abandon(ticket)
             raise
         self._metrics.request_finished(request.operation, reply.status, reply.seconds)
         if reply.is_success:
-            self.governor.finish(ticket, reply.seconds, hint=_read_hint(reply))
+            user.governor.finish(ticket, reply.seconds, hint=_read_hint(reply))
             return reply
         fault = read_fault(reply, self._clock.now())
         if is_throttle(fault):
-            self.governor.throttle(ticket, fault)
+            user.governor.throttle(ticket, fault)
+            if self.users.is_anybody_free(request.operation):
+                fault = replace(fault, retry_after=timedelta(0))
         else:
-            self.governor.finish(ticket, reply.seconds, hint=_read_hint(reply))
+            user.governor.finish(ticket, reply.seconds, hint=_read_hint(reply))
         if _holds_parts(reply) and not is_throttle(fault):
             return reply
         if fault.reaction is Reaction.SIGN_IN_AGAIN:
-            self._tokens.drop_token(token)
+            user.tokens.drop_token(token)
         raise build_error(request.describe(), fault)
 
 

@@ -165,11 +165,11 @@ class DataverseClient:
 
     def save_governor(self) -> dict[str, object]:
         """The learned limits and counters, as plain data to keep over a restart."""
-        return self._parts.channel.governor.to_plain()
+        return self._parts.channel.users.to_plain()
 
     def restore_governor(self, data: Mapping[str, object]) -> None:
         """Take over what `save_governor` gave an earlier process."""
-        self._parts.channel.governor.restore(data)
+        self._parts.channel.users.restore(data)
 
     def save_metadata(self) -> dict[str, object] | None:
         """The table definitions read so far, as plain data to keep over a restart."""
@@ -181,7 +181,7 @@ class DataverseClient:
 
     def describe_governor(self) -> Mapping[str, float]:
         """Rates, slots and counters of this moment."""
-        return self._parts.channel.governor.describe()
+        return self._parts.channel.users.describe()
 
     def close(self) -> None:
         """Close all connections."""

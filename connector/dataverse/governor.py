@@ -109,6 +109,25 @@ class Governor:
             self._time.raise_if_too_long(delay, "The service protection limit of the environment")
             self._sleep(min(max(delay, _SHORTEST_NAP), _LONGEST_NAP))
 
+    def foresee(self, operation: str) -> tuple[float, int, float]:
+        """Seconds until such a request could leave as things stand; how many are under way, and
+        how many the window holds.
+        """
+        with self._free:
+            now = self._now()
+            used = self._requests.window.total(now)
+            return self._foresee_delay(now, operation), self._in_flight, used
+
+    def _foresee_delay(self, now: float, operation: str) -> float:
+        if now < self._paused_until:
+            return self._paused_until - now
+        estimate = self._latency.expect(operation)
+        if self._needs_probe or self._in_flight >= max(1, int(self._slots)):
+            return estimate
+        if not self._options.is_pacing:
+            return 0.0
+        return max(self._requests.foresee(now, 1.0), self._execution.foresee(now, estimate))
+
     def finish(self, ticket: Ticket, seconds: float, *, hint: int | None = None) -> None:
         """Hand back a ticket whose request was answered; `seconds` is how long that took."""
         with self._free:

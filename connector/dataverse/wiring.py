@@ -1,7 +1,7 @@
 """Puts a client together from plain fields; where they come from is up to the caller."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ import requests
 
 from connector.dataverse import odata
 from connector.dataverse.actions import DataverseActions
+from connector.dataverse.application_users import ApplicationUser, ApplicationUsers
 from connector.dataverse.auth import StaticToken, TokenCache, TokenSource
 from connector.dataverse.bulk import BulkSender
 from connector.dataverse.certificates import (
@@ -68,7 +69,10 @@ class SignInOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
-    """Everything a client is built from, without secrets in its text."""
+    """Everything a client is built from, without secrets in its text.
+
+    `more_users` are further application users, each with the limits of `governor` for itself.
+    """
 
     url: str
     sign_in: SignInOptions
@@ -78,6 +82,7 @@ class ClientOptions:
     writes: WriteOptions = field(default_factory=WriteOptions)
     marks: WriteMarks = field(default_factory=WriteMarks)
     annotations: Sequence[str] = DEFAULT_ANNOTATIONS
+    more_users: Sequence[SignInOptions] = ()
     follow_by: FollowBy = FollowBy.AUTO
     overlap: timedelta = OVERLAP
 
@@ -167,9 +172,6 @@ def _build_channel(
 ) -> Channel:
     clock, metrics = surroundings.clock, surroundings.metrics
     wire = options.transport
-    governor = Governor(
-        options.governor, budget, clock=clock, sleep=surroundings.sleep, metrics=metrics
-    )
     retrier = Retrier(
         options.retry,
         budget,
@@ -180,18 +182,32 @@ def _build_channel(
     transport = Transport(
         root, build_session(wire), options=wire, clock=clock, new_id=surroundings.new_id
     )
-    sign_in = build_sign_in_session(build_session(wire))
-    tokens = TokenCache(
-        build_token_source(root, options, surroundings, sign_in), clock, on_close=sign_in.close
-    )
+    users = [
+        _build_user(root, replace(options, sign_in=sign_in), surroundings, budget)
+        for sign_in in (options.sign_in, *options.more_users)
+    ]
     return Channel(
         transport,
-        tokens,
-        governor=governor,
+        ApplicationUsers(users),
         retrier=retrier,
         clock=clock,
         metrics=metrics,
     )
+
+
+def _build_user(
+    root: str, options: ClientOptions, surroundings: Surroundings, budget: TimeBudget
+) -> ApplicationUser:
+    session = build_sign_in_session(build_session(options.transport))
+    source = build_token_source(root, options, surroundings, session)
+    governor = Governor(
+        options.governor,
+        budget,
+        clock=surroundings.clock,
+        sleep=surroundings.sleep,
+        metrics=surroundings.metrics,
+    )
+    return ApplicationUser(TokenCache(source, surroundings.clock, on_close=session.close), governor)
 
 
 def build_token_source(

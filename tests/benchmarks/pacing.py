@@ -304,7 +304,7 @@ def build_ours(scenario: Scenario, emulator: EmulatorServer, time: EmulatedTime)
     )
     condition = EmulatedCondition()
     condition.time = time
-    client._parts.channel.governor._free = condition
+    client._parts.channel.users._users[0].governor._free = condition
     return client
 
 
