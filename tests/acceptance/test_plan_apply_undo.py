@@ -1,0 +1,122 @@
+"""A plan over a hundred rows, ten of them touched before it is applied, and the undo of the rest."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.demo.visitor import Visitor
+from connector.emulator.seed import SeedSize
+from connector.emulator.server import EmulatorOptions, EmulatorServer
+from tests.support.cli import run_cli
+
+Capture = pytest.CaptureFixture[str]
+Owners = dict[str, Any]
+
+RULES = """
+version: 1
+segments:
+  - name: Trade shows
+    table: lead
+    priority: 1
+    when: {column: leadsourcecode, operator: eq, value: 7}
+rules:
+  - {name: To all, table: lead, segment: Trade shows, assign_to: {any_seller: true}}
+"""
+ROWS, EDITED, TOUCHED = 100, 10, 7
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorServer]:
+    """An emulator, and the settings that lead to it."""
+    size = SeedSize(sellers=5, leads=5, opportunities=2, insights=2)
+    running = EmulatorServer(EmulatorOptions(size=size)).start()
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES)
+    for name, value in {
+        "DATAVERSE__URL": running.url,
+        "DATAVERSE__CA_FILE": str(running.ca_file),
+        "AUTH__AUTHORITY": running.authority,
+        "AUTH__TENANT_ID": running.tenant_id,
+        "AUTH__CLIENT_ID": running.client_id,
+        "AUTH__CLIENT_SECRET": running.client_secret,
+        "RULES__FILE": str(rules),
+        "STORE__URL": f"sqlite:///{tmp_path / 'store.db'}",
+        "LOG__LEVEL": "error",
+    }.items():
+        monkeypatch.setenv(f"LEADROBIN_{name}", value)
+    yield running
+    running.stop()
+
+
+def lead(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def find_owners(visitor: Visitor) -> Owners:
+    rows = visitor.find("leads?$select=leadid,_ownerid_value&$filter=leadsourcecode eq 7")
+    return {row["leadid"]: row["_ownerid_value"] for row in rows if row["leadid"] in LEADS}
+
+
+LEADS = {lead(number) for number in range(ROWS)}
+
+
+def test_rows_that_moved_are_named_and_an_undo_spares_what_was_touched_since(
+    server: EmulatorServer, capsys: Capture, tmp_path: Path
+) -> None:
+    file = tmp_path / "plan.json"
+    edited = [lead(number) for number in range(0, ROWS, ROWS // EDITED)]
+    kept = sorted(LEADS - set(edited))
+    touched = kept[:TOUCHED]
+    with Visitor(server) as visitor:
+        assert run_cli(capsys, "run", "--once").code == 0
+        for row_id in sorted(LEADS):
+            visitor.create("leads", {"leadid": row_id, "subject": "x", "leadsourcecode": 7})
+        before = find_owners(visitor)
+        plan = run_cli(capsys, "plan", "--out", file, "--json").document
+        assert {row["id"] for row in plan["rows"]} == LEADS
+        assert find_owners(visitor) == before
+        for row_id in edited:
+            visitor.change("leads", row_id, {"description": "edited elsewhere"})
+
+        applied = run_cli(capsys, "apply", file, "--json").document
+        [cycle] = applied["cycles"]
+        assert cycle["counts"]["applied"] == ROWS - EDITED
+        assert sorted(row["id"] for row in applied["left"]) == edited
+        assert {row["reason"] for row in applied["left"]} == {"changed since the plan was made"}
+        after = find_owners(visitor)
+        planned = {row["id"]: _owner(row) for row in json.loads(file.read_text())["rows"]}
+        assert {row_id: after[row_id] for row_id in kept} == {k: planned[k] for k in kept}
+        assert {row_id: after[row_id] for row_id in edited} == {k: before[k] for k in edited}
+
+        for row_id in touched:
+            visitor.change("leads", row_id, {"description": "touched since"})
+        undone = run_cli(capsys, "undo", cycle["cycle"], "--json").document
+        assert undone["cycle"]["counts"]["applied"] == ROWS - EDITED - TOUCHED
+        assert sorted(row["id"] for row in undone["left"]) == touched
+        final = find_owners(visitor)
+    assert final == {k: after[k] if k in touched else before[k] for k in LEADS}
+
+
+def test_the_rows_left_out_are_decided_by_the_next_cycle(
+    server: EmulatorServer, capsys: Capture, tmp_path: Path
+) -> None:
+    file = tmp_path / "plan.json"
+    with Visitor(server) as visitor:
+        run_cli(capsys, "run", "--once")
+        for number in range(4):
+            visitor.create("leads", {"leadid": lead(number), "subject": "x", "leadsourcecode": 7})
+        run_cli(capsys, "plan", "--out", file)
+        visitor.change("leads", lead(0), {"description": "edited elsewhere"})
+        run_cli(capsys, "apply", file)
+        [cycle] = run_cli(capsys, "run", "--once", "--json").document
+    assert (cycle["counts"]["assigned"], cycle["counts"]["applied"]) == (1, 1)
+    assert len(run_cli(capsys, "history", "--json-lines").lines) == 4
+
+
+def _owner(row: dict[str, Any]) -> str:
+    [change] = [change for change in row["changes"] if change["change"] == "owner"]
+    owner: str = change["after"]["id"]
+    return owner
