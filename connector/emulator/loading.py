@@ -4,14 +4,14 @@ What is not known (columns, tables) is left out with a note; lookups to rows tha
 are kept.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from connector.emulator.clock import timestamp
-from connector.emulator.json_shapes import as_list, as_object
+from connector.emulator.json_shapes import as_object
 from connector.emulator.metadata import ColumnDefinition, ColumnType, TableDefinition
 from connector.emulator.organization import (
     CONNECTOR_USER_ID,
@@ -25,6 +25,8 @@ from connector.emulator.storage import VERSION_STEP, StoredRow, StoredValue, typ
 from connector.emulator.values import parse_guid, read_value
 
 Note = Callable[[str], None]
+ROWS_AT_ONCE = 10_000
+_NO_COLUMN: tuple[ColumnDefinition | None, bool] = (None, False)
 LOGICAL_NAME = "@Microsoft.Dynamics.CRM.lookuplogicalname"
 
 
@@ -61,29 +63,47 @@ def load_directory(
 def _load_file(organization: Organization, table: TableDefinition, path: Path, note: Note) -> None:
     unknown: set[str] = set()
     reader = RowReader(organization, table)
-    rows: dict[str, StoredRow] = {}
+    waiting: dict[str, StoredRow] = {}
+    inserted: set[str] = set()
     for number, document in enumerate(_read_documents(path), start=1):
         row = _read_row(reader, path, document, number, unknown)
-        if str(row[table.primary_id]) in rows:
+        row_id = str(row[table.primary_id])
+        if row_id in waiting or row_id in inserted:
             note(f"{path.name}: row {number} repeats an id; the later row is kept.")
-        rows[str(row[table.primary_id])] = row
-    insert_with_versions(organization, table, list(rows.values()))
+            organization.storage.forget_row(table, row_id)
+        waiting[row_id] = row
+        if len(waiting) == ROWS_AT_ONCE:
+            insert_with_versions(organization, table, list(waiting.values()))
+            inserted |= waiting.keys()
+            waiting.clear()
+    insert_with_versions(organization, table, list(waiting.values()))
     if unknown:
         names = ", ".join(sorted(unknown))
         name = table.logical_name
         note(f"{path.name}: columns that {name} does not have were left out: {names}.")
 
 
-def _read_documents(path: Path) -> list[Any]:
+def _read_documents(path: Path) -> Iterator[Any]:
+    """The members of the array, decoded one at a time: a million rows at once would fill memory."""
     try:
-        document: object = msgspec.json.decode(path.read_bytes())
+        content = path.read_bytes()
+        try:
+            raw = msgspec.json.decode(content, type=list[msgspec.Raw])
+        except msgspec.ValidationError:
+            raw = msgspec.json.decode(content, type=_Wrapped).value
+        del content
+        for each in raw:
+            yield msgspec.json.decode(each)
+    except msgspec.ValidationError as error:
+        raise DataProblem(f"{path}: an array of rows is expected.") from error
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataProblem(f"{path}: cannot be read as JSON ({error}).") from error
-    wrapped = as_object(document)
-    documents = as_list(document if wrapped is None else wrapped.get("value"))
-    if documents is None:
-        raise DataProblem(f"{path}: an array of rows is expected.")
-    return documents
+
+
+class _Wrapped(msgspec.Struct):
+    """Rows as the answer to a GET holds them."""
+
+    value: list[msgspec.Raw]
 
 
 def _read_row(
@@ -116,25 +136,30 @@ class RowReader:
         self._organization = organization
         self._table = table
         self._now = timestamp(organization.clock.now())
-        self._defaults = {
+        self._targets: dict[tuple[str, str], str] = {}
+        self._columns = {
+            name: (column, column.type.is_lookup)
+            for name, column in table.columns_by_wire_name.items()
+        }
+        self._defaults: StoredRow = {
             column.logical_name: column.default
             for column in table.stored_columns
             if column.default is not None
         }
+        self._stamps = [name for name in ("createdon", "modifiedon") if table.column(name)]
 
     def read(self, document: Mapping[str, Any], unknown: set[str], number: int) -> StoredRow:
         """One row; names that are not columns are added to `unknown`."""
-        row: StoredRow = {}
+        row, table = self._defaults.copy(), self._table
         for name, value in document.items():
-            if "@" in name:
-                continue
-            column = self._table.columns_by_wire_name.get(name)
+            column, is_lookup = self._columns.get(name, _NO_COLUMN)
             if column is None:
-                unknown.add(name)
-            elif column.type.is_lookup:
+                if "@" not in name:
+                    unknown.add(name)
+            elif is_lookup:
                 self._read_lookup(row, column, value, document)
-            else:
-                row[column.logical_name] = read_value(self._table, column, value)
+            elif value is not None:
+                row[column.logical_name] = read_value(table, column, value)
         self._complete(row, number)
         return row
 
@@ -150,6 +175,12 @@ class RowReader:
             )
 
     def _target(self, column: ColumnDefinition, row_id: str) -> str:
+        key = (column.logical_name, row_id)
+        if key not in self._targets:
+            self._targets[key] = self._find_target(column, row_id)
+        return self._targets[key]
+
+    def _find_target(self, column: ColumnDefinition, row_id: str) -> str:
         """The table in which the row is, the first target when it is in none."""
         for name in column.targets:
             table = self._organization.catalog.tables[name]
@@ -159,13 +190,10 @@ class RowReader:
 
     def _complete(self, row: StoredRow, number: int) -> None:
         table = self._table
-        for name, value in self._defaults.items():
-            if row.get(name) is None:
-                row[name] = value
         if row.get(table.primary_id) is None:
             row[table.primary_id] = fixed_id(f"data/{table.logical_name}/{number}")
-        for name in ("createdon", "modifiedon"):
-            if table.column(name) is not None and row.get(name) is None:
+        for name in self._stamps:
+            if row.get(name) is None:
                 row[name] = row.get("createdon") or self._now
         self._complete_owner(row)
         self._complete_state(row)

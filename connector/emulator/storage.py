@@ -189,12 +189,24 @@ class Storage:
         self, table: TableDefinition, rows: Iterable[Mapping[str, StoredValue]]
     ) -> None:
         """Insert rows as they are, versions included; a missing column is null."""
-        names = [name for column in table.stored_columns for name in sql_names(column)]
+        listed = list(rows)
+        if not listed:
+            return
+        given = set[str]().union(*listed)
+        known = (name for column in table.stored_columns for name in sql_names(column))
+        names = [name for name in known if name in given]
         slots = ", ".join("?" for _ in names)
         columns = ", ".join(quote(name) for name in names)
         self.connection.executemany(
             f"INSERT INTO {quote(table.logical_name)} ({columns}) VALUES ({slots})",
-            ([row.get(name) for name in names] for row in rows),
+            ([row.get(name) for name in names] for row in listed),
+        )
+
+    def forget_row(self, table: TableDefinition, row_id: str) -> None:
+        """Take a row out as if it had never been: no tombstone, no version."""
+        self.connection.execute(
+            f"DELETE FROM {quote(table.logical_name)} WHERE {quote(table.primary_id)} = ?",
+            (row_id,),
         )
 
     def update_row(
@@ -209,10 +221,7 @@ class Storage:
 
     def delete_row(self, table: TableDefinition, row_id: str) -> None:
         """Delete one row and leave a tombstone under a new version."""
-        self.connection.execute(
-            f"DELETE FROM {quote(table.logical_name)} WHERE {quote(table.primary_id)} = ?",
-            (row_id,),
-        )
+        self.forget_row(table, row_id)
         self.connection.execute(
             "INSERT INTO emulator_tombstone VALUES (?, ?, ?)",
             (table.logical_name, row_id, self.next_version()),

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 from connector.emulator.clock import timestamp
 from connector.emulator.metadata import ColumnDefinition, ColumnType, TableDefinition
@@ -20,6 +20,7 @@ OUT_OF_OPTIONS = "0x8004431a"
 DECIMAL_RANGE = "0x80044330"
 INTEGER_RANGE = "0x8004432f"
 
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2})?(\.\d+)?(Z|[+-]\d{2}:\d{2})?")
 _FLOOR = "1753-01-01"
@@ -40,10 +41,7 @@ def read_value(table: TableDefinition, column: ColumnDefinition, value: Any) -> 
 def parse_guid(value: object) -> str | None:
     """A GUID in lower case without braces, None when the text is not one."""
     text = str(value).strip().strip("{}").lower()
-    try:
-        return str(UUID(text)) if len(text) == 36 else None
-    except ValueError:
-        return None
+    return text if _GUID.fullmatch(text) else None
 
 
 def _wrong_type(table: TableDefinition, column: ColumnDefinition, value: object) -> ODataError:
@@ -62,7 +60,7 @@ def _wrong_type(table: TableDefinition, column: ColumnDefinition, value: object)
 def _read_text(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
     if not isinstance(value, str):
         raise _wrong_type(table, column, value)
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+    if not value.isascii() and any(0xD800 <= ord(character) <= 0xDFFF for character in value):
         raise _wrong_type(table, column, value.encode("ascii", "replace").decode())
     limit = column.max_length
     if limit is not None and len(value) > limit:
@@ -156,20 +154,26 @@ def _read_moment(table: TableDefinition, column: ColumnDefinition, value: Any) -
     text = value.strip() if isinstance(value, str) else ""
     if column.is_date_only:
         return _read_day(table, column, text)
+    stored = _instant(text)
+    if stored is None or stored < _FLOOR:
+        raise _wrong_type(table, column, value)
+    return stored
+
+
+@lru_cache(maxsize=65536)
+def _instant(text: str) -> str | None:
+    """A point in time as it is stored, None for anything else; a day alone is its midnight."""
     found = _MOMENT.fullmatch(text if "T" in text or " " in text else f"{text}T00:00:00Z")
     if found is None:
-        raise _wrong_type(table, column, value)
+        return None
     day, minutes, seconds, _, zone = found.groups()
     try:
         moment = datetime.fromisoformat(
             f"{day}T{minutes}{seconds or ':00'}{(zone or 'Z').replace('Z', '+00:00')}"
         )
-        stored = timestamp(moment.astimezone(UTC))
-    except (ValueError, OverflowError) as error:
-        raise _wrong_type(table, column, value) from error
-    if stored < _FLOOR:
-        raise _wrong_type(table, column, value)
-    return stored
+        return timestamp(moment.astimezone(UTC))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _read_day(table: TableDefinition, column: ColumnDefinition, text: str) -> StoredValue:
