@@ -6,15 +6,15 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connector.emulator.loading import DataProblem
-from connector.emulator.seed import SeedSize
-from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.emulator.throttle import Limits
 from engine.errors import ConfigProblem
+
+if TYPE_CHECKING:
+    from connector.emulator.server import EmulatorOptions, EmulatorServer
 
 _LIMIT_NAMES = {
     "requests": int,
@@ -75,6 +75,9 @@ def emulate(  # noqa: PLR0913, PLR0917  one parameter per option of the command
     """Serve a Dataverse Web API to try things against; its first line on stdout says how to
     reach it.
     """
+    from connector.emulator.seed import SeedSize  # noqa: PLC0415  help need not load the server
+    from connector.emulator.server import EmulatorOptions  # noqa: PLC0415  as above
+
     options = EmulatorOptions(
         host=host,
         port=port,
@@ -113,8 +116,11 @@ def parse_limits(text: str) -> Limits:
     return limits
 
 
-def serve(options: EmulatorOptions) -> None:
+def serve(options: "EmulatorOptions") -> None:
     """Start, announce on stdout, and serve until SIGTERM or SIGINT."""
+    from connector.emulator.loading import DataProblem  # noqa: PLC0415  help need not load it
+    from connector.emulator.server import EmulatorServer  # noqa: PLC0415  as above
+
     try:
         server = EmulatorServer(options)
     except DataProblem as error:
@@ -142,7 +148,7 @@ def serve(options: EmulatorOptions) -> None:
         server.close()
 
 
-def _announce(server: EmulatorServer) -> None:
+def _announce(server: "EmulatorServer") -> None:
     document = {
         "url": server.url,
         "ca_file": str(server.ca_file) if server.ca_file else None,

@@ -291,7 +291,7 @@ class EmulatorServer:
     ) -> None:
         """Answer until the server is told to exit; what runs beside it ends with it."""
         beside = [
-            asyncio.create_task(_announce(server, on_ready)),
+            asyncio.create_task(self._announce(server, on_ready)),
             asyncio.create_task(self.traffic.run(time.monotonic)),
             asyncio.create_task(self.webhooks.run()),
         ]
@@ -302,6 +302,12 @@ class EmulatorServer:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await self._connections.abort()
+
+    async def _announce(self, server: uvicorn.Server, on_ready: Callable[[], None]) -> None:
+        while not server.started:
+            await asyncio.sleep(0.002)
+        on_ready()
+        await asyncio.to_thread(self.web.warm_up)
 
     def stop(self) -> None:
         """Stop serving and remove what was written."""
@@ -330,9 +336,3 @@ class EmulatorServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-async def _announce(server: uvicorn.Server, on_ready: Callable[[], None]) -> None:
-    while not server.started:
-        await asyncio.sleep(0.002)
-    on_ready()

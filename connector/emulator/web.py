@@ -6,9 +6,10 @@ import re
 import traceback
 from base64 import b64decode
 from binascii import Error as Base64Error
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -20,7 +21,6 @@ from connector.emulator.auth import SignInError, Tenant
 from connector.emulator.callers import authenticate, find_caller
 from connector.emulator.clock import timestamp
 from connector.emulator.control import Control
-from connector.emulator.dispatch import Dispatcher
 from connector.emulator.faults import Fault, FaultScript, act_on_connection
 from connector.emulator.keeping import Keeper
 from connector.emulator.messages import Request, Response, error_response
@@ -29,6 +29,9 @@ from connector.emulator.owners import apply_due_cascades
 from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError
 from connector.emulator.throttle import Admission, Throttle
+
+if TYPE_CHECKING:
+    from connector.emulator.dispatch import Dispatcher
 
 _API = re.compile(r"/api/data/(v9\.[0-2])(?:/(.*))?", re.DOTALL)
 _DISCOVERY = "/.well-known/openid-configuration"
@@ -51,10 +54,17 @@ class WebApi:
     control: Control
     keeper: Keeper
     root: str = ""
-    dispatcher: Dispatcher = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.dispatcher = Dispatcher(self.organization, self.privileges)
+    @cached_property
+    def dispatcher(self) -> "Dispatcher":
+        """What answers requests; most of the program, so it is loaded when it is first needed."""
+        from connector.emulator.dispatch import Dispatcher  # noqa: PLC0415  readiness comes first
+
+        return Dispatcher(self.organization, self.privileges)
+
+    def warm_up(self) -> None:
+        """Load what the first request needs."""
+        _ = self.dispatcher
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
