@@ -11,7 +11,7 @@ import msgspec
 
 from connector.dataverse import odata
 from connector.dataverse.channel import Channel
-from connector.dataverse.errors import Reaction, RowFault
+from connector.dataverse.errors import Reaction, RowFault, UnusableRequest
 from connector.dataverse.metadata import MetadataReader
 from connector.dataverse.payloads import ETAG, CollectionPayload, encode_json
 from connector.dataverse.reading import DEFAULT_ANNOTATIONS, decode_page, explain_table_fault
@@ -141,7 +141,7 @@ class WatermarkFeed:
         except RowFault as error:
             if position.next is not None:
                 raise
-            raise explain_table_fault(query.table, error) from error
+            raise _explain(query, error) from error
         page = decode_page(reply)
         self._metadata.note_version(page.metadata_version)
         return self._build_page(query, page, position)
@@ -183,6 +183,15 @@ class WatermarkFeed:
             next_link=write_position(after),
             sees_deletions=False,
         )
+
+
+def _explain(query: TableQuery, error: RowFault) -> Exception:
+    if STAMP in error.fault.message and STAMP not in query.columns:
+        return UnusableRequest(
+            f"Table {query.table} has neither change tracking nor {STAMP}, so its changes cannot "
+            f"be found: switch change tracking on, or leave the table out. ({error})"
+        )
+    return explain_table_fault(query.table, error)
 
 
 def _restart(position: Position, now: datetime) -> Position:

@@ -9,11 +9,14 @@ import requests
 import responses
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.retrying import RetryPolicy
+from connector.dataverse.governor import Governor, GovernorOptions
+from connector.dataverse.observing import NoMetrics
+from connector.dataverse.retrying import RetryPolicy, TimeBudget
+from connector.dataverse.writing import WriteOptions, WriteWay
 from connector.ports import RowWrite, TableQuery, WriteOutcome
-from engine.errors import ResyncRequired, RetriableError
+from engine.errors import ConfigProblem, ResyncRequired, RetriableError
 from engine.records import EntityReference
-from tests.wire.conftest import API, START, Build, Timeline, add_tables, error_body
+from tests.wire.conftest import API, START, Build, Timeline, add_tables, definition_url, error_body
 
 ROW = "00000000-0000-0000-0000-00000000000a"
 LEADS = TableQuery(table="lead", columns=("subject",), page_size=2)
@@ -268,3 +271,108 @@ def test_trap_error_body_is_html(client: DataverseClient, wire: responses.Reques
     wire.get(f"{API}/leads", status=502, body="<html><head><title>502 Bad Gateway</title></html>")
     with pytest.raises(RetriableError, match="502 Bad Gateway"):
         client.fetch_first_page(LEADS)
+
+
+def test_trap_table_without_modifiedon_cannot_be_followed(
+    build: Build, wire: responses.RequestsMock
+) -> None:
+    """It is said in one sentence, before a row is read, and nothing is skipped in silence."""
+    add_tables(wire, change_tracking=False)
+    message = "Could not find a property named 'modifiedon' on type 'Microsoft.Dynamics.CRM.lead'."
+    wire.get(f"{API}/leads", status=400, json=error_body("0x80060888", message))
+    with pytest.raises(ConfigProblem, match="neither change tracking nor modifiedon"):
+        build().fetch_first_page(LEADS)
+
+
+def test_trap_row_without_the_watermark_column(build: Build, wire: responses.RequestsMock) -> None:
+    add_tables(wire, change_tracking=False)
+    rows = [{"leadid": ROW}, {"leadid": "b", "modifiedon": None}]
+    wire.get(f"{API}/leads", json={"value": rows})
+    assert build().fetch_first_page(LEADS).rows == rows
+
+
+def test_trap_token_life_is_taken_from_the_documentation(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    """It was 90, then 30, then 7 days, and an environment keeps what it was made with."""
+    names = {"EntitySetName": "organizations", "PrimaryIdAttribute": "organizationid"}
+    wire.get(definition_url("organization"), json={"LogicalName": "organization", **names})
+    wire.get(f"{API}/organizations", json={"value": [{"expirechangetrackingindays": 45}]})
+    assert client.fetch_token_life_days() == 45
+
+
+def test_trap_pages_beyond_the_first_are_never_asked_for(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/leads", json={"value": [{"leadid": "1"}], "@odata.nextLink": f"{API}/leads?2"})
+    wire.get(f"{API}/leads", json={"value": [{"leadid": "2"}]})
+    assert [row["leadid"] for row in client.read_rows("lead", ("subject",))] == ["1", "2"]
+
+
+def test_trap_host_alias_drops_the_bearer(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    """A link to the environment's other name goes to the configured one, signed in."""
+    alias = API.replace("contoso.crm4", "contoso.api.crm4")
+    wire.get(f"{API}/leads", json={"value": [], "@odata.nextLink": f"{alias}/leads?$skiptoken=1"})
+    wire.get(f"{API}/leads", json={"value": [], "@odata.deltaLink": DELTA})
+    page = client.fetch_first_page(LEADS)
+    client.fetch_page(LEADS, str(page.next_link))
+    assert wire.calls[-1].request.url == f"{API}/leads?$skiptoken=1"
+    assert wire.calls[-1].request.headers["Authorization"] == "Bearer secret-token"
+
+
+def test_trap_batch_part_with_an_absolute_url_or_without_content_id(
+    build: Build, wire: responses.RequestsMock
+) -> None:
+    add_tables(wire)
+    wire.post(f"{API}/$batch", status=400, json=error_body("0x80060888"))
+    client = build(writes=WriteOptions(way=WriteWay.BATCH))
+    list(client.write_rows([RowWrite(table="lead", id=ROW, etag=None, columns={"a": 1})]))
+    body = bytes(wire.calls[-1].request.body or b"")  # type: ignore[arg-type]
+    assert b"\r\nContent-ID: 1\r\n" in body
+    assert b"PATCH /api/data/v9.2/leads(" in body
+
+
+def test_trap_navigation_name_in_the_wrong_case(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    wire.patch(f"{API}/leads({ROW})", status=204)
+    sequence = EntityReference(table="msdyn_sequence", id="s")
+    write = RowWrite(table="lead", id=ROW, etag=None, binds={"lrobin_sequenceid": sequence})
+    list(client.write_rows([write]))
+    body = json.loads(wire.calls[-1].request.body or b"")
+    assert body == {"lrobin_SequenceId@odata.bind": "/msdyn_sequences(s)"}
+
+
+def test_trap_concurrency_is_held_down_to_a_limit_that_is_long_gone(timeline: Timeline) -> None:
+    """Two batches at once was the limit of old; today 52 requests may be under way."""
+    governor = Governor(
+        GovernorOptions(max_concurrency=52, is_pacing=False),
+        TimeBudget(timedelta(hours=1), timeline),
+        clock=timeline,
+        sleep=timeline.sleep,
+        metrics=NoMetrics(),
+    )
+    for _ in range(60):
+        tickets = [governor.admit("batch") for _ in range(int(governor.describe()["slots"]))]
+        assert governor._delay("batch", 1) is None
+        timeline.instant += timedelta(seconds=6)
+        for ticket in tickets:
+            governor.finish(ticket, 1.0)
+    assert governor.describe()["slots"] == 52
+
+
+def test_trap_hosts_time_is_taken_for_the_time_of_a_deletion(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    """A deletion carries its id alone: the feed invents no instant for it."""
+    removal = {
+        "@odata.context": f"{API}/$metadata#leads/$deletedEntity",
+        "id": ROW,
+        "reason": "deleted",
+    }
+    wire.get(f"{API}/leads", json={"value": [removal], "@odata.deltaLink": DELTA})
+    wire.get(f"{API}/leads", json={"value": []})
+    page = client.fetch_page(LEADS, DELTA)
+    assert (list(page.rows), list(page.deleted)) == ([], [ROW])
