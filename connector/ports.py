@@ -343,6 +343,10 @@ class AssignmentState(Protocol):
         """Waiting rows, longest first; with `due_at` only those to be tried by then."""
         ...
 
+    def wake_backlog(self, table: str, codes: Sequence[str], at: datetime) -> int:
+        """Make waiting rows with one of the codes due `at`, unless they are before; how many."""
+        ...
+
 
 class LeaseState(Protocol):
     """Who works on the store."""

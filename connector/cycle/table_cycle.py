@@ -8,6 +8,7 @@ from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.reconciling import SWEEP_ROWS, raise_if_too_many, reconcile_if_due
 from connector.cycle.retrying import retry_due
 from connector.cycle.settling import settle_intents
+from connector.cycle.waking import wake_waiting
 from connector.ports import RowPage
 from connector.state import CycleOutcome, CycleRecord, PlanOrigin, ReadMode, Watermark
 from connector.watching import WatchedTable
@@ -96,6 +97,7 @@ def _pass(parts: CycleParts, run: CycleRun) -> bool:
         return False
     if not run.sees_deletions and not reconcile_if_due(parts, run):
         return False
+    wake_waiting(parts, run)
     return retry_due(parts, run)
 
 

@@ -11,9 +11,9 @@ LONGEST_WAIT = timedelta(hours=1)
 
 _WAIT_OF_STATUS: dict[RoutingStatus, timedelta | None] = {
     RoutingStatus.SERVER_ISSUE: timedelta(minutes=1),
-    RoutingStatus.NO_SELLERS_MEET_CONDITIONS: timedelta(minutes=15),
+    RoutingStatus.NO_SELLERS_MEET_CONDITIONS: timedelta(hours=1),
     RoutingStatus.NO_AVAILABILITY: timedelta(minutes=15),
-    RoutingStatus.NO_CAPACITY: timedelta(minutes=5),
+    RoutingStatus.NO_CAPACITY: timedelta(hours=1),
     RoutingStatus.SELLER_LACKS_PERMISSIONS: timedelta(hours=1),
     RoutingStatus.MULTIPLE_TEAMS: timedelta(hours=1),
     RoutingStatus.NO_TEAM: timedelta(hours=1),
@@ -24,7 +24,13 @@ _WAIT_OF_STATUS: dict[RoutingStatus, timedelta | None] = {
     RoutingStatus.NO_ASSIGNMENT_RULE: None,
     RoutingStatus.RECORD_TOO_OLD: None,
 }
-"""What may pass by itself, and how soon it is worth a look; None waits for an edit or new rules."""
+"""What may pass by itself, and how soon it is worth a look if nothing wakes the row before.
+
+None waits for an edit, or for other rules or people.
+"""
+
+ROUTING_CODES = tuple(status.name.lower() for status in _WAIT_OF_STATUS)
+"""The codes of rows that nobody was found for."""
 
 _REASONS: dict[WriteOutcome, str] = {
     WriteOutcome.CONFLICT: "somebody changed the row between our reading and our writing it",
@@ -35,9 +41,16 @@ _REASONS: dict[WriteOutcome, str] = {
 
 
 def wait_for_routing(
-    decision: DecisionRecord, before: BacklogEntry | None, now: datetime
+    decision: DecisionRecord,
+    before: BacklogEntry | None,
+    now: datetime,
+    *,
+    chance_at: datetime | None = None,
 ) -> BacklogEntry | None:
-    """The entry of a row that nobody could be found for; None when there is nothing to wait for."""
+    """The entry of a row that nobody could be found for; None when there is nothing to wait for.
+
+    `chance_at` is when somebody may be found, where that is known.
+    """
     if decision.routing_status is None:
         return None
     status = RoutingStatus(decision.routing_status)
@@ -51,7 +64,7 @@ def wait_for_routing(
         now,
         code=status.name.lower(),
         reason=f"{_words(status.name)}{rule}",
-        next_try_at=None if wait is None else now + wait,
+        next_try_at=chance_at or (None if wait is None else now + wait),
     )
 
 

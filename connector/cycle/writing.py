@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from connector.clocks import restore_clocks
 from connector.cycle.deciding import DecidedRow
 from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.triage import describe_row
 from connector.cycle.waiting import wait_for_routing, wait_for_write
+from connector.cycle.waking import find_next_chance
 from connector.ports import RowWrite, StateSession, WriteOutcome, WriteResult
 from connector.state import BacklogEntry, DecisionRecord, Intent, LedgerRow, PlanOrigin
 from connector.watching import WatchedTable
@@ -72,7 +72,7 @@ def record_rows(
     results: Results,
 ) -> None:
     """Save decisions, ledger and backlog of rows that were written or needed no write."""
-    table, now = run.table.name, parts.clock.now()
+    table = run.table.name
     ids = [row.record.id for row in rows]
     waiting = session.load_backlog(table, ids)
     kept: list[LedgerRow] = []
@@ -86,7 +86,7 @@ def record_rows(
             gone.append(row.record.id)
         else:
             kept.append(_ledger_row(run.table, row, decision, result, run.generation))
-        entry = _wait(decision, result, waiting.get(row.record.id), now)
+        entry = _wait(parts, decision, result, waiting.get(row.record.id))
         if entry is not None:
             entries.append(entry)
         if _is_news(run, row, decision, result):
@@ -266,13 +266,15 @@ def _with_changes(seen: LedgerRow, planned: PlannedRow) -> LedgerRow:
 
 
 def _wait(
+    parts: CycleParts,
     decision: DecisionRecord,
     result: WriteResult | None,
     before: BacklogEntry | None,
-    now: datetime,
 ) -> BacklogEntry | None:
+    now = parts.clock.now()
     if result is None or result.outcome in ARRIVED:
-        return wait_for_routing(decision, before, now)
+        chance_at = find_next_chance(parts, decision, now)
+        return wait_for_routing(decision, before, now, chance_at=chance_at)
     if result.outcome is WriteOutcome.ROW_GONE:
         return None
     return wait_for_write(decision, result.outcome, before, now, message=result.message)

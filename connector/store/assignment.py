@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
 
 from connector.state import (
     BacklogEntry,
@@ -147,6 +147,16 @@ class AssignmentSession:
             query = query.where(backlog.c.next_try_at <= due_at)
         rows = self._connection.execute(query.limit(limit)).mappings()
         return [_read_entry(row) for row in rows]
+
+    def wake_backlog(self, table: str, codes: Sequence[str], at: datetime) -> int:
+        """Make waiting rows with one of the codes due `at`, unless they are before; how many."""
+        is_later = or_(backlog.c.next_try_at.is_(None), backlog.c.next_try_at > at)
+        woken = self._connection.execute(
+            update(backlog)
+            .where(backlog.c.table_name == table, backlog.c.code.in_(codes), is_later)
+            .values(next_try_at=at)
+        )
+        return woken.rowcount
 
 
 def read_decision(row: RowMapping) -> DecisionRecord:

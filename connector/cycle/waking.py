@@ -1,0 +1,100 @@
+"""Wakes rows of the backlog whose obstacle went away, and says when it will at the latest."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import cast
+
+from connector.cycle.parts import CycleParts, CycleRun
+from connector.cycle.waiting import ROUTING_CODES
+from connector.ports import StateSession
+from connector.state import DecisionRecord
+from engine.availability import wait_until_free
+from engine.sellers import Directory, Queue, Seller, Team
+from engine.statuses import RoutingStatus
+
+NO_CAPACITY = RoutingStatus.NO_CAPACITY.name.lower()
+LONGEST_LOOK = timedelta(days=7)
+
+_KIND = "situation"
+
+
+def wake_waiting(parts: CycleParts, run: CycleRun) -> None:
+    """Make rows due whose rules, sellers or capacity changed since the last cycle.
+
+    Other rules or other people may find somebody for any row; a seller with fewer open rows than
+    before, for those that waited for capacity.
+    """
+    table, now = run.table.name, parts.clock.now()
+    with parts.store.begin() as session:
+        before = session.load_document(_KIND, table)
+        after = _describe(parts, session)
+        if after == before:
+            return
+        session.save_document(_KIND, table, document=after, at=now)
+        if before is None:
+            return
+        if any(before[name] != after[name] for name in ("rules", "people")):
+            run.counts["woken"] += session.wake_backlog(table, ROUTING_CODES, now)
+        elif _has_room(before, after):
+            run.counts["woken"] += session.wake_backlog(table, [NO_CAPACITY], now)
+
+
+def find_opening(directory: Directory, within_hours: int | None, now: datetime) -> datetime | None:
+    """When the next seller comes into a rule's window; None when none does for a week.
+
+    Sellers who are in it already were not eligible, or there would have been an assignment.
+    """
+    reach = timedelta(hours=within_hours or 0)
+    waits = (
+        wait_until_free(seller.calendar, now)
+        for seller in directory.sellers
+        if seller.calendar is not None and not seller.is_disabled
+    )
+    later = [wait - reach for wait in waits if wait is not None and wait > reach]
+    soonest = min(later, default=None)
+    return now + soonest if soonest is not None and soonest <= LONGEST_LOOK else None
+
+
+def find_next_chance(parts: CycleParts, decision: DecisionRecord, now: datetime) -> datetime | None:
+    """When it is worth trying a row again for which nobody was available; None when unknown."""
+    if decision.routing_status != RoutingStatus.NO_AVAILABILITY:
+        return None
+    rules = {rule.name: rule for rule in parts.rule_set.rules}
+    rule = rules.get(decision.rule or "")
+    return find_opening(parts.directory(), rule.available_within_hours if rule else None, now)
+
+
+def _describe(parts: CycleParts, session: StateSession) -> dict[str, object]:
+    load: Counter[str] = Counter()
+    for (_, owner, _), count in session.count_open().items():
+        load[owner] += count
+    return {
+        "rules": parts.rule_set.checksum,
+        "people": _hash_people(parts.directory()),
+        "load": dict(sorted(load.items())),
+    }
+
+
+def _hash_people(directory: Directory) -> str:
+    """Everything the rules may look at; row versions move for reasons of their own."""
+    people: list[Seller | Team | Queue] = [
+        *directory.sellers,
+        *directory.teams,
+        *directory.queues,
+    ]
+    plain = [
+        {**asdict(person), "row": {k: v for k, v in person.row.items() if not k.startswith("@")}}
+        for person in people
+    ]
+    text = json.dumps(plain, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _has_room(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    old = cast("Mapping[str, int]", before["load"])
+    new = cast("Mapping[str, int]", after["load"])
+    return any(new.get(owner, 0) < count for owner, count in old.items())

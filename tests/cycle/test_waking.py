@@ -1,0 +1,118 @@
+"""Waiting rows are tried when something changed that may help them, and not before."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.cycle.waking import find_opening
+from connector.state import BacklogEntry
+from engine.sellers import Calendar, Directory
+from tests.support.worlds import RULES, World, build_people, lead_id
+
+DAYS = ("mon", "tue", "wed", "thu", "fri")
+NINE_TO_FIVE = Calendar(time_zone="UTC", weekly=dict.fromkeys(DAYS, (("09:00", "17:00"),)))
+AFTERNOON = Calendar(time_zone="UTC", weekly=dict.fromkeys(DAYS, (("13:00", "17:00"),)))
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def rules_of(**rule: Any) -> Mapping[str, Any]:
+    return {**RULES, "rules": [{**RULES["rules"][0], **rule}]}
+
+
+def waiting_world(folder: Path, people: Directory, **rule: Any) -> World:
+    """A world in which one lead waits: nobody can take it."""
+    world = World(folder=folder, rules=rules_of(**rule))
+    world.dataverse.directory = people
+    world.put_lead(1, address1_country="France")
+    world.cycle()
+    world.put_lead(2, address1_country="UK")
+    world.cycle()
+    assert world.owner(2) is None
+    return world
+
+
+def entry_of(world: World) -> BacklogEntry:
+    [entry] = world.read(lambda session: session.list_backlog())
+    return entry
+
+
+def test_a_row_nobody_is_available_for_is_tried_when_somebody_is(tmp_path: Path) -> None:
+    people = build_people(("Miriam",), calendar=AFTERNOON)
+    world = waiting_world(tmp_path, people, available_within_hours=1)
+    assert entry_of(world).next_try_at == MONDAY + timedelta(hours=12)
+    world.clock.advance(timedelta(hours=2, minutes=59))
+    assert world.cycle().counts.get("retried", 0) == 0
+    world.clock.advance(timedelta(minutes=1))
+    world.cycle()
+    assert world.owner(2) == "Miriam"
+
+
+def test_a_row_is_tried_when_a_seller_comes_back_or_joins(tmp_path: Path) -> None:
+    away = build_people(("Miriam",), is_disabled=True)
+    world = waiting_world(tmp_path, away)
+    world.dataverse.directory = build_people(("Miriam",))
+    assert world.cycle().counts["woken"] == 1
+    assert world.owner(2) == "Miriam"
+
+
+def test_a_row_is_tried_when_the_rules_change(tmp_path: Path) -> None:
+    world = waiting_world(
+        tmp_path, build_people(), when={"column": "revenue", "operator": "ge", "value": 5}
+    )
+    assert entry_of(world).next_try_at is None
+    world.rules = rules_of()
+    assert world.cycle().counts["woken"] == 1
+    assert world.owner(2) == "Miriam"
+
+
+def test_nothing_is_tried_while_nothing_changes(tmp_path: Path) -> None:
+    people = build_people(("Miriam",), is_disabled=True)
+    world = waiting_world(tmp_path, people)
+    seller = people.sellers[0]
+    again = replace(seller, row={**seller.row, "@odata.etag": 'W/"9"'})
+    world.dataverse.directory = Directory(sellers=(again,))
+    for _ in range(3):
+        assert world.cycle().counts.get("retried", 0) == 0
+
+
+def test_freed_capacity_wakes_only_those_who_wait_for_it(tmp_path: Path) -> None:
+    people = build_people(("Miriam",), max_capacity=1)
+    world = World(folder=tmp_path, rules=rules_of(respect_capacity=True))
+    world.dataverse.directory = people
+    world.put_lead(1, address1_country="France")
+    world.cycle()
+    for number in (2, 3):
+        world.put_lead(number, address1_country="UK")
+    world.put_lead(4, revenue=5000)
+    world.cycle()
+    codes = {entry.row_id: entry.code for entry in world.read(lambda s: s.list_backlog())}
+    assert codes == {lead_id(3): "no_capacity", lead_id(4): "no_assignment_rule"}
+    world.put_lead(2, statecode=1)
+    record = world.cycle()
+    assert (record.counts["woken"], record.counts["retried"]) == (1, 1)
+    assert world.owner(3) == "Miriam"
+
+
+@pytest.mark.parametrize(
+    ("within", "hour", "expected"),
+    [
+        (None, 7, 9),
+        (1, 7, 8),
+        (1, 8, 12),
+        (4, 9, None),
+        (None, 18, 24 + 9),
+    ],
+)
+def test_the_next_opening_is_the_first_that_is_still_to_come(
+    within: int | None, hour: int, expected: int | None
+) -> None:
+    people = build_people(("Miriam",), calendar=NINE_TO_FIVE).sellers
+    others = build_people(("Sanjay",), calendar=AFTERNOON).sellers
+    found = find_opening(
+        Directory(sellers=(*people, *others)), within, MONDAY + timedelta(hours=hour)
+    )
+    assert found == (None if expected is None else MONDAY + timedelta(hours=expected))
