@@ -241,7 +241,8 @@ class WriteSettings(Group):
     concurrency: int = Field(default=4, ge=1, le=52, description="writes in flight at once")
     way: WriteWay = Field(
         default=WriteWay.AUTO,
-        description="auto (single requests in parallel up to batch_above rows, $batch beyond), "
+        description="auto (single requests in parallel up to batch_above rows, $batch beyond "
+        "or when the request budget runs short), "
         "parallel, batch or multiple (UpdateMultiple, where no row version is needed)",
     )
     batch_above: int = Field(

@@ -39,6 +39,10 @@ class ApplicationUsers:
         """Whether a request would not have to wait for everybody's pause to end."""
         return any(user.governor.foresee(operation)[0] < 1.0 for user in self._users)
 
+    def room(self) -> float:
+        """How many requests could leave now without any waiting for its budget."""
+        return sum(user.governor.room() for user in self._users)
+
     def pause(self, fault: Fault) -> None:
         """Hold everybody back; for a throttled part of a batch, whose sender is not known."""
         for user in self._users:

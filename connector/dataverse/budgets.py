@@ -116,6 +116,12 @@ class PacedBudget:
     def _ceiling(self) -> float:
         return min(1.0, self.share * 1.03) * self.capacity
 
+    def room(self, now: float) -> float:
+        """How much may be used at once without waiting."""
+        self._refill(now)
+        left = self._ceiling - self.window.total(now)
+        return max(0.0, min(self._tokens, left))
+
     def charge(self, now: float, cost: float) -> None:
         """Use up an amount; a negative one gives back what was estimated too high."""
         self._refill(now)

@@ -2,6 +2,7 @@
 `budgets`.
 """
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,6 +118,11 @@ class Governor:
             now = self._now()
             used = self._requests.window.total(now)
             return self._foresee_delay(now, operation), self._in_flight, used
+
+    def room(self) -> float:
+        """How many requests could leave without waiting for the request budget."""
+        with self._free:
+            return self._requests.room(self._now()) if self._options.is_pacing else math.inf
 
     def _foresee_delay(self, now: float, operation: str) -> float:
         if now < self._paused_until:

@@ -35,7 +35,8 @@ class WriteOptions:
     """How many writes are under way at once, and how many share a request.
 
     `auto` sends single requests in parallel up to `few` writes, so that logs, plug-in traces and
-    429s tell them apart, and batches of them beyond.
+    429s tell them apart, and batches of them beyond, or when the budget has not that many requests
+    left.
     """
 
     way: WriteWay = WriteWay.AUTO
@@ -109,7 +110,7 @@ class RowSender:
             else:
                 single.append(write)
         for group in shared.values():
-            way = _choose_way(len(group), options)
+            way = self._choose_way(len(group), options)
             if way is WriteWay.PARALLEL:
                 single = [*group, *single]
                 continue
@@ -117,6 +118,12 @@ class RowSender:
                 yield partial(self._send_chunk, chunk, way)
         for write in single:
             yield partial(self._send_one, write)
+
+    def _choose_way(self, count: int, options: WriteOptions) -> WriteWay:
+        if options.way is not WriteWay.AUTO:
+            return options.way
+        is_affordable = count <= min(options.few, self._channel.users.room())
+        return WriteWay.PARALLEL if is_affordable or count == 1 else WriteWay.BATCH
 
     def _send_one(self, write: RowWrite) -> list[WriteResult]:
         return [self.write_one(write)]
@@ -182,12 +189,6 @@ class RowSender:
             request_id=reply.request_id,
             attempts=attempts.count,
         )
-
-
-def _choose_way(count: int, options: WriteOptions) -> WriteWay:
-    if options.way is WriteWay.AUTO:
-        return WriteWay.PARALLEL if count <= options.few else WriteWay.BATCH
-    return options.way
 
 
 def _choose_size(count: int, options: WriteOptions) -> int:

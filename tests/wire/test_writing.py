@@ -10,6 +10,7 @@ import responses
 
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.encoding import WriteMarks, build_bypass_headers
+from connector.dataverse.governor import GovernorOptions
 from connector.dataverse.writing import WriteOptions, WriteWay
 from connector.ports import RowWrite, WriteOutcome, WriteResult
 from engine.records import EntityReference
@@ -336,9 +337,21 @@ def test_waits_of_a_throttled_write_are_shared_by_all_threads(
     assert timeline.slept >= 20
 
 
-@pytest.mark.parametrize(("count", "methods"), [(40, {"PATCH"}), (501, {"POST"})])
+@pytest.mark.parametrize(
+    ("count", "methods", "options"),
+    [
+        (40, {"PATCH"}, GovernorOptions()),
+        (501, {"POST"}, GovernorOptions()),
+        pytest.param(40, {"POST"}, GovernorOptions(requests=300), id="short-of-requests"),
+        pytest.param(40, {"PATCH"}, GovernorOptions(requests=300, is_pacing=False), id="unpaced"),
+    ],
+)
 def test_a_page_of_ordinary_size_goes_as_single_requests_and_a_large_one_in_batches(
-    build: Build, wire: responses.RequestsMock, count: int, methods: set[str]
+    build: Build,
+    wire: responses.RequestsMock,
+    count: int,
+    methods: set[str],
+    options: GovernorOptions,
 ) -> None:
     add_tables(wire)
     wire.patch(re.compile(rf"{API}/leads\("), status=204)
@@ -353,6 +366,6 @@ def test_a_page_of_ordinary_size_goes_as_single_requests_and_a_large_one_in_batc
         RowWrite(table="lead", id=f"{n:036d}", etag='W/"1"', columns={"subject": "x"})
         for n in range(count)
     ]
-    results = list(build().write_rows(writes))
+    results = list(build(governor=options).write_rows(writes))
     assert {result.outcome for result in results} == {WriteOutcome.APPLIED}
     assert {call.request.method for call in wire.calls} - {"GET"} == methods
