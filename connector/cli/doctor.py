@@ -1,7 +1,7 @@
 """The verb `doctor`: what is in order and what is not, the things others depend on first."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -12,11 +12,19 @@ from connector.bootstrap import FIRST_ANSWER, load_rules, open_client
 from connector.cli.invocation import settings_of
 from connector.cli.output import print_table, write_json
 from connector.dataverse.client import DataverseClient
-from connector.environment import choose_tables, raise_if_rules_active
+from connector.environment import (
+    PEOPLE,
+    build_tables,
+    choose_tables,
+    describe_tables,
+    raise_if_rules_active,
+)
 from connector.logs import configure_logs
 from connector.store.maintenance import check_store
 from connector.store.opening import open_store
+from connector.watching import WriteColumns, build_target_query
 from engine.errors import LeadrobinError
+from engine.ruleset import RuleSet
 from settings.model import SequenceMode, Settings
 
 
@@ -76,8 +84,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _examine_tables(settings: Settings, client: DataverseClient) -> Iterator[Finding]:
-    for name in choose_tables(load_rules(settings), settings.poll.tables):
+    rule_set = load_rules(settings)
+    for name in choose_tables(rule_set, settings.poll.tables):
         yield _look(f"table {name}", partial(_describe_table, settings, client, name))
+    yield _look("columns of the rules", lambda: _describe_columns(settings, rule_set, client))
+    for table, wanted in _rows_named(rule_set).items():
+        yield _look(f"rows of {table}", partial(_describe_rows, client, table, wanted))
     if not settings.write.coexist:
         yield _look("Microsoft's own rules", lambda: _describe_rules(client))
 
@@ -103,6 +115,43 @@ def _describe_table(settings: Settings, client: DataverseClient, name: str) -> s
     missing = [column for column in wanted if column not in table.columns]
     left_out = f"; not written, as the table lacks it: {', '.join(missing)}" if missing else ""
     return f"changes are tracked{left_out}"
+
+
+def _describe_columns(settings: Settings, rule_set: RuleSet, client: DataverseClient) -> str:
+    """What the start of `run` looks at: everything the rules read is there."""
+    tables = choose_tables(rule_set, settings.poll.tables)
+    schema = describe_tables(rule_set, tables, lambda name: client.describe_table(name).to_schema())
+    watched = build_tables(
+        rule_set, tables, schema, page_size=settings.poll.page_size, writes=WriteColumns()
+    )
+    for people in PEOPLE:
+        build_target_query(rule_set, people, schema, always=())
+    return f"{sum(len(table.query.columns) for table in watched)} are read"
+
+
+def _rows_named(rule_set: RuleSet) -> dict[str, dict[str, str]]:
+    """The tenant's rows that the rules name, as table → id → name in the rules."""
+    return {
+        "msdyn_segment": {s.segment_id.lower(): s.name for s in rule_set.segments if s.segment_id},
+        "msdyn_sequence": {
+            s.sequence_id.lower(): s.name for s in rule_set.sequences if s.sequence_id
+        },
+    }
+
+
+def _describe_rows(client: DataverseClient, table: str, wanted: Mapping[str, str]) -> str:
+    """Rows that are not there would make every write that names them be refused."""
+    if not wanted:
+        return "the rules name none"
+    key = client.describe_table(table).to_schema().primary_id
+    found = {str(row[key]).lower() for row in client.read_rows(table, (key,))}
+    missing = [f"{name} ({row_id})" for row_id, name in wanted.items() if row_id not in found]
+    if missing:
+        raise LeadrobinError(
+            f"the environment has no {table} for {', '.join(missing)}: correct the id in the rules "
+            "file, or leave it out"
+        )
+    return f"{len(wanted)} found"
 
 
 def _describe_rules(client: DataverseClient) -> str:

@@ -222,3 +222,31 @@ def test_a_killed_process_leaves_no_row_decided_twice(program: Program) -> None:
     rows = [found["id"] for found in decided if found["outcome"] != "manual"]
     assert code == 0
     assert len(rows) == len(set(rows)) == 12
+
+
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "rules.example.yaml"
+
+
+def test_the_example_rules_run_on_the_emulator_as_they_are(program: Program) -> None:
+    program.environment["LEADROBIN_RULES__FILE"] = str(EXAMPLE)
+    change_leads(program.server, 2, 1)
+    program.counts("run", "--once")
+    code, out, _ = program.run("doctor", "--json")
+    assert (code, [found for found in json.loads(out) if found["problem"]]) == (0, [])
+    change_leads(program.server, 2, 7)
+    program.counts("run", "--once")
+    code, out, _ = program.run("history", "--json-lines")
+    decided = [json.loads(line)["outcome"] for line in out.splitlines()]
+    assert len(decided) >= 2
+    assert set(decided) <= {"applied", "already_so", "manual", "nothing"}
+
+
+def test_doctor_finds_what_the_rules_name_and_the_environment_lacks(program: Program) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    text = text.replace("product_opportunities", "product_oportunities")
+    program.rules.write_text(text.replace("c002b83e-", "c002b83f-"), encoding="utf-8")
+    code, out, err = program.run("doctor", "--json")
+    problems = {found["what"]: found["problem"] for found in json.loads(out) if found["problem"]}
+    assert (code, err) == (1, "2 problem(s) found\n")
+    assert "did you mean product_opportunities" in problems["columns of the rules"]
+    assert "Trade-show follow-up (c002b83f-" in problems["rows of msdyn_sequence"]
