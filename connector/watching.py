@@ -16,7 +16,7 @@ from engine.conditions.model import ColumnPath, Condition
 from engine.errors import ConfigProblem
 from engine.records import Row
 from engine.ruleset import AccountColumn, Rule, RuleSet, Segment
-from engine.schema import Column, ColumnType, Relationship, Schema, TableSchema
+from engine.schema import Column, ColumnType, Relationship, RelationshipKind, Schema, TableSchema
 
 _LOOKUPS = {ColumnType.LOOKUP, ColumnType.OWNER, ColumnType.CUSTOMER}
 _ALWAYS = ("createdon", "modifiedon", "statecode", "ownerid", "createdby")
@@ -311,8 +311,8 @@ def _first_hops(table: TableSchema, navigations: Iterable[ColumnPath]) -> Iterat
     """The lookup columns behind the first step of each path."""
     for path in navigations:
         relationship = table.relationships.get(path[0])
-        if relationship is not None and relationship.column is not None:
-            yield relationship.column
+        if relationship is not None and relationship.kind is RelationshipKind.MANY_TO_ONE:
+            yield relationship.column or relationship.navigation
 
 
 def _walk(schema: Schema, table: str, path: ColumnPath) -> Iterator[str]:

@@ -49,7 +49,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relationship:
-    """A navigation property of a table; `column` is the lookup behind an N:1 one."""
+    """A navigation property of a table.
+
+    `column` is the lookup behind it: of the table itself for N:1, of the related one for 1:N.
+    """
 
     navigation: str
     kind: RelationshipKind

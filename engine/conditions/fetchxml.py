@@ -23,7 +23,7 @@ from engine.conditions.model import (
     Related,
     Scalar,
 )
-from engine.conditions.operators import COLUMN_OPERATORS, FACTS, ValueKind
+from engine.conditions.operators import COLUMN_OPERATORS, COMPLEMENTS, FACTS, ValueKind
 from engine.conditions.values import BadValue, parse_value
 from engine.errors import InvalidDocument, Problem
 from engine.schema import Relationship, RelationshipKind, Schema
@@ -39,6 +39,7 @@ _SYNONYMS = {"neq": "ne"}
 _OPERATOR_NAMES = {operator.value: operator for operator in Operator}
 _PASSIVE = frozenset({"attribute", "all-attributes", "order"})
 _JOINS = frozenset({"inner", "natural", "outer"})
+_PRESENCE = frozenset({Operator.NULL, Operator.NOT_NULL})
 _LINKS = frozenset({"any", "not any", "all", "not all", "exists", "in"})
 
 
@@ -78,11 +79,29 @@ def _entity_of(elements: list[Element]) -> Element | None:
 _Aliases = Mapping[str, ColumnPath]
 
 
+@dataclass(frozen=True, slots=True)
+class _OuterJoin:
+    """An outer link whose rows are restricted, or that leads to many rows.
+
+    `keys` are the columns that are null only where there is no row.
+    """
+
+    element: Element
+    navigation: str
+    keys: frozenset[str]
+    is_to_one: bool
+
+    @property
+    def table(self) -> str:
+        return self.element.attributes.get("name", "")
+
+
 @dataclass(slots=True)
 class _Reader:
     schema: Schema
     depth_left: int
     problems: list[Problem] = field(default_factory=list[Problem])
+    outer_joins: dict[str, _OuterJoin] = field(default_factory=dict[str, _OuterJoin])
 
     def refuse(self, message: str) -> None:
         self.problems.append(Problem((), message))
@@ -101,6 +120,8 @@ class _Reader:
         aliases: dict[str, ColumnPath] = {}
         for link in elements:
             is_join = link.name == "link-entity" and _link_type(link) in _JOINS
+            if is_join and not prefix and self._note_outer_join(link, table):
+                continue
             navigation = self._to_one(link, table) if is_join else None
             if navigation is None:
                 continue
@@ -109,6 +130,22 @@ class _Reader:
             aliases[link.attributes.get("alias", name or "")] = path
             aliases |= self._aliases(link.children, name, path)
         return aliases
+
+    def _note_outer_join(self, link: Element, table: str | None) -> bool:
+        """Keep an outer link that a path cannot stand for, under its alias."""
+        if _link_type(link) != "outer":
+            return False
+        to_one = self._to_one(link, table)
+        navigation = to_one or self._navigation(link, table)
+        if navigation is None or (to_one is not None and not _restricts(link)):
+            return False
+        name = link.attributes.get("name", "")
+        known = self.schema.get(name)
+        primary_id = f"{name}id" if known is None else known.primary_id
+        keys = frozenset({link.attributes.get("from", ""), primary_id})
+        alias = link.attributes.get("alias", name)
+        self.outer_joins[alias] = _OuterJoin(link, navigation, keys, to_one is not None)
+        return True
 
     def _element(
         self, element: Element, table: str | None, aliases: _Aliases, depth: int
@@ -120,7 +157,7 @@ class _Reader:
             case "filter":
                 return self._filter(element, table, aliases, depth)
             case "condition":
-                return self._condition(element, aliases)
+                return self._condition(element, aliases, depth)
             case "link-entity":
                 return self._link(element, table, depth)
             case name:
@@ -179,24 +216,41 @@ class _Reader:
         return f"{end}_{linked}" if end in _POLYMORPHIC else end
 
     def _to_many(self, link: Element, table: str | None, intersect: str | None) -> str | None:
-        """The 1:N navigation property of a link, or the N:N one behind an intersect table."""
+        """The 1:N navigation property of a link, or the N:N one behind an intersect table.
+
+        None also where several come into question.
+        """
         kind, wanted = RelationshipKind.ONE_TO_MANY, link.attributes.get("name")
         if intersect is not None:
             kind, far = RelationshipKind.MANY_TO_MANY, _far_link(link)
             wanted = None if far is None else far.attributes.get("name")
-        for relationship in self._relationships(table):
-            column = relationship.column
-            is_same = intersect is not None or column in {None, link.attributes.get("from")}
-            if relationship.kind is kind and relationship.table == wanted and is_same:
-                return relationship.navigation
-        return None
+        near = table or self._table_with_key(link.attributes.get("to", ""))
+        found = {
+            relationship.navigation: relationship.column
+            for relationship in self._relationships(near)
+            if (relationship.kind, relationship.table) == (kind, wanted)
+        }
+        if intersect is not None:
+            exact = [name for name in found if name == intersect]
+        else:
+            exact = [name for name in found if found[name] == link.attributes.get("from")]
+        named = exact or [name for name in found if found[name] is None]
+        return named[0] if len(named) == 1 else None
+
+    def _table_with_key(self, key: str) -> str | None:
+        """The table that a link starts from, when its key tells."""
+        found = [name for name, table in self.schema.items() if table.primary_id == key]
+        return found[0] if len(found) == 1 else None
 
     def _relationships(self, table: str | None) -> Iterable[Relationship]:
         known = self.schema.get(table) if table is not None else None
         return known.relationships.values() if known is not None else ()
 
-    def _condition(self, element: Element, aliases: _Aliases) -> Condition | None:
+    def _condition(self, element: Element, aliases: _Aliases, depth: int) -> Condition | None:
         attributes = element.attributes
+        join = self.outer_joins.get(attributes.get("entityname", ""))
+        if join is not None:
+            return self._outer_condition(element, join, depth)
         path = self._path(attributes, aliases)
         name = attributes.get("operator", "eq").strip()
         operator = _OPERATOR_NAMES.get(_SYNONYMS.get(name, name))
@@ -210,6 +264,24 @@ class _Reader:
         if "valueof" in attributes:
             return self._columns(path, operator, attributes["valueof"], aliases)
         return self._compare(path, operator, element)
+
+    def _outer_condition(self, element: Element, join: _OuterJoin, depth: int) -> Condition | None:
+        """A condition on an outer link: where there is no row, its columns are null."""
+        own = {key: text for key, text in element.attributes.items() if key != "entityname"}
+        plain = Element(element.name, own, element.children, element.text)
+        condition = self._condition(plain, {}, depth)
+        inner = self.scope(join.element.children, join.table, {}, depth + 1)
+        if not isinstance(condition, Compare):
+            self.refuse(f"valueof has no place on the outer link “{join.table}”")
+            return None
+        asks_for_row = condition.operator in _PRESENCE and condition.path[0] in join.keys
+        if not join.is_to_one and not asks_for_row:
+            self.refuse(
+                f"of the outer link “{join.table}” only the key can be asked for, with null or "
+                "not-null: write this part as {related: NAVIGATION, exists: true, where: …}"
+            )
+            return None
+        return _joined(join, condition, inner, asks_for_row=asks_for_row)
 
     def _path(self, attributes: Mapping[str, str], aliases: _Aliases) -> ColumnPath | None:
         column, entity = attributes.get("attribute", ""), attributes.get("entityname")
@@ -275,6 +347,13 @@ def _far_link(element: Element) -> Element | None:
     return next((child for child in element.children if child.name == "link-entity"), None)
 
 
+def _restricts(link: Element) -> bool:
+    """Whether a link has a condition of its own."""
+    filters = [child for child in link.children if child.name == "filter"]
+    has_condition = any(child.name == "condition" for child in link.children)
+    return has_condition or any(_restricts(child) for child in filters)
+
+
 def _link_type(element: Element) -> str:
     return element.attributes.get("link-type", "inner").strip().lower()
 
@@ -292,6 +371,19 @@ def _related(navigation: ColumnPath, kind: str, where: Condition | None) -> Cond
     if kind == "all":
         return All((Related(navigation), Related(navigation, False, where)))
     return Related(navigation, True, where)
+
+
+def _joined(
+    join: _OuterJoin, condition: Compare, inner: list[Condition], *, asks_for_row: bool
+) -> Condition:
+    where = None if not inner else inner[0] if len(inner) == 1 else All(tuple(inner))
+    absent = Related((join.navigation,), False, where)
+    if asks_for_row:
+        is_null = condition.operator is Operator.NULL
+        return absent if is_null else Related((join.navigation,), True, where)
+    present = Related((join.navigation,), True, All((*inner, condition)))
+    holds_for_null = condition.operator in COMPLEMENTS or condition.operator is Operator.NULL
+    return Any((absent, present)) if holds_for_null else present
 
 
 def _unknown_link(element: Element) -> str:

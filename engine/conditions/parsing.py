@@ -27,6 +27,7 @@ from engine.conditions.model import (
 from engine.conditions.operators import ATTRIBUTE_OPERATORS, COLUMN_OPERATORS, FACTS, ValueKind
 from engine.conditions.values import BadValue, parse_scalar, parse_value, scalars_of
 from engine.errors import InvalidDocument, Path, Problem
+from engine.standard_tables import STANDARD_TABLES
 
 MAX_DEPTH = 50
 """Conditions nested deeper are refused, so that no walk of a tree can exhaust the stack."""
@@ -130,7 +131,9 @@ class _Reader:
             self.refuse(here, f"“fetchxml” is the text of a <filter>, not {_shape(text)}")
             return None
         try:
-            return fetchxml.parse_fetchxml(text, depth_left=MAX_DEPTH - depth)
+            return fetchxml.parse_fetchxml(
+                text, schema=STANDARD_TABLES, depth_left=MAX_DEPTH - depth
+            )
         except InvalidDocument as error:
             self.problems += [Problem(here, problem.message) for problem in error.problems]
             return None

@@ -78,19 +78,19 @@ N:1 stageid_processstage > processstage stageid
 1:N Account_SocialActivities > socialactivity
 1:N Account_Tasks > task
 1:N account_activity_parties > activityparty
-1:N account_connections1 > connection
-1:N account_connections2 > connection
+1:N account_connections1 > connection record1id
+1:N account_connections2 > connection record2id
 1:N account_customer_relationship_customer > customerrelationship
-1:N account_master_account > account
-1:N account_parent_account > account
+1:N account_master_account > account masterid
+1:N account_parent_account > account parentaccountid
 1:N contact_customer_accounts > contact
 1:N contract_customer_accounts > contract
 1:N incident_customer_accounts > incident
 1:N invoice_customer_accounts > invoice
-1:N lead_customer_accounts > lead
-1:N lead_parent_account > lead
-1:N opportunity_customer_accounts > opportunity
-1:N opportunity_parent_account > opportunity
+1:N lead_customer_accounts > lead customerid
+1:N lead_parent_account > lead parentaccountid
+1:N opportunity_customer_accounts > opportunity customerid
+1:N opportunity_parent_account > opportunity parentaccountid
 1:N order_customer_accounts > salesorder
 1:N quote_customer_accounts > quote
 N:N accountleads_association > lead

@@ -88,15 +88,15 @@ N:1 stageid_processstage > processstage stageid
 1:N Contact_Tasks > task
 1:N account_primary_contact > account
 1:N contact_activity_parties > activityparty
-1:N contact_connections1 > connection
-1:N contact_connections2 > connection
-1:N contact_customer_contacts > contact
-1:N contact_master_contact > contact
+1:N contact_connections1 > connection record1id
+1:N contact_connections2 > connection record2id
+1:N contact_customer_contacts > contact parentcustomerid
+1:N contact_master_contact > contact masterid
 1:N incident_customer_contacts > incident
-1:N lead_customer_contacts > lead
-1:N lead_parent_contact > lead
-1:N opportunity_customer_contacts > opportunity
-1:N opportunity_parent_contact > opportunity
+1:N lead_customer_contacts > lead customerid
+1:N lead_parent_contact > lead parentcontactid
+1:N opportunity_customer_contacts > opportunity customerid
+1:N opportunity_parent_contact > opportunity parentcontactid
 1:N quote_customer_contacts > quote
 1:N order_customer_contacts > salesorder
 1:N invoice_customer_contacts > invoice

@@ -86,8 +86,8 @@ N:1 stageid_processstage > processstage stageid
 1:N lead_activity_parties > activityparty
 1:N lead_addresses > leadaddress
 1:N lead_chats > chat
-1:N lead_connections1 > connection
-1:N lead_connections2 > connection
+1:N lead_connections1 > connection record1id
+1:N lead_connections2 > connection record2id
 1:N lead_master_lead > lead
 1:N lead_PostFollows > postfollow
 1:N msdyn_lead_msdyn_leadkpiitem_leadid > msdyn_leadkpiitem

@@ -93,8 +93,8 @@ N:1 stageid_processstage > processstage stageid
 1:N Opportunity_Tasks > task
 1:N Opportunity_OpportunityClose > opportunityclose
 1:N lead_qualifying_opportunity > lead
-1:N opportunity_connections1 > connection
-1:N opportunity_connections2 > connection
+1:N opportunity_connections1 > connection record1id
+1:N opportunity_connections2 > connection record2id
 1:N opportunity_customer_opportunity_roles > customeropportunityrole
 1:N opportunity_invoices > invoice
 1:N opportunity_quotes > quote

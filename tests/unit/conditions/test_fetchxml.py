@@ -17,6 +17,7 @@ from engine.conditions.model import (
 from engine.conditions.parsing import parse_condition
 from engine.conditions.printing import describe
 from engine.errors import InvalidDocument
+from engine.standard_tables import STANDARD_TABLES
 from tests.unit.conditions.worlds import SCHEMA
 
 ACCOUNT = '<link-entity name="account" from="accountid" to="parentaccountid"'
@@ -314,3 +315,75 @@ def test_a_negation_with_a_part_that_has_no_counterpart_has_none():
     assert negate(All((today,))) is None
     assert negate(Any((today,))) is None
     assert negate(SellerAttribute("a", Operator.NULL)) is None
+
+
+OUTER = (
+    '<link-entity name="account" from="accountid" to="parentaccountid" link-type="outer" alias="x">'
+    '<filter><condition attribute="city" operator="eq" value="Rome"/></filter></link-entity>'
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ('attribute="accountid" operator="null"', "parentaccountid does not contain data where {}"),
+        ('attribute="accountid" operator="not-null"', "parentaccountid contains data where {}"),
+        (
+            'attribute="name" operator="eq" value="y"',
+            "parentaccountid contains data where ({} and name eq y)",
+        ),
+        (
+            'attribute="name" operator="ne" value="y"',
+            (
+                "parentaccountid does not contain data where {} or "
+                "parentaccountid contains data where ({} and name ne y)"
+            ),
+        ),
+    ],
+)
+def test_a_restricted_outer_link_is_null_where_no_row_is_left(condition, expected):
+    text = f'{OUTER}<filter><condition entityname="x" {condition}/></filter>'
+    assert read(text, table="lead", schema=SCHEMA) == expected.replace(
+        "({}", "(city eq Rome"
+    ).replace("{}", "(city eq Rome)")
+
+
+TASKS = '<link-entity name="task" from="regardingobjectid" to="leadid" link-type="outer" alias="t"'
+
+
+@pytest.mark.parametrize("key", ["taskid", "regardingobjectid"])
+def test_an_outer_link_to_many_rows_can_be_asked_whether_there_are_some(key):
+    asked = f'<condition entityname="t" attribute="{key}" operator="null"/>'
+    assert read(f"{TASKS}/>{asked}", schema=SCHEMA) == "Lead_Tasks does not contain data"
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ('attribute="city" operator="null"', "only the key can be asked for"),
+        ('attribute="city" operator="eq" valueof="name"', "valueof has no place"),
+    ],
+)
+def test_an_outer_link_to_many_rows_can_be_asked_nothing_else(condition, words):
+    with pytest.raises(InvalidDocument, match=words):
+        parse_fetchxml(f'{TASKS}/><condition entityname="t" {condition}/>', schema=SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ('name="lead" from="parentaccountid" to="accountid"', "lead_parent_account"),
+        ('name="lead" from="customerid" to="accountid"', "lead_customer_accounts"),
+        ('name="contact" from="parentcustomerid" to="accountid"', "contact_customer_accounts"),
+        ('name="connection" from="record2id" to="opportunityid"', "opportunity_connections2"),
+    ],
+)
+def test_the_key_that_a_link_starts_from_tells_the_table(link, expected):
+    text = f"<filter><link-entity {link} link-type='any'/></filter>"
+    assert read(text, schema=STANDARD_TABLES) == f"{expected} contains data"
+
+
+def test_a_link_that_fits_none_of_several_relations_is_a_problem():
+    link = '<link-entity name="lead" from="masterid" to="accountid" link-type="any"/>'
+    with pytest.raises(InvalidDocument, match="is not known"):
+        parse_fetchxml(link, schema=STANDARD_TABLES)
