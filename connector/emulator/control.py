@@ -105,12 +105,12 @@ class Control:
         if handler is None:
             return _json(404, {"error": f"There is no {http.method} /_emulator/{name}."})
         try:
-            document: Any = msgspec.json.decode(body) if body.strip() else {}
+            document = _read_document(body, may_be_list=name.strip("/") == "faults")
             with self.organization.lock:
                 answer = _json(200, handler(document))
                 self.keeper.save()
                 return answer
-        except (ValueError, TypeError, KeyError, OverflowError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             return _json(400, {"error": str(error)})
 
     def _add_faults(self, document: Any) -> Any:
@@ -229,6 +229,17 @@ class Control:
         del document
         self.tenant.expire_tokens()
         return {"expired": True}
+
+
+def _read_document(body: bytes, *, may_be_list: bool) -> Any:
+    """The body of a control request; raises ValueError for anything but an object."""
+    try:
+        document: Any = msgspec.json.decode(body) if body.strip() else {}
+    except RecursionError as error:
+        raise ValueError("The body is nested too deeply.") from error
+    if as_object(document) is None and not (may_be_list and as_list(document) is not None):
+        raise ValueError("The body must be a JSON object.")
+    return document
 
 
 def _json(status: int, document: object) -> Response:

@@ -131,7 +131,8 @@ def empty_response(headers: tuple[tuple[str, str], ...] = ()) -> Response:
 
 def error_response(error: ODataError, preferences: Preferences | None = None) -> Response:
     """Dataverse's error document; details only when the caller asked for annotations."""
-    document: dict[str, object] = {"code": error.code, "message": error.message}
+    message = error.message.encode("utf-8", "replace").decode()
+    document: dict[str, object] = {"code": error.code, "message": message}
     name = "@Microsoft.PowerApps.CDS."
     if preferences and preferences.wants_annotation("Microsoft.PowerApps.CDS.ErrorDetails.X"):
         document[f"{name}ErrorDetails.OperationStatus"] = "0"
@@ -140,8 +141,8 @@ def error_response(error: ODataError, preferences: Preferences | None = None) ->
         document[f"{name}HelpLink"] = (
             f"http://go.microsoft.com/fwlink/?LinkID=398563&error=Microsoft.Crm.CrmException%3a{error.code}"
         )
-        document[f"{name}TraceText"] = f"[Microsoft.Crm: {error.message}]"
-        document[f"{name}InnerError.Message"] = error.message
+        document[f"{name}TraceText"] = f"[Microsoft.Crm: {message}]"
+        document[f"{name}InnerError.Message"] = message
     return json_response({"error": document}, error.status)
 
 
