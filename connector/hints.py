@@ -33,7 +33,7 @@ class HintOptions:
     host: str = "127.0.0.1"
     port: int = 0
     header: str = "x-leadrobin-secret"
-    debounce: timedelta = timedelta(seconds=1)
+    debounce: timedelta = timedelta(seconds=0.5)
     socket_timeout: float = 30.0
 
 
@@ -49,7 +49,7 @@ class TableWaker:
         hurry: Callable[[str, timedelta], None],
         tables: Collection[str],
         *,
-        debounce: timedelta = timedelta(seconds=1),
+        debounce: timedelta = timedelta(seconds=0.5),
     ) -> None:
         self._hurry = hurry
         self._tables = frozenset(tables)

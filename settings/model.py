@@ -299,7 +299,7 @@ class HintSettings(Group):
     secret: SecretStr | None = Field(default=None, description="secret every webhook must carry")
     secret_file: Path | None = Field(default=None, description="file that holds the secret")
     debounce_seconds: float = Field(
-        default=1, ge=0, le=60, description="how long hints are gathered before a table is read"
+        default=0.5, ge=0, le=60, description="how long hints are gathered before a table is read"
     )
 
 

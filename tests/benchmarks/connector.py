@@ -34,7 +34,8 @@ def run() -> None:
     from tests.benchmarks.pacing import run_pacing
 
     run_pacing()
-    subprocess.run([sys.executable, "-m", "tests.benchmarks.baseline"], check=True)
+    for part in ("baseline", "latency"):
+        subprocess.run([sys.executable, "-m", f"tests.benchmarks.{part}"], check=True)
 
 
 def compare_codecs() -> None:

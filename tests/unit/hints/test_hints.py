@@ -93,7 +93,7 @@ class Calls(list[tuple[str, float]]):
 
 def wake() -> tuple[TableWaker, Calls]:
     calls = Calls()
-    return TableWaker(calls.hurry, ("lead", "opportunity")), calls
+    return TableWaker(calls.hurry, ("lead", "opportunity"), debounce=timedelta(seconds=1)), calls
 
 
 def test_many_hints_are_one_early_look() -> None:
