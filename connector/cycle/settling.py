@@ -9,7 +9,7 @@ from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.reading import examine_rows, fetch_complete
 from connector.cycle.triage import ArrivedRow
 from connector.cycle.writing import record_rows, settle_clocks, write_rows
-from connector.ports import WriteOutcome, WriteResult
+from connector.ports import StateSession, WriteOutcome, WriteResult
 from connector.state import Intent
 from engine.planning import (
     Change,
@@ -20,6 +20,9 @@ from engine.planning import (
     SegmentChange,
     SequenceChange,
 )
+
+MOST_DECISIONS = 10_000_000
+"""More than any cycle takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,9 @@ def _settle(parts: CycleParts, run: CycleRun, intent: Intent) -> bool:
     rows = fetch_complete(parts, run, [row.id for row in intent.plan.rows])
     with parts.store.begin() as session:
         examined = examine_rows(parts, run, session, rows)
-        standing = _find_standing(parts, run, intent, examined.arrived)
+        recorded = _find_recorded(session, intent)
+        arrived = [row for row in examined.arrived if row.record.id not in recorded]
+        standing = _find_standing(parts, run, intent, arrived)
     written = write_rows(parts, run, standing.to_write)
     results = {**standing.results, **written}
     tried = [row for row in standing.rows if row.record.id in results]
@@ -71,6 +76,14 @@ def _settle(parts: CycleParts, run: CycleRun, intent: Intent) -> bool:
     return is_done
 
 
+def _find_recorded(session: StateSession, intent: Intent) -> frozenset[str]:
+    """The rows whose outcome was saved before the stop."""
+    taken = session.list_decisions(cycle_id=intent.cycle_id, limit=MOST_DECISIONS)
+    return frozenset(
+        decision.row_id for decision in taken if decision.plan_checksum == intent.plan.checksum
+    )
+
+
 def _find_standing(
     parts: CycleParts,
     run: CycleRun,
@@ -82,7 +95,7 @@ def _find_standing(
     results: dict[str, WriteResult] = {}
     to_write: list[PlannedRow] = []
     manual: list[ArrivedRow] = []
-    for row, planned in _unrecorded(intent, now):
+    for row, planned in _planned_rows(intent, now):
         rows.append(row)
         outcome, missing = _judge(parts, run, intent, row, planned)
         if outcome is None:
@@ -97,16 +110,14 @@ def _find_standing(
     return _Standing(rows=rows, results=results, to_write=to_write, manual=manual)
 
 
-def _unrecorded(
+def _planned_rows(
     intent: Intent, now: Mapping[str, ArrivedRow]
 ) -> Iterator[tuple[DecidedRow, PlannedRow]]:
-    """The rows of a plan whose outcome is not in the ledger yet, in the order they were decided."""
+    """The rows of a plan that are still there, in the order they were decided."""
     planned = {row.id: row for row in intent.plan.rows}
     for decision in intent.decisions:
         found = now.get(decision.row_id)
         if found is None:
-            continue
-        if found.before is not None and found.before.decided_at == decision.decided_at:
             continue
         own = planned[decision.row_id]
         is_same = own.etag is not None and own.etag == found.record.etag

@@ -249,3 +249,21 @@ def test_nothing_is_written_after_the_lease_was_lost(tmp_path: Path) -> None:
     world.keep_lease = lambda: None
     settle(world)
     assert world.owner(2) == "Miriam"
+
+
+def test_two_decisions_at_one_instant_are_told_apart(tmp_path: Path) -> None:
+    world = start(World(folder=tmp_path))
+    world.put_lead(2, address1_country="Spain")
+    world.cycle()
+    world.put_lead(2, address1_country="UK")
+
+    def die(_write: RowWrite) -> None:
+        raise Crash
+
+    world.dataverse.before_write = die
+    with pytest.raises(Crash):
+        world.cycle()
+    world.dataverse.before_write = lambda _write: None
+    world.restart()
+    settle(world)
+    assert world.owner(2) == "Miriam"
