@@ -12,11 +12,6 @@ from zoneinfo import ZoneInfo
 WILDCARDS = frozenset("%_[")
 
 
-@lru_cache(maxsize=65536)
-def _fold(text: str) -> str:
-    return text.casefold()
-
-
 def register_functions(connection: sqlite3.Connection) -> None:
     """Make `dataverse_like(pattern, text)` and `dataverse_local(instant, zone)` known to a
     connection.
@@ -29,7 +24,7 @@ def like(pattern: str | None, text: str | None) -> int | None:
     """Whether `text` matches a LIKE pattern without case; None when either is null."""
     if pattern is None or text is None:
         return None
-    return 1 if _matcher(pattern)(_fold(str(text))) else 0
+    return 1 if _matcher(pattern)(str(text).casefold()) else 0
 
 
 def local_text(instant: str | None, zone: str) -> str | None:
@@ -47,7 +42,7 @@ def has_wildcards(text: str) -> bool:
 
 @lru_cache(maxsize=512)
 def _matcher(pattern: str) -> Callable[[str], bool]:
-    folded = _fold(pattern)
+    folded = pattern.casefold()
     literal = folded.strip("%")
     if not has_wildcards(literal):
         return _literal_matcher(folded, literal)
