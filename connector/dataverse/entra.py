@@ -191,7 +191,7 @@ def run_sign_in(step: Callable[[], Result]) -> Result:
     """Run one step of MSAL; raises our own errors in place of its own exceptions."""
     try:
         return step()
-    except requests.exceptions.RequestException as error:
+    except OSError as error:  # all of requests' own, and a bare one for a CA file that has gone
         if "CERTIFICATE_VERIFY_FAILED" in repr(error):
             raise SignInProblem(
                 "The sign-in host's certificate is not trusted: set LEADROBIN_DATAVERSE__CA_FILE "

@@ -182,6 +182,9 @@ class Transport:
                 body = self._read_body(response)
         except requests.exceptions.RequestException as error:
             raise self._explain(request, error, client_id) from error
+        except OSError as error:  # raised bare for a CA file that has gone since the start
+            what = f"{request.describe()} [request {client_id}]"
+            raise NotSent(f"{self.root} cannot be reached ({error}): {what}.") from error
         reply = Reply(
             status=response.status_code,
             headers=response.headers,

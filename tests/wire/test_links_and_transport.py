@@ -212,6 +212,14 @@ def test_a_file_without_certificates_is_named_before_anything_is_asked(
         build(transport=TransportOptions(ca_file=str(file)))
 
 
+def test_a_certificate_file_that_is_gone_for_a_moment_is_worth_another_try(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/WhoAmI", body=OSError("invalid path: /etc/ca.pem"))
+    wire.get(f"{API}/WhoAmI", json=WHO)
+    assert client.who_am_i().user_id == "u"
+
+
 def test_only_a_token_of_the_user_goes_out_in_clear_text(build: Build) -> None:
     secret = SignInOptions(mode="client_secret", tenant_id="t", client_id="c", client_secret="s")
     with pytest.raises(ConfigProblem, match="clear text"):
