@@ -11,12 +11,14 @@ from connector.emulator.json_shapes import as_list
 from connector.emulator.messages import Request, Response, empty_response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
-from connector.emulator.organization import ORGANIZATION_ID, Organization
+from connector.emulator.organization import ORGANIZATION_ID, TENANT_ID, Organization
 from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError, bad_query, not_supported
 from connector.emulator.query.path import Resource
 from connector.emulator.resources import RowResource, method_not_allowed
 from connector.emulator.storage import quote
+
+PLATFORM_VERSION = "9.2.25111.00159"
 
 
 def run_operation(
@@ -52,6 +54,35 @@ def _who_am_i(call: Call) -> Response:
             "OrganizationId": ORGANIZATION_ID,
         },
     )
+
+
+def _version(call: Call) -> Response:
+    return call.answer("RetrieveVersionResponse", {"Version": PLATFORM_VERSION})
+
+
+def _current_organization(call: Call) -> Response:
+    root = call.request.base.partition("/api/data/")[0]
+    tables = call.organization.catalog.tables
+    row = call.organization.storage.fetch_row(tables["organization"], ORGANIZATION_ID) or {}
+    address = {"Count": 3, "IsReadOnly": False}
+    keys = ["WebApplication", "OrganizationService", "OrganizationDataService"]
+    detail = {
+        "OrganizationId": ORGANIZATION_ID,
+        "FriendlyName": row.get("name"),
+        "OrganizationVersion": PLATFORM_VERSION,
+        "EnvironmentId": ORGANIZATION_ID,
+        "TenantId": TENANT_ID,
+        "Geo": "EMEA",
+        "UrlName": "emulated",
+        "UniqueName": "emulated",
+        "State": "Enabled",
+        "Endpoints": {
+            **address,
+            "Keys": keys,
+            "Values": [f"{root}/", f"{root}/XRMServices/2011/", f"{root}/api/data/"],
+        },
+    }
+    return call.answer("RetrieveCurrentOrganizationResponse", {"Detail": detail})
 
 
 def _total_record_count(call: Call) -> Response:
@@ -95,6 +126,8 @@ def _publish(call: Call) -> Response:
 
 _OPERATIONS: dict[str, tuple[str, Handler]] = {
     "WhoAmI": ("GET", _who_am_i),
+    "RetrieveVersion": ("GET", _version),
+    "RetrieveCurrentOrganization": ("GET", _current_organization),
     "RetrieveTotalRecordCount": ("GET", _total_record_count),
     "PublishAllXml": ("POST", _publish),
     "PublishXml": ("POST", _publish),

@@ -15,6 +15,7 @@ from connector.emulator.messages import (
     json_response,
 )
 from connector.emulator.metadata import TableDefinition
+from connector.emulator.negotiation import with_metadata_level
 from connector.emulator.organization import Organization
 from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError, bad_query
@@ -51,6 +52,7 @@ class Dispatcher:
             raise method_not_allowed(request.method)
         with self.organization.storage.transaction():
             response = self._route(request)
+        response = with_metadata_level(response, request, self.organization.catalog)
         applied = request.preferences.applied
         if applied and response.header("Preference-Applied") is None:
             response = response.with_header("Preference-Applied", ", ".join(applied))

@@ -24,6 +24,7 @@ from connector.emulator.control import Control
 from connector.emulator.faults import Fault, FaultScript, act_on_connection
 from connector.emulator.keeping import Keeper
 from connector.emulator.messages import Request, Response, error_response
+from connector.emulator.negotiation import compressed
 from connector.emulator.organization import Organization
 from connector.emulator.owners import apply_due_cascades
 from connector.emulator.privileges import Privileges
@@ -33,7 +34,7 @@ from connector.emulator.throttle import Admission, Throttle
 if TYPE_CHECKING:
     from connector.emulator.dispatch import Dispatcher
 
-_API = re.compile(r"/api/data/(v9\.[0-2])(?:/(.*))?", re.DOTALL)
+_API = re.compile(r"/+api/data/(v9\.[0-2])(?:/+(.*))?", re.DOTALL | re.IGNORECASE)
 _DISCOVERY = "/.well-known/openid-configuration"
 LARGEST_BODY = 122_552_320
 _EXPOSED = (
@@ -102,6 +103,8 @@ class WebApi:
         response = self._with_standard_headers(response, headers)
         if fault is not None and await act_on_connection(http.scope, send, fault, response):
             return
+        if fault is None:
+            response = compressed(response, headers)
         await _plain(response)(http.scope, http.receive, send)
 
     async def _admitted(
@@ -153,7 +156,7 @@ class WebApi:
                 query=http.scope["query_string"].decode("utf-8", "surrogateescape"),
                 headers=headers,
                 body=body,
-                base=f"{self._origin(headers)}/api/data/{api[1]}",
+                base=f"{self._origin(headers)}/api/data/{api[1].lower()}",
                 caller=caller,
             )
             response = self._guarded(request)
