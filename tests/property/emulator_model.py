@@ -301,7 +301,7 @@ def _checked(table: str, name: str, value: Any) -> Any:
         return _checked_option(table, name, value)
     if name in ("numberofemployees", "revenue"):
         return _checked_number(table, name, value)
-    if value not in GOOD_DAYS:
+    if name == "estimatedclosedate" and value not in GOOD_DAYS:
         raise Refused(400, BAD_VALUE)
     return value
 
