@@ -93,9 +93,8 @@ class Assembly:
         return next((who for who in found if who.barred is None and not who.unreadable), None)
 
     def _build_runner(self, rule: Rule) -> RuleRunner:
-        test = self.evaluator.compile_row_test(rule.when, rule.table)
         path: Path = ("rules", self.rule_set.rules.index(rule), "assign_to")
-        return RuleRunner(rule, test, self._build_assigner(rule, path))
+        return RuleRunner(rule, self.evaluator, self._build_assigner(rule, path))
 
     def _build_assigner(self, rule: Rule, path: Path) -> Assigner:
         match rule.assign_to:

@@ -65,10 +65,12 @@ class PoolAssigner:
         method: Method,
         nobody: RoutingStatus,
     ) -> None:
-        self._rule = rule
+        self._name = rule.name
         self._finder = finder
         self._pool = pool
         self._method: Method = method
+        self._is_sticky = rule.sticky_owner
+        self._asks = rule.available_within_hours, rule.respect_capacity
         self._nobody = Attempt(nobody, rule=rule.name)
         self._lacks_permission = self._nobody._replace(
             status=RoutingStatus.SELLER_LACKS_PERMISSIONS
@@ -80,15 +82,16 @@ class PoolAssigner:
 
     def assign(self, record: Record, now: datetime) -> Attempt:
         """The pool's choice among the candidates; clocks and capacity move."""
-        found = self._finder.find(record, now)
-        if not found.positions:
-            return self._lacks_permission if found.lacks_permission else self._nobody
-        request = self._build_request(record, now, found.positions)
+        positions, lacks_permission = self._finder.find(record, now)
+        if not positions:
+            return self._lacks_permission if lacks_permission else self._nobody
+        request = self._build_request(record, now, positions)
         outcome = self._pool.choose(request)
-        if outcome.position < 0:
-            return Attempt(outcome.status, rule=self._rule.name)
+        position = outcome.position
+        if position < 0:
+            return Attempt(outcome.status, rule=self._name)
         self._pool.assign(request, outcome)
-        return self._given[outcome.position]
+        return self._given[position]
 
     def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
         """Those the pool compares, best first, then those that never came so far."""
@@ -136,17 +139,19 @@ class PoolAssigner:
     def _build_request(
         self, record: Record, now: datetime, positions: frozenset[int]
     ) -> DistributionRequest:
+        within_hours, respect_capacity = self._asks
+        owner = record.owner
         request = DistributionRequest(
-            self._rule.name,
+            self._name,
             positions,
             record.table,
             self._method,
             now,
-            self._rule.available_within_hours,
-            self._rule.respect_capacity,
-            owner_id_of(record),
+            within_hours,
+            respect_capacity,
+            None if owner is None else owner.id,
         )
-        return self._prefer_account_owner(request, record) if self._rule.sticky_owner else request
+        return self._prefer_account_owner(request, record) if self._is_sticky else request
 
     def _prefer_account_owner(
         self, request: DistributionRequest, record: Record

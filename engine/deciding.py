@@ -86,19 +86,19 @@ class Decider:
         if course.router is not None:
             attempt = self._route(course, course.router, record, now, tried)
         return AssignmentDecision(
-            table=record.table,
-            id=record.id,
-            now=now,
-            segment=course.segment,
-            segment_id=course.segment_id,
-            rule=attempt.rule,
-            assigned_to=attempt.target,
-            secondary=attempt.secondary,
-            sequence=course.sequence,
-            segmentation_status=course.status,
-            routing_status=attempt.status,
-            sequence_status=course.sequence_status,
-            trace=None if tried is None else _build_trace(table, record, now, tried),
+            record.table,
+            record.id,
+            now,
+            course.status,
+            course.segment,
+            course.segment_id,
+            attempt.rule,
+            attempt.target,
+            attempt.secondary,
+            course.sequence,
+            attempt.status,
+            course.sequence_status,
+            None if tried is None else _build_trace(table, record, now, tried),
         )
 
     def snapshot(self) -> Directory:

@@ -117,8 +117,9 @@ class SellerPool:
         position = outcome.position
         owner = None if owner_id is None else self.position_of(owner_id)
         self._ledger.assign(position, rule=rule, table=table, now=now, owner=owner)
+        line = self._layout.line(position, now)
         for lane in self._lanes.values():
-            lane.refresh(position)
+            lane.refresh(position, line)
             if owner is not None:
                 lane.refresh(owner)
 

@@ -52,24 +52,20 @@ class Lane:
         for position in () if self._window is None else self._window.advance(now):
             self.refresh(position)
 
-    def refresh(self, position: int) -> None:
-        """Something about the target at `position` moved."""
-        self._table.set(self._rank_of[position], self._key(position))
+    def refresh(self, position: int, line: int | None = None) -> None:
+        """Something about the target at `position` moved; `line` is its place by its own clock."""
+        self._table.set(self._rank_of[position], self._key(position, line))
 
-    def _key(self, position: int) -> int:
+    def _key(self, position: int, line: int | None = None) -> int:
         layout = self._layout
         bucket = 0 if self._window is None else self._window.buckets[position]
-        if bucket is None or (self._respect_capacity and self._is_full(position)):
+        available = self._available[position] if self._respect_capacity else None
+        if bucket is None or (available is not None and available <= 0):
             return layout.blocked
         if self._clocks is None:
-            clock = self._ledger.line_clock(position, self._rule)
+            key = layout.line(position, self._ledger.line_clock(position, self._rule))
         else:
-            clock = self._clocks[position]
-        key = layout.line(position, clock)
+            key = layout.line(position, self._clocks[position]) if line is None else line
         if self._by_load and (bucket == 0 or self._every_bucket):
             key += layout.load(position)
         return key + layout.bucket(bucket) if bucket else key
-
-    def _is_full(self, position: int) -> bool:
-        available = self._available[position]
-        return available is not None and available <= 0

@@ -40,6 +40,7 @@ class Ledger:
         tables = {table for target in self.targets for table in target.consumed}
         self._consumed = {table: self._counts(table) for table in tables}
         self.calendars = [self._calendars(target) for target in self.targets]
+        self._counted = settings.counted_tables
         self._by_rule = settings.round_robin_scope == "rule"
         self._use_weights = settings.use_weights
         self._costs: dict[tuple[str, str | None], int] = {}
@@ -101,8 +102,7 @@ class Ledger:
         if counts is None:
             counts = self._consumed[table] = self._counts(table)
         counts[position] += units
-        if self.available[position] is not None:
-            self._move_available(position, table, -units)
+        self._move_available(position, table, -units)
 
     def release(self, position: int, table: str, units: int) -> None:
         """Give `units` of `table` back; nobody owns less than nothing."""
@@ -143,10 +143,8 @@ class Ledger:
 
     def _move_available(self, position: int, table: str, units: int) -> None:
         available = self.available[position]
-        if available is not None:
-            counted = self.settings.counted_tables
-            if counted is None or table in counted:
-                self.available[position] = available + units
+        if available is not None and (self._counted is None or table in self._counted):
+            self.available[position] = available + units
 
     def _counts(self, table: str) -> list[int]:
         return [target.consumed.get(table, 0) for target in self.targets]

@@ -103,6 +103,7 @@ class Pool:
         "_read",
         "_rest",
         "_seen",
+        "_stale",
         "_table",
         "first",
     )
@@ -115,6 +116,7 @@ class Pool:
         self._read = 0
         self._lost = 0
         self._calls = 0
+        self._stale = 0
         self._rest = 1
         self._seen = table.changes
         self._minimum_cost = _MEMBER * len(self._members)
@@ -174,8 +176,10 @@ class Pool:
             rank = top & mask
             key = keys[rank]
             if key == top:
-                if stale:
-                    self._count_stale(stale)
+                self._stale += stale
+                self._calls += 1
+                if self._calls > _CALLS_BETWEEN_SAMPLES:
+                    self._count_stale()
                 return rank
             stale += 1
             if key < table.blocked:
@@ -199,8 +203,11 @@ class Pool:
                     heappush(heap, table.keys[rank])
         self._age, self._read = table.age, len(table.shrunk)
 
-    def _count_stale(self, stale: int) -> None:
-        lost = stale * _STALE - min(self._minimum_cost, self._table.walk_cost(len(self._members)))
+    def _count_stale(self) -> None:
+        """Compare what the heap cost since the last look with the cheapest other way."""
+        other = min(self._minimum_cost, self._table.walk_cost(len(self._members)))
+        lost = self._stale * _STALE - other * self._calls
+        self._stale = self._calls = 0
         self._table.lose(lost)
         self._give_up_after(lost)
 

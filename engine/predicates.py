@@ -10,7 +10,7 @@ from engine.conditions.cells import read_cell, read_label, related_row
 from engine.conditions.columns import columns_of, record_columns_of, walk
 from engine.conditions.compiler import CompileOptions, compile_first_match, compile_predicate
 from engine.conditions.constants import fold
-from engine.conditions.context import Context, DateSettings
+from engine.conditions.context import Context, DateSettings, logical_name
 from engine.conditions.interpreter import first_failure
 from engine.conditions.model import (
     All,
@@ -169,8 +169,20 @@ def build_record_key(condition: Condition) -> Callable[[Row], Hashable] | None:
     if not paths:
         return None
     if len(paths) == 1:
-        return lambda record: _read_key(record, paths[0])
+        return _build_single_key(paths[0])
     return lambda record: tuple(_read_key(record, path) for path in paths)
+
+
+def _build_single_key(path: ColumnPath) -> Callable[[Row], Hashable]:
+    name = logical_name(path[-1]) if len(path) == 1 else ""
+
+    def read(record: Row) -> Hashable:
+        value = record.get(name)
+        if value.__class__ is str and value:
+            return str, value  # what the careful reading comes to for plain text
+        return _read_key(record, path)
+
+    return read
 
 
 def _read_key(record: Row, path: ColumnPath) -> Hashable:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple, Protocol, cast
 
 from engine.decisions import CandidateTrace, FailedCondition, RuleTrace
+from engine.instants import print_instant
 from engine.predicates import Evaluator, RowTest
 from engine.records import EntityReference, Record
 from engine.ruleset import Rule
@@ -48,15 +50,19 @@ _RANKS: dict[RoutingStatus | None, int] = {status: failure_rank(status) for stat
 class RuleRunner:
     """One rule, compiled: conditions, then the row's age, then whom it is assigned to."""
 
-    def __init__(self, rule: Rule, test: RowTest | None, assigner: Assigner) -> None:
+    def __init__(self, rule: Rule, evaluator: Evaluator, assigner: Assigner) -> None:
         self.rule = rule
         self.name = rule.name
         self.not_met = Attempt(RoutingStatus.RECORD_MEETS_NO_CONDITIONS, rule=rule.name)
         self._too_old = Attempt(RoutingStatus.RECORD_TOO_OLD, rule=rule.name)
-        self._test = test
+        self._evaluator = evaluator
         self._assigner = assigner
         hours = rule.created_within_hours
         self._oldest = None if hours is None else timedelta(hours=hours)
+
+    @cached_property
+    def _test(self) -> RowTest | None:
+        return self._evaluator.compile_row_test(self.rule.when, self.rule.table)
 
     def holds(self, record: Record, now: datetime) -> bool:
         """Whether the row meets the rule's conditions."""
@@ -70,7 +76,9 @@ class RuleRunner:
 
     def run(self, record: Record, now: datetime) -> Attempt:
         """Assign a row that meets the conditions, unless it is too old."""
-        return self._too_old if self.is_too_old(record, now) else self._assigner.assign(record, now)
+        if self._oldest is not None and self.is_too_old(record, now):
+            return self._too_old
+        return self._assigner.assign(record, now)
 
     def trace(self, record: Record, now: datetime, evaluator: Evaluator) -> RuleTrace:
         """What the rule will come to and why, before it runs."""
@@ -110,7 +118,7 @@ class RuleRunner:
 
     def _describe_age(self, record: Record) -> FailedCondition:
         created = record.created_on
-        seen = "createdon is null" if created is None else f"createdon is {created.isoformat()}"
+        seen = "createdon is null" if created is None else f"createdon is {print_instant(created)}"
         hours = self.rule.created_within_hours
         return FailedCondition(condition=f"created within {hours} hours", seen=seen)
 
@@ -128,23 +136,52 @@ class SegmentRouter:
         self._runners = tuple(runners)
         self._evaluator = evaluator
         self._stops = stops_on_failure
+        conditions = [runner.rule.when for runner in runners]
+        self._find = evaluator.compile_first_match(conditions, runners[0].rule.table)
 
     def route(
         self, record: Record, now: datetime, traces: list[RuleTrace] | None = None
     ) -> Attempt:
         """Run the rules for a row until one assigns it; `traces` collects what was tried."""
-        failed: Attempt | None = None
-        for runner in self._runners:
-            if traces is not None:
-                traces.append(runner.trace(record, now, self._evaluator))
+        if traces is not None:
+            return self._go_through(record, now, traces)
+        first = self._find(record.row, now)
+        if first < 0:
+            return self._runners[0].not_met
+        attempt = self._runners[first].run(record, now)
+        if attempt.target is not None:
+            return attempt
+        failed = _worse(self._runners[0].not_met, attempt) if first else attempt
+        return failed if self._stops else self._go_on(record, now, failed, first + 1)
+
+    def _go_on(self, record: Record, now: datetime, failed: Attempt, start: int) -> Attempt:
+        """Try the rules from `start` on; what failed before counts where none of them assigns."""
+        for runner in self._runners[start:]:
             holds = runner.holds(record, now)
             attempt = runner.run(record, now) if holds else runner.not_met
-            if traces is not None:
-                traces[-1] = replace(traces[-1], status=cast("RoutingStatus", attempt.status))
             if attempt.target is not None:
                 return attempt
-            if failed is None or _RANKS[attempt.status] < _RANKS[failed.status]:
-                failed = attempt
+            failed = _worse(failed, attempt)
+            if holds and self._stops:
+                break
+        return failed
+
+    def _go_through(self, record: Record, now: datetime, traces: list[RuleTrace]) -> Attempt:
+        """The same with a trace of every rule, taken before it runs."""
+        failed: Attempt | None = None
+        for runner in self._runners:
+            traces.append(runner.trace(record, now, self._evaluator))
+            holds = runner.holds(record, now)
+            attempt = runner.run(record, now) if holds else runner.not_met
+            traces[-1] = replace(traces[-1], status=cast("RoutingStatus", attempt.status))
+            if attempt.target is not None:
+                return attempt
+            failed = attempt if failed is None else _worse(failed, attempt)
             if holds and self._stops:
                 break
         return failed or _NO_RULE
+
+
+def _worse(failed: Attempt, attempt: Attempt) -> Attempt:
+    """Of two failures the one to report; the earlier one where they rank alike."""
+    return attempt if _RANKS[attempt.status] < _RANKS[failed.status] else failed

@@ -73,33 +73,30 @@ class _Test(Protocol):
     def __call__(self, row: Row, record: Row, attributes: Attributes | None = None) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """The generated function with the spans of one instant."""
-
-    now: datetime
-    test: _Test
-
-
 class _Program:
-    """A generated function whose relative dates are bound anew when the time has moved."""
+    """A generated function whose relative dates are bound anew when the time has moved.
+
+    `test` is the function for the instant `now`.
+    """
 
     def __init__(self, factory: Callable[..., object], spans: SpanSlots, context: Context) -> None:
         self._factory = factory
         self._keys = spans.keys
         self._around = Surroundings(None, context.dates, context.now, {}, None)
-        self._bound = self._bind(context.now)
+        self.now = context.now
+        self.test = self._bind(context.now)
 
     def at(self, now: datetime) -> _Test:
         """The function for an instant."""
-        bound = self._bound
-        if self._keys and bound.now is not now and bound.now != now:
-            bound = self._bound = self._bind(now)
-        return bound.test
+        if self.now is not now:
+            if self._keys and self.now != now:
+                self.test = self._bind(now)
+            self.now = now
+        return self.test
 
-    def _bind(self, now: datetime) -> _Bound:
+    def _bind(self, now: datetime) -> _Test:
         values = [part for key in self._keys for part in self._resolve(key, now)]
-        return _Bound(now, cast("_Test", self._factory(*values)))
+        return cast("_Test", self._factory(*values))
 
     def _resolve(self, key: object, now: datetime) -> tuple[object, object, object]:
         if isinstance(key, SpanKey):
@@ -123,15 +120,17 @@ class FirstMatch:
         writer = FunctionWriter(self._context, self._chances)
         if self._is_narrowed:
             chooser = _chooser(self._options, self._chances)
-            entry = write_narrowed(writer, self._conditions, chooser)
+            entry = write_narrowed(writer, self._conditions, chooser, is_strict=is_strict)
         else:
             entry = writer.first_match(self._conditions, is_strict=is_strict)
         return _Program(writer.build(entry), writer.spans, self._context)
 
     def first_match(self, row: Row, now: datetime) -> int:
         """The position of the first condition that holds for the row at `now`; -1 for none."""
+        program = self._program
         try:
-            return self._program.at(now)(row, row)
+            test = program.test if program.now is now else program.at(now)
+            return test(row, row)
         except KeyError:
             return self._without_columns(row, now)
         except GIVE_UP:

@@ -3,7 +3,7 @@
 """
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,18 +11,17 @@ from typing import cast
 
 from engine.conditions.codegen import GIVE_UP, FunctionWriter
 from engine.conditions.context import Context
-from engine.conditions.model import Condition
+from engine.conditions.model import All, Condition
 from engine.conditions.selectivity import Chances
 from engine.conditions.source import Reads
-from engine.conditions.tables import ColumnTable, build_tables
+from engine.conditions.tables import ColumnTable, Key, build_tables, exact_key
 from engine.records import Row
 
 _LOCAL = re.compile(r"\b[rslde]\d+\b")
 """The variables of `Reads`; no other name in generated text has this form."""
 
-_LOOK_UP_COST = 1.0
 _TEST_COST = 2.5
-"""A test of one condition, in units of one look-up."""
+"""What finding and testing one more condition costs, in units of one look-up."""
 
 _USEFUL_SHARE = 0.05
 
@@ -38,38 +37,54 @@ def write_narrowed(
     writer: FunctionWriter,
     conditions: Sequence[Condition | None],
     choose: Callable[[list[ColumnTable]], list[ColumnTable]],
+    *,
+    is_strict: bool = False,
 ) -> str:
     """A function that returns the position of the first condition that holds, or -1; its name."""
     always = conditions.index(None) if None in conditions else len(conditions)
     tested = cast("list[Condition]", list(conditions[:always]))
     last = always if always < len(conditions) else -1
-    reads = Reads(writer.namespace)
+    reads = Reads(writer.namespace, is_strict)
+    tables = choose(build_tables(tested, writer.context))
     body = [f"m = {writer.namespace.bind((1 << len(tested)) - 1)}"]
-    for table in choose(build_tables(tested, writer.context)):
+    for table in tables:
         expression = mask_expression(table, reads, writer)
         body += [*reads.take_lines(), f"m &= {expression}"]
-    expressions = [writer.expression(each, reads, writer.context).guarded for each in tested]
+    settled = {table.key for table in tables}
+    residues = [All(_residue(each, settled, writer.context)) for each in tested]
+    expressions = [writer.expression(each, reads, writer.context).guarded for each in residues]
     values = _write_tests(writer, expressions)
+    bits = writer.namespace.bind([0, *(1 << place for place in range(len(tested)))])
     body += [
         f"if not m: return {last}",
         *reads.take_lines(),
         f"v = ({''.join(name + ', ' for name in values)})",
         "while m:",
-        "    b = m & -m",
-        "    i = b.bit_length() - 1",
-        "    if tests[i](v, row, record, attributes): return i",
-        "    m ^= b",
+        "    b = m.bit_length()",
+        f"    if tests[b](v, row, record, attributes): return {len(tested)} - b",
+        f"    m ^= {bits}[b]",
         f"return {last}",
     ]
-    return writer.add_function("match", body)
+    return writer.add_function("match", [*reads.direct_lines(), *body])
+
+
+def _residue(condition: Condition, settled: set[Key], context: Context) -> tuple[Condition, ...]:
+    """The parts, all of which have to hold, that the tables do not settle."""
+    if isinstance(condition, All):
+        parts = [_residue(child, settled, context) for child in condition.children]
+        return tuple(part for found in parts for part in found)
+    return () if exact_key(condition, context) in settled else (condition,)
 
 
 def _write_tests(writer: FunctionWriter, expressions: Sequence[str]) -> list[str]:
-    """One function a condition, over the values that all of them share; the names of the values."""
+    """One function a condition, over the values that all of them share; the names of the values.
+
+    They stand by the bit lengths of masks: the last condition is the lowest bit.
+    """
     names = sorted({name for each in expressions for name in _LOCAL.findall(each)})
     places = {name: f"v[{place}]" for place, name in enumerate(names)}
-    tests: list[str] = []
-    for expression in expressions:
+    tests: list[str] = ["None,"]
+    for expression in reversed(expressions):
         text = _LOCAL.sub(lambda found: places[found[0]], expression)
         tests.append(f"lambda v, row, record, attributes: {text},")
     writer.functions.append("\n".join(["tests = (", *tests, ")"]))
@@ -83,13 +98,12 @@ def mask_expression(table: ColumnTable, reads: Reads, writer: FunctionWriter) ->
     match key.kind:
         case "value":
             masks, other = table.by_value()
-            is_text = key.family.value in {"text", "lookup or unique identifier"}
-            read = reads.folded if is_text else reads.raw
+            read = reads.folded if key.is_text else reads.raw
             return f"{bind(masks.get)}({read(key.path, key.family)}, {bind(other)})"
         case "number":
             points, numbered = table.by_number()
-            local, at = reads.raw(key.path, key.family), bind(points)
-            place = f"{bind(bisect_left)}({at}, {local}) + {bind(bisect_right)}({at}, {local})"
+            local = reads.raw(key.path, key.family)
+            place = f"{bind(bisect_right)}({bind(points)}, {local})"
             return f"({null} if {local} is None else {bind(numbered)}[{place}])"
         case "moment":
             moments, placed = table.by_moment(writer.context.now)
@@ -108,7 +122,8 @@ def _moment(
     key, bind = table.key, writer.namespace.bind
     local = reads.moment(key.path, key.family, is_day_only=key.is_day)
     points, masks = names
-    other = f"{bind(table.null)} if {local} is None else {bind(table.everything)}"
+    raw = reads.raw(key.path, key.family)
+    other = f"{bind(table.null)} if {raw} is None else {bind(table.everything)}"
     return f"({masks}[{bind(bisect_right)}({points}, {local})] if {local} else {other})"
 
 
@@ -141,7 +156,7 @@ def choose_by_samples(
         }
         best = min(counts, key=lambda position: (counts[position], position))
         gain = sum(now.bit_count() for now in left) - counts[best]
-        if gain * _TEST_COST < _LOOK_UP_COST * len(masks):
+        if gain * _TEST_COST < len(masks):
             break
         open_positions.remove(best)
         chosen.append(tables[best])

@@ -217,26 +217,34 @@ class Reads:
 
     def moment(self, path: ColumnPath, family: Family | None, *, is_day_only: bool) -> str:
         """Text in the wire's own form, which orders as time; None for null, False for other
-        forms.
+        forms. In strict reads null is empty text, and other forms end them.
         """
         raw = self.raw(path, family)
-        shape = "[10:] == ''" if is_day_only else "[19:] == 'Z'"
+        shape = f"{raw}[10:] == ''" if is_day_only else f"len({raw}) == 20 and {raw}[10] == 'T'"
 
         def build(local: str) -> list[str]:
-            own = f"{raw} if {raw}{shape} else False"
+            if self.is_strict:
+                odd = self.namespace.bind(miss)
+                return [f"{local} = '' if {raw} is None else {raw} if {shape} else {odd}()"]
+            own = f"{raw} if {shape} else False"
             return [f"{local} = None if {raw} is None else {own}"]
 
         key = (*path[:-1], logical_name(path[-1]))
         return self._local("e" if is_day_only else "d", key, build)
 
 
-def _get_nothing(_name: str) -> None:
-    return None
+_NO_ROW: dict[str, object] = {}
+_get_nothing = _NO_ROW.get
 
 
 def give_up() -> NoReturn:
     """End the fast path for the row."""
     raise TypeError
+
+
+def miss() -> NoReturn:
+    """End strict reading: a date is in another form than the wire's."""
+    raise KeyError
 
 
 def is_instant(text: str) -> bool:

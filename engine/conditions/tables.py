@@ -1,15 +1,16 @@
 """Discrimination tables: per column, which conditions a value rules out; exact tests are in
 `codegen`.
 
-Every condition is one bit of an integer. A column's table maps a value to the mask of conditions
-that the value does not rule out; the masks of all columns are combined, and only what is left is
-tested, lowest bit first. A table may let too much pass, never too little.
+Every condition is one bit of an integer, the first one the highest. A column's table maps a value
+to the mask of conditions that the value does not rule out; the masks of all columns are combined,
+and only what is left is tested, highest bit first. A table may let too much pass, never too little.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from math import inf, nextafter
 
 from engine.conditions.constants import Constant
 from engine.conditions.context import Context, column_of, logical_name
@@ -31,6 +32,8 @@ _ORDERS: Mapping[Operator, Callable[[object, object], bool]] = {
 _MOMENT_ORDERS = frozenset({*_ORDERS, _O.EQ, _O.ON, _O.ON_OR_BEFORE, _O.ON_OR_AFTER})
 
 TextRange = tuple[str, str]
+_WHOLE = 1 << 52
+"""Up to here a float holds whole numbers and halves exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,11 @@ class Key:
     path: ColumnPath
     family: Family
     is_day: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether values are told apart as folded text."""
+        return self.family in {Family.TEXT, Family.REFERENCE}
 
 
 _ALWAYS = Span(None, None, None, None)
@@ -111,6 +119,13 @@ def _join(
     )
 
 
+def exact_key(condition: Condition, context: Context) -> Key | None:
+    """The table that settles a comparison for good; None where it can only narrow down."""
+    if not isinstance(condition, Compare):
+        return None
+    return next((key for key in _of_compare(condition, context) if key.kind == "value"), None)
+
+
 def _of_compare(condition: Compare, context: Context) -> Constraints:
     column = column_of(context.schema, context.table, condition.path)
     family = None if column is None else family_of(column.type)
@@ -162,7 +177,7 @@ def _of_range(condition: Compare, path: ColumnPath, around: Surroundings) -> Con
     is_range = condition.operator in _ORDERS or condition.operator is _O.BETWEEN
     if family not in {Family.NUMBER, Family.CHOICE} or not is_range:
         return {}
-    if not all(isinstance(limit, int) for limit in limits):
+    if not all(isinstance(limit, int) and abs(limit) < _WHOLE for limit in limits):
         return {}
     if condition.operator is _O.BETWEEN:
         low, high = limits
@@ -233,19 +248,23 @@ class ColumnTable:
         masks = {point: self._mask_at(point) for point in points}
         return {**masks, None: self.null, "": self.null}, self._mask_at(object())
 
-    def by_number(self) -> tuple[list[int], list[int]]:
-        """Break points, and masks by the sum of the value's left and right places among them."""
-        points = sorted(
+    def by_number(self) -> tuple[list[float], list[int]]:
+        """Break points, and masks by the value's place among them.
+
+        A limit breaks twice: at itself and just above. What lies between leaves both possible.
+        """
+        limits = sorted(
             point
             for point in {p for each in self.constraints.values() for p in each.points}
             if isinstance(point, int)
         )
-        between = [(low + high) / 2 for low, high in pairwise(points)]
-        gaps: list[float] = [points[0] - 1, *between, points[-1] + 1]
-        classes: list[float] = [gaps[0]]
-        for point, gap in zip(points, gaps[1:], strict=True):
-            classes += [point, gap]
-        return points, [self._mask_at(place) for place in classes]
+        points = [point for limit in limits for point in (float(limit), nextafter(limit, inf))]
+        between = [(low + high) / 2 for low, high in pairwise(limits)]
+        masks = [self._mask_at(limits[0] - 1)]
+        for limit, gap in zip(limits, [*between, limits[-1] + 1], strict=True):
+            above = self._mask_at(gap)
+            masks += [self._mask_at(limit) | above, above]
+        return points, masks
 
     def by_moment(self, now: datetime) -> tuple[list[str], list[int]]:
         """Break points as the wire writes time, and masks by the value's place among them."""
@@ -271,7 +290,7 @@ def _inside(bits: Mapping[TextRange, int], at: str) -> int:
 def build_tables(conditions: Sequence[Condition], context: Context) -> list[ColumnTable]:
     """One table for each column that some condition demands something of."""
     found: dict[Key, dict[int, Constraint]] = {}
-    for bit, condition in enumerate(conditions):
+    for bit, condition in enumerate(reversed(conditions)):
         for key, constraint in constraints_of(condition, context).items():
             found.setdefault(key, {})[bit] = constraint
     everything = (1 << len(conditions)) - 1

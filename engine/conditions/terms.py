@@ -269,9 +269,14 @@ class TermWriter:
         local = self.reads.moment(self._path, self._family, is_day_only=days)
         raw = self.reads.raw(self._path, self._family)
         tests = [f"{local} >= {low}"] * bool(low) + [f"{local} < {high}"] * bool(high)
+        check = f"{CHECKS[local[0]]}({local})"
+        if self.reads.is_strict:
+            # Null, the empty text, lies before every lower bound.
+            fast = " and ".join(tests if low else [local, *tests])
+            yes, checked = f"({fast})", f"({fast} and {check})"
+            return Code(yes, checked, f"(not {checked})", 1.3, frozenset({local}))
         fast = f"({' and '.join(tests)})" if tests else "True"
         slow = f"{local} is not None and {self._bind(lies_in)}({raw}, {span})"
-        check = f"{CHECKS[local[0]]}({local})"
         yes = f"({fast} if {local} else {slow})"
         checked = f"({fast} and {check} if {local} else {slow})"
         return Code(yes, checked, f"(not {checked})", 1.5, frozenset({local}))
@@ -296,7 +301,10 @@ _WRITERS: Mapping[Operator, Callable[[TermWriter], Code]] = {
 
 
 def resolve_span(key: SpanKey, now: datetime, around: Surroundings) -> tuple[str, str, Span]:
-    """The bounds of a relative span at `now`, as text and as a span."""
+    """The bounds of a relative span at `now`, as text and as a span; no text of a date is below
+    the lower one where there is none, but null is.
+    """
     value = key.value if isinstance(key.value, int) else None
     span = span_of(key.operator, value, now, around.dates)
-    return (*text_bounds(span, is_day=key.is_day), span)
+    low, high = text_bounds(span, is_day=key.is_day)
+    return low or "!", high, span

@@ -63,6 +63,7 @@ _DATES: dict[str, tuple[int, int, float]] = {
     "modifiedon": (-100, 0, 0.0),
     "estimatedclosedate": (-30, 200, 0.3),
 }
+TEXT_COLUMNS = tuple(_TEXTS)
 RELATED = ("parentaccountid.industrycode", "parentaccountid.revenue", "campaignid.name")
 
 

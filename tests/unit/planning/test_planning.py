@@ -90,7 +90,7 @@ def test_a_row_that_is_as_decided_already_is_skipped() -> None:
 
 def test_a_queue_leaves_the_owner_alone() -> None:
     current = Placement(owner=MIRIAM, segment_id="seg", sequence_id="seq")
-    decision = replace(DECISION, assigned_to=OVERFLOW)
+    decision = DECISION._replace(assigned_to=OVERFLOW)
     planned = plan_row(
         LEAD, decision, current=current, wanted=wanted_of(decision, current), is_known=True
     )
@@ -112,7 +112,7 @@ def test_a_queue_leaves_the_owner_alone() -> None:
 def test_the_segment_changes_only_when_the_decision_says_so(
     status: SegmentationStatus, clears: bool, expected: str | None
 ) -> None:
-    decision = replace(DECISION, segmentation_status=status)
+    decision = DECISION._replace(segmentation_status=status)
     current = Placement(owner=MIRIAM, segment_id="old")
     assert wanted_of(decision, current, clears_segment=clears).segment_id == expected
 
