@@ -6,6 +6,7 @@ from typing import cast
 from connector.plan_document import parse_reference
 from connector.state import DecisionRecord
 from engine.decisions import AssignmentDecision
+from engine.instants import print_instant
 from engine.records import EntityReference
 from engine.statuses import RoutingStatus, SegmentationStatus, SequenceStatus
 from engine.traces import trace_from_data
@@ -42,7 +43,7 @@ def build_decision_data(record: DecisionRecord) -> dict[str, object]:
         "table": record.table,
         "id": record.row_id,
         "cycle": record.cycle_id,
-        "decided_at": record.decided_at.isoformat(),
+        "decided_at": print_instant(record.decided_at),
         "outcome": record.outcome,
         "segment": record.segment,
         "rule": record.rule,

@@ -9,6 +9,7 @@ from connector.cycle.previewing import Preview, written_rows
 from connector.plan_document import build_plan_document, parse_plan_document
 from connector.state import DecisionRecord
 from engine.errors import ConfigProblem
+from engine.instants import print_instant
 from engine.planning import Plan, build_plan
 
 
@@ -40,7 +41,7 @@ def build_document(reviewed: ReviewedPlan) -> dict[str, object]:
     return {
         **build_plan_document(reviewed.plan),
         "decisions": [
-            {**asdict(decision), "decided_at": decision.decided_at.isoformat(), "trace": None}
+            {**asdict(decision), "decided_at": print_instant(decision.decided_at), "trace": None}
             for decision in reviewed.decisions
         ],
     }

@@ -14,6 +14,7 @@ from engine.decisions import (
     Stage,
     Trace,
 )
+from engine.instants import print_instant
 from engine.statuses import RoutingStatus, Status, label_of, remedy_of
 
 _NOT_CHOSEN = "was not first in the order"
@@ -23,7 +24,7 @@ def explain_decision(decision: AssignmentDecision) -> list[str]:
     """The lines for people; a decision without a trace says only what came out."""
     trace = decision.trace or Trace()
     return [
-        f"{decision.table} {decision.id}, decided as of {decision.now.isoformat()}",
+        f"{decision.table} {decision.id}, decided as of {print_instant(decision.now)}",
         *_explain_segmentation(decision, trace),
         *_explain_routing(decision, trace),
         *_explain_sequence(decision),

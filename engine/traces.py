@@ -13,6 +13,7 @@ from engine.decisions import (
     Stage,
     Trace,
 )
+from engine.instants import print_instant
 from engine.records import EntityReference
 from engine.statuses import RoutingStatus, SegmentationStatus, SequenceStatus
 
@@ -24,7 +25,7 @@ def decision_to_data(decision: AssignmentDecision) -> dict[str, object]:
     data: dict[str, object] = {
         "table": decision.table,
         "id": decision.id,
-        "now": decision.now.isoformat(),
+        "now": print_instant(decision.now),
         "segment": decision.segment,
         "segment_id": decision.segment_id,
         "rule": decision.rule,

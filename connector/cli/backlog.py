@@ -15,6 +15,7 @@ from connector.logs import configure_logs
 from connector.state import BacklogEntry, QuarantinedRow
 from connector.stopping import stopped_by_signals
 from connector.store.opening import open_store
+from engine.instants import print_instant
 
 backlog_app = typer.Typer(help="See rows that wait, and try them again.")
 
@@ -109,8 +110,8 @@ def _entry_data(entry: BacklogEntry) -> dict[str, object]:
         "id": entry.row_id,
         "code": entry.code,
         "reason": entry.reason,
-        "since": entry.since.isoformat(),
-        "next_try_at": entry.next_try_at.isoformat() if entry.next_try_at else None,
+        "since": print_instant(entry.since),
+        "next_try_at": print_instant(entry.next_try_at) if entry.next_try_at else None,
         "attempts": entry.attempts,
     }
 
@@ -121,7 +122,7 @@ def _rejected_data(row: QuarantinedRow) -> dict[str, object]:
         "id": row.row_id,
         "code": "rejected",
         "reason": "; ".join(row.reasons),
-        "since": row.first_seen_at.isoformat(),
+        "since": print_instant(row.first_seen_at),
         "next_try_at": None,
         "attempts": row.times,
     }

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from connector.cli.output import print_table
 from connector.state import CycleRecord
+from engine.instants import print_instant
 
 _COLUMNS = (
     ("Baseline", ("baseline",)),
@@ -46,8 +47,8 @@ def cycle_data(cycle: CycleRecord) -> dict[str, object]:
         "table": cycle.table,
         "origin": cycle.origin.value,
         "outcome": cycle.outcome.value,
-        "started_at": cycle.started_at.isoformat(),
-        "finished_at": cycle.finished_at.isoformat() if cycle.finished_at else None,
+        "started_at": print_instant(cycle.started_at),
+        "finished_at": print_instant(cycle.finished_at) if cycle.finished_at else None,
         "counts": {name: count for name, count in cycle.counts.items() if count},
         "message": cycle.message,
     }

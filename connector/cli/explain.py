@@ -13,6 +13,7 @@ from connector.state import DecisionRecord, LedgerRow
 from connector.store.opening import open_store
 from engine.errors import LeadrobinError
 from engine.explain import explain_decision
+from engine.instants import print_instant
 from engine.records import EntityReference
 from engine.statuses import RoutingStatus
 
@@ -65,7 +66,7 @@ def describe_manual(decision: DecisionRecord) -> list[str]:
     after = _name(parse_reference(decision.after.get("owner")))
     status = int(RoutingStatus.OWNER_ASSIGNED_MANUALLY)
     return [
-        f"{decision.table} {decision.row_id}, seen at {decision.decided_at.isoformat()}",
+        f"{decision.table} {decision.row_id}, seen at {print_instant(decision.decided_at)}",
         f"Owner: {after}, chosen by hand instead of {before} ({status})",
         "  it is not routed again unless asked",
     ]

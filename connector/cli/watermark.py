@@ -13,6 +13,7 @@ from connector.cli.talking import talk
 from connector.state import ReadMode, Watermark
 from connector.store.opening import open_store
 from engine.errors import LeadrobinError
+from engine.instants import print_instant
 
 watermark_app = typer.Typer(help="See and move how far tables are processed.", no_args_is_help=True)
 
@@ -103,6 +104,6 @@ def _data(mark: Watermark) -> dict[str, object]:
         "rows_seen": mark.rows_seen,
         "generation": mark.generation,
         "organization_id": mark.organization_id,
-        "baseline_done_at": mark.baseline_done_at.isoformat() if mark.baseline_done_at else None,
-        "signpost": mark.signpost.isoformat() if mark.signpost else None,
+        "baseline_done_at": print_instant(mark.baseline_done_at) if mark.baseline_done_at else None,
+        "signpost": print_instant(mark.signpost) if mark.signpost else None,
     }

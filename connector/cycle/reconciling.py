@@ -13,6 +13,7 @@ from connector.cycle.reading import fetch_complete
 from connector.ports import RowPage, StateSession, VersionPage
 from connector.state import Watermark
 from engine.errors import ResyncRequired, RetriableError, UnsafePlan
+from engine.instants import print_instant
 
 SWEEP_ROWS = 500
 _KIND = "reconcile"
@@ -160,7 +161,7 @@ def _put(session: StateSession, parts: CycleParts, run: CycleRun, progress: Prog
         document={
             "generation": progress.generation,
             "link": progress.link,
-            "finished_at": finished.isoformat() if finished else None,
+            "finished_at": print_instant(finished) if finished else None,
         },
         at=parts.clock.now(),
     )

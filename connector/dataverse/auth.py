@@ -10,6 +10,7 @@ import structlog
 from typing_extensions import override
 
 from connector.ports import Clock
+from engine.instants import print_instant
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +26,7 @@ class AccessToken:
 
     @override
     def __repr__(self) -> str:
-        return f"AccessToken(***, expires_at={self.expires_at.isoformat()})"
+        return f"AccessToken(***, expires_at={print_instant(self.expires_at)})"
 
 
 class TokenSource(Protocol):
@@ -53,7 +54,7 @@ class TokenCache:
             if token is None or self._clock.now() >= token.expires_at - REFRESH_MARGIN:
                 token = self._source.fetch_token()
                 self._token = token
-                log.info("signed in", action="sign_in", expires_at=token.expires_at.isoformat())
+                log.info("signed in", action="sign_in", expires_at=print_instant(token.expires_at))
             return token.value
 
     def drop_token(self, refused: str) -> None:

@@ -17,6 +17,7 @@ from connector.simulation.replay import build_decider
 from engine.deciding import Decider
 from engine.decisions import AssignmentDecision
 from engine.errors import Problem
+from engine.instants import print_instant
 from engine.normalise import normalise
 from engine.records import EntityReference, Record, RejectedRow
 from engine.ruleset import list_problems
@@ -163,7 +164,7 @@ class _Check:
         table = expectation.table or _table_of(expectation.row)
         known = self._schema.get(table or "")
         key = known.primary_id if known is not None else f"{table}id"
-        defaults = {key: str(UUID(int=index + 1)), "createdon": now.isoformat()}
+        defaults = {key: str(UUID(int=index + 1)), "createdon": print_instant(now)}
         record = normalise({**defaults, **expectation.row}, table=table, primary_id=key)
         if isinstance(record, RejectedRow):
             path = ("expect", index, "row")

@@ -11,6 +11,7 @@ import duckdb
 
 from connector.simulation.records import BadLine, SourceRow
 from engine.errors import ConfigProblem
+from engine.instants import print_instant
 from engine.schema import ColumnType, Schema, TableSchema
 
 TABULAR_SUFFIXES = frozenset({".parquet", ".csv"})
@@ -107,7 +108,7 @@ def _read_text(name: str, text: str, column_type: ColumnType | None) -> object:
     if SPACED_TIME.fullmatch(text):
         moment = datetime.fromisoformat(text)
         aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return print_instant(aware)
     return text
 
 

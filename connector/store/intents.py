@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping
 
 from connector.plan_document import build_plan_document, parse_plan_document
 from connector.state import DecisionRecord, Intent, PlanOrigin, SellerClock
+from engine.instants import print_instant
 
 
 def build_intent_document(intent: Intent) -> dict[str, object]:
@@ -46,7 +47,7 @@ def _clock_data(clock: SellerClock) -> dict[str, object]:
         "seller_id": clock.seller_id,
         "last_assigned_at": _instant_data(clock.last_assigned_at),
         "order": clock.order,
-        "by_rule": {rule: at.isoformat() for rule, at in clock.by_rule.items()},
+        "by_rule": {rule: print_instant(at) for rule, at in clock.by_rule.items()},
         "turns": clock.turns,
         "joined_at": _instant_data(clock.joined_at),
         "head_start": clock.head_start,
@@ -67,7 +68,7 @@ def _parse_clock(data: Mapping[str, Any]) -> SellerClock:
 
 
 def _instant_data(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()
+    return None if at is None else print_instant(at)
 
 
 def _parse_instant(text: str | None) -> datetime | None:
@@ -75,7 +76,7 @@ def _parse_instant(text: str | None) -> datetime | None:
 
 
 def _decision_data(decision: DecisionRecord) -> dict[str, object]:
-    return {**asdict(decision), "decided_at": decision.decided_at.isoformat()}
+    return {**asdict(decision), "decided_at": print_instant(decision.decided_at)}
 
 
 def _parse_decision(data: Mapping[str, Any]) -> DecisionRecord:
