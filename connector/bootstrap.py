@@ -241,7 +241,7 @@ def build_hint_options(settings: Settings) -> HintOptions | None:
 
 
 def _cycle_options(settings: Settings, wishes: Wishes) -> CycleOptions:
-    safety = settings.safety
+    safety, days = settings.safety, settings.store.keep_history_days
     return CycleOptions(
         limits=SafetyLimits(
             max_owner_change_share=safety.max_owner_change_share,
@@ -253,6 +253,7 @@ def _cycle_options(settings: Settings, wishes: Wishes) -> CycleOptions:
         keeps_traces=settings.store.keep_traces,
         few_writes=settings.write.batch_above,
         splits_owner=settings.write.split_owner_write,
+        keeps_history=None if days is None else timedelta(days=days),
         reconcile_interval=timedelta(seconds=settings.poll.reconcile_interval_seconds),
     )
 

@@ -325,6 +325,14 @@ class AssignmentState(Protocol):
         """Decisions of one row or one cycle, newest first."""
         ...
 
+    def page_decisions(self, *, after: int, limit: int) -> Sequence[tuple[int, DecisionRecord]]:
+        """Decisions behind a number, oldest first, each with its own number."""
+        ...
+
+    def prune_history(self, table: str, before: datetime) -> int:
+        """Forget decisions, cycles and closed plans of a table that are older; how many."""
+        ...
+
     def save_backlog(self, entries: Sequence[BacklogEntry]) -> None:
         """Insert or replace waiting rows."""
         ...

@@ -175,6 +175,11 @@ class StoreSettings(Group):
     keep_traces: bool = Field(
         default=True, description="keep with each decision everything that was tried"
     )
+    keep_history_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="how long decisions, cycles and written plans are kept; default is for ever",
+    )
 
 
 class RulesSettings(Group):

@@ -1,6 +1,8 @@
 """The verbs `history` and `undo`: what cycles did, and putting one back."""
 
 from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +16,7 @@ from connector.cli.talking import talk
 from connector.decision_document import build_decision_data
 from connector.logs import configure_logs
 from connector.plan_document import parse_reference
+from connector.ports import StateStore
 from connector.state import DecisionRecord
 from connector.stopping import stopped_by_signals
 from connector.store.opening import open_store
@@ -39,10 +42,16 @@ def history(
     as_lines: Annotated[
         bool, typer.Option("--json-lines", help="Print every decision, one JSON object a line.")
     ] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write every decision to a .jsonl or .parquet file.")
+    ] = None,
 ) -> None:
     """List the latest cycles with their counts, or the decisions of one."""
     store = open_store(settings_of(context).store.url)
     try:
+        if export is not None:
+            _export(store, export)
+            return
         with store.begin() as session:
             cycles = session.list_cycles(limit)
             many = MANY if as_lines else limit
@@ -59,6 +68,12 @@ def history(
         print_decisions(decisions)
     else:
         print_cycles(cycles)
+
+
+def _export(store: StateStore, file: Path) -> None:
+    # Loaded late: only this needs the library behind it.
+    count = import_module("connector.history_export").export_history(store, file)
+    talk(f"{count} decisions were written to {file}.")
 
 
 def undo(

@@ -43,6 +43,7 @@ class CycleOptions:
     max_vanished_share: float = 0.2
     min_vanished_rows: int = 20
     reconcile_interval: timedelta = timedelta(days=1)
+    keeps_history: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

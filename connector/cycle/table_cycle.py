@@ -98,7 +98,17 @@ def _pass(parts: CycleParts, run: CycleRun) -> bool:
     if not run.sees_deletions and not reconcile_if_due(parts, run):
         return False
     wake_waiting(parts, run)
+    _forget_history(parts, run)
     return retry_due(parts, run)
+
+
+def _forget_history(parts: CycleParts, run: CycleRun) -> None:
+    kept = parts.options.keeps_history
+    if kept is None:
+        return
+    with parts.store.begin() as session:
+        before = parts.clock.now() - kept
+        run.counts["forgotten"] += session.prune_history(run.table.name, before)
 
 
 def load_mark(parts: CycleParts, run: CycleRun) -> Watermark:

@@ -13,8 +13,9 @@ from connector.state import (
 )
 from connector.store.intents import build_intent_document, parse_intent
 from connector.store.statements import chunk_ids, upsert_rows
-from connector.store.tables import backlog, plans, seller_clocks
+from connector.store.tables import backlog, cycles, plans, seller_clocks
 from connector.store.tables import decisions as decision_rows
+from engine.instants import print_instant
 from engine.records import EntityReference
 
 CLOCK_LOCK = 7_305_115
@@ -47,7 +48,7 @@ class AssignmentSession:
                 "seller_id": clock.seller_id,
                 "last_assigned_at": clock.last_assigned_at,
                 "assignment_order": clock.order,
-                "by_rule": {rule: at.isoformat() for rule, at in clock.by_rule.items()},
+                "by_rule": {rule: print_instant(at) for rule, at in clock.by_rule.items()},
                 "turns": clock.turns,
                 "joined_at": clock.joined_at,
                 "head_start": clock.head_start,
@@ -101,6 +102,27 @@ class AssignmentSession:
         if cycle_id is not None:
             query = query.where(decision_rows.c.cycle_id == cycle_id)
         return [read_decision(found) for found in self._connection.execute(query).mappings()]
+
+    def page_decisions(self, *, after: int, limit: int) -> Sequence[tuple[int, DecisionRecord]]:
+        """Decisions behind a number, oldest first, each with its own number."""
+        number = decision_rows.c.number
+        query = select(decision_rows).where(number > after).order_by(number).limit(limit)
+        found = self._connection.execute(query).mappings()
+        return [(row["number"], read_decision(row)) for row in found]
+
+    def prune_history(self, table: str, before: datetime) -> int:
+        """Forget decisions, cycles and closed plans of a table that are older; how many."""
+        old = (
+            (decision_rows, decision_rows.c.decided_at),
+            (cycles, cycles.c.started_at),
+            (plans, plans.c.closed_at),
+        )
+        return sum(
+            self._connection.execute(
+                delete(kept).where(kept.c.table_name == table, at < before)
+            ).rowcount
+            for kept, at in old
+        )
 
     def save_backlog(self, entries: Sequence[BacklogEntry]) -> None:
         """Insert or replace waiting rows."""
