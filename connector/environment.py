@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from connector.ports import TableDescriber, TableReader
 from connector.watching import WatchedTable, WriteColumns, build_watched_table, tables_reached
-from engine.errors import ConfigProblem
+from engine.errors import ConfigProblem, UnsafeStart
 from engine.ruleset import RuleSet
 from engine.schema import TableSchema
 
@@ -67,7 +67,7 @@ def build_tables(
 
 
 def raise_if_rules_active(reader: TableReader, describe: TableDescriber) -> None:
-    """Refuse to write next to Microsoft's own engine: both would assign; raises ConfigProblem."""
+    """Refuse to write next to Microsoft's own engine: both would assign; raises UnsafeStart."""
     table = "msdyn_assignmentrule"
     try:
         describe(table)
@@ -76,7 +76,7 @@ def raise_if_rules_active(reader: TableReader, describe: TableDescriber) -> None
     rows = list(reader.read_rows(table, ("msdyn_name",), filter="statecode eq 0"))
     if rows:
         names = ", ".join(sorted(str(row.get("msdyn_name")) for row in rows)[:3])
-        raise ConfigProblem(
+        raise UnsafeStart(
             f"the environment has {len(rows)} active assignment rules of its own ({names} …): both "
             "would assign the same rows; deactivate them, or set LEADROBIN_WRITE__COEXIST=true"
         )

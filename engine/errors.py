@@ -35,8 +35,16 @@ class InvalidDocument(ConfigProblem):
         super().__init__("; ".join(problem.message for problem in problems))
 
 
-class UnsafePlan(LeadrobinError):  # noqa: N818  the house word
-    """The plan changes more than the limits allow (exit 3)."""
+class Unsafe(LeadrobinError):  # noqa: N818  the house word
+    """Refused because it could do harm (exit 3)."""
+
+
+class UnsafePlan(Unsafe):
+    """The plan changes more than the limits allow."""
+
+
+class UnsafeStart(Unsafe):
+    """Something else in the environment already does this work."""
 
 
 class LeaseHeld(LeadrobinError):  # noqa: N818  the house word

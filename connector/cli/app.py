@@ -15,7 +15,7 @@ import typer
 
 from connector.cli.invocation import Invocation
 from connector.cli.talking import talk
-from engine.errors import ConfigProblem, LeadrobinError, LeaseHeld, UnsafePlan
+from engine.errors import ConfigProblem, LeadrobinError, LeaseHeld, Unsafe
 
 VERBS: dict[str, tuple[str, str]] = {
     "demo": (
@@ -72,7 +72,7 @@ EXIT_OF_INTERRUPT = 130
 
 EXIT_CODES: tuple[tuple[type[LeadrobinError], int], ...] = (
     (ConfigProblem, EXIT_USAGE),
-    (UnsafePlan, EXIT_UNSAFE),
+    (Unsafe, EXIT_UNSAFE),
     (LeaseHeld, EXIT_LEASE_HELD),
     (LeadrobinError, EXIT_FAILED),
 )

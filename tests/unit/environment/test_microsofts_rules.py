@@ -1,0 +1,45 @@
+"""Whether the service may start next to Microsoft's own assignment rules."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from connector.environment import raise_if_rules_active
+from engine.errors import ConfigProblem, UnsafeStart
+
+
+class Rules:
+    """A reader that knows one table."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.filters: list[str | None] = []
+
+    def read_rows(self, table: str, columns: Any, **options: Any) -> Iterator[Mapping[str, object]]:
+        assert table == "msdyn_assignmentrule"
+        self.filters.append(options["filter"])
+        return iter([{"msdyn_name": name} for name in self.names])
+
+
+def known(table: str) -> Any:
+    return table
+
+
+def unknown(table: str) -> Any:
+    raise ConfigProblem(f"no table {table}")
+
+
+def test_active_rules_refuse_the_start_and_are_named() -> None:
+    with pytest.raises(UnsafeStart, match=r"2 active assignment rules.*East, West.*COEXIST"):
+        raise_if_rules_active(Rules("West", "East"), known)  # type: ignore[arg-type]
+
+
+def test_only_active_ones_are_asked_for_and_none_is_fine() -> None:
+    reader = Rules()
+    raise_if_rules_active(reader, known)  # type: ignore[arg-type]
+    assert reader.filters == ["statecode eq 0"]
+
+
+def test_an_environment_without_the_table_is_fine() -> None:
+    raise_if_rules_active(Rules("Ignored"), unknown)  # type: ignore[arg-type]
