@@ -1,0 +1,68 @@
+"""No statement of a cycle reads a growing table from end to end."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from connector.cycle.carrying import Carried
+from connector.cycle.parts import CycleOptions
+from connector.cycle.previewing import preview_cycle
+from engine.records import EntityReference
+from tests.support.worlds import World, seller_id
+
+GROWING = {"ledger_rows", "decisions", "plans", "cycles", "backlog", "quarantine"}
+SCAN = re.compile(r"^SCAN (\w+)(?! USING)")
+
+
+def test_every_statement_of_a_cycle_finds_its_rows_by_an_index(tmp_path: Path) -> None:
+    world = World(folder=tmp_path, options=CycleOptions(keeps_history=timedelta(days=30)))
+    statements: dict[str, Any] = {}
+
+    def note(_c: Any, _cursor: Any, sql: str, arguments: Any, _x: Any, many: bool) -> None:
+        if sql.startswith(("SELECT", "UPDATE", "DELETE")):
+            statements[sql] = arguments[0] if many else arguments
+
+    event.listen(world.store.engine, "before_cursor_execute", note)
+    live_through_everything(world)
+    with world.store.begin() as session:
+        session.list_backlog(table="lead")
+        session.list_backlog()
+        session.list_cycles(20)
+        session.page_decisions(after=5, limit=20)
+        session.iterate_ids("lead", undecided_only=True, limit=10)
+    assert len(statements) > 30
+    with world.store.engine.connect() as connection:
+        found = {
+            (match[1], sql)
+            for sql, arguments in statements.items()
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", arguments)
+            if (match := SCAN.match(row[3])) and match[1] in GROWING
+        }
+    assert found == set()
+
+
+def live_through_everything(world: World) -> None:
+    """First contact, edits, choices by hand, deletions, conflicts, refusals, a full read, a plan."""
+    for number in range(4):
+        world.put_lead(number, address1_country="France")
+    world.cycle()
+    for number in range(8):
+        world.put_lead(number, address1_country="UK", revenue=5000)
+    world.put_lead(9, createdon="not a time")
+    world.dataverse.refused.add("00000000-0000-0000-0002-000000000005")
+    world.cycle()
+    owner = EntityReference(table="systemuser", id=seller_id(2))
+    world.dataverse.set_owner("lead", "00000000-0000-0000-0002-000000000001", owner)
+    world.dataverse.delete_row("lead", "00000000-0000-0000-0002-000000000002")
+    world.dataverse.expire_links()
+    world.dataverse.silent = True
+    world.clock.advance(timedelta(hours=2))
+    world.put_lead(10, address1_country="UK")
+    world.cycle()
+    world.dataverse.silent = False
+    world.clock.advance(timedelta(hours=2))
+    world.cycle()
+    preview_cycle(world.parts(), world.table(), Carried())
