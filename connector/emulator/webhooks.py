@@ -277,7 +277,8 @@ def _shorten(body: bytes, context: dict[str, Any]) -> tuple[bytes, bool]:
     """Strip a body above 256 KB of what makes it large."""
     if len(body) <= LARGEST_BODY:
         return body, False
-    stripped = {**context, **{name: [] for name in _STRIPPED}, "ParentContext": None}
+    emptied: dict[str, Any] = {name: [] for name in _STRIPPED}
+    stripped = {**context, **emptied, "ParentContext": None}
     return msgspec.json.encode(stripped), True
 
 

@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ class Process:
 
 
 @contextmanager
-def command(state: Path, port: int = 0) -> Iterator[Process]:
+def command(state: Path, port: int = 0) -> Generator[Process]:
     size = ["--leads", "10", "--sellers", "4", "--opportunities", "2", "--insights", "1"]
     arguments = ["emulator", "--http", "--state", str(state), "--port", str(port), *size]
     line = [sys.executable, "-m", "connector.cli.app", *arguments]

@@ -78,8 +78,9 @@ def register(api: Api, receiver: Receiver, **changes: Any) -> None:
 
 
 def wait_until(api: Api, reached: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
     for _ in range(2000):
-        found: list[dict[str, Any]] = api.control("GET", "webhooks")["deliveries"]
+        found = api.control("GET", "webhooks")["deliveries"]
         if reached(found):
             return found
     raise AssertionError(found)
