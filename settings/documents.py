@@ -1,5 +1,6 @@
 """A file as plain data that remembers its places; what it means is not known here."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -10,6 +11,8 @@ from engine.errors import ConfigProblem, Path, Problem
 from settings.json_reader import read_json
 from settings.nodes import Entries, Items, Misplaced, Node, Place, Scalar
 from settings.yaml_reader import read_yaml
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -82,9 +85,33 @@ def read_document(file: FilePath) -> Document:
     read = read_json if file.suffix.lower() == ".json" else read_yaml
     try:
         root = read(text)
+        if "\\" in text:
+            _refuse_half_characters(root)
     except Misplaced as error:
         raise _place_error(file, error.place, error.message) from error
     return Document(file=file, root=root)
+
+
+def _refuse_half_characters(node: Node) -> None:
+    """Raise Misplaced for text that an escape made half a character: it cannot be written."""
+    match node:
+        case Scalar(place=place, value=str(text)):
+            _refuse_half_character(text, place)
+        case Scalar():
+            return
+        case Items():
+            for item in node.items:
+                _refuse_half_characters(item)
+        case Entries():
+            for key, (place, value) in node.entries.items():
+                _refuse_half_character(key, place)
+                _refuse_half_characters(value)
+
+
+def _refuse_half_character(text: str, place: Place) -> None:
+    if _HALF.search(text):
+        message = "an escape here stands for half a character; write the character itself."
+        raise Misplaced(place, message)
 
 
 def _place_error(file: FilePath, place: Place, message: str) -> DocumentProblem:

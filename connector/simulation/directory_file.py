@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from engine.calendars import parse_calendar
 from engine.errors import ConfigProblem, InvalidDocument, Path, Problem
+from engine.instants import print_instant
 from engine.sellers import Calendar, Directory, Queue, Seller, Team
 from settings.documents import read_document
 
@@ -17,6 +18,7 @@ Entry = dict[str, Any]
 Value = TypeVar("Value")
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_HALF_CHARACTER = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 CLOCK_KEYS = frozenset(
     {
         "last_assigned_at",
@@ -83,7 +85,7 @@ def write_directory(source: DirectoryFile, after: Directory, target: FilePath) -
 
 def format_time(moment: datetime) -> str:
     """RFC 3339 in UTC; fractions only where there are some."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return print_instant(moment)
 
 
 def parse_time(text: str) -> datetime:
@@ -96,11 +98,15 @@ def parse_time(text: str) -> datetime:
 
 def _read_json(file: FilePath) -> dict[str, Any]:
     try:
-        data: object = json.loads(file.read_bytes().decode("utf-8-sig"))
+        text = file.read_bytes().decode("utf-8-sig")
+        data: object = json.loads(text)
     except OSError as error:
         raise ConfigProblem(f"{file} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError):
         data = read_document(file).data  # says what is wrong and where
+    else:
+        if _HALF_CHARACTER.search(text):
+            data = read_document(file).data
     if not isinstance(data, dict):
         message = 'a directory is an object with "sellers", "teams" and "queues".'
         raise ConfigProblem(f"{file}:1:1: {message}")
@@ -166,7 +172,9 @@ class _Reader:
 
     def _entries(self, data: Mapping[str, Any], kind: str) -> list[Entry]:
         listed = data.get(kind)
-        return [item for item in cast("list[Any]", listed or []) if isinstance(item, dict)]
+        if not isinstance(listed, list):
+            return []
+        return [item for item in cast("list[Entry]", listed) if isinstance(item, dict)]
 
     def _each(
         self,

@@ -155,6 +155,16 @@ def test_a_label_of_the_tenants_own_is_found_in_the_row(simulate: Simulate) -> N
     assert holds(simulate, compare("leadsourcecode", "ne", "PÓDCAST"), rows) == [False, True]
 
 
+def test_a_label_of_a_related_row_is_found_there(simulate: Simulate) -> None:
+    label = "industrycode@OData.Community.Display.V1.FormattedValue"
+    rows: list[dict[str, Any]] = [
+        {"parentaccountid": {"industrycode": 100_000_001, label: "Glass"}},
+        {"parentaccountid": {"industrycode": 100_000_001}, label: "Glass"},
+    ]
+    found = holds(simulate, compare("parentaccountid.industrycode", "eq", "glass"), rows)
+    assert found == [True, False]
+
+
 def test_a_misspelt_label_is_refused(simulate: Simulate) -> None:
     when = compare("leadsourcecode", "eq", "Trade Shw")
     segments = [{"name": "S", "table": "lead", "priority": 1, "when": when}]
@@ -518,6 +528,9 @@ DATE_CASES = [
      ["2026-03-29T22:59:59Z", "2026-03-29T23:00:00Z"], [True, False]),
     ("gt", "2026-11-23T10:00:00+01:00", NOW, "UTC",
      ["2026-11-23T09:00:00Z", "2026-11-23T09:00:01Z"], [False, True]),
+    ("ge", "2026-11-23T10:00:00-05:00", NOW, "UTC",
+     ["2026-11-23T14:59:59Z", "2026-11-23T15:00:00Z", "2026-11-23T09:59:59-05:00",
+      "2026-11-23T10:00:00-05:00"], [False, True, False, True]),
     ("between", ["2026-11-01", "2026-11-02T12:00:00Z"], NOW, "UTC",
      ["2026-10-31T23:59:59Z", "2026-11-01T00:00:00Z", "2026-11-02T12:00:00Z",
       "2026-11-02T12:00:01Z"], [False, True, True, False]),

@@ -242,6 +242,16 @@ def test_equal_clocks_go_by_the_counter_then_by_id_and_never_assigned_first(
     assert done.owners == ["Never", "Older", "First", "Second", "Third", "Never"]
 
 
+def test_clocks_are_compared_to_the_microsecond(simulate: Simulate) -> None:
+    directory = {
+        "sellers": [
+            seller(1, "Later", last_assigned_at="2026-11-23T10:00:00.000003Z"),
+            seller(2, "Earlier", last_assigned_at="2026-11-23T10:00:00.000002Z"),
+        ]
+    }
+    assert simulate(rules(rule("R")), directory, [lead(10)]).owners == ["Earlier"]
+
+
 def test_a_run_cut_in_two_goes_on_as_one(simulate: Simulate) -> None:
     people = [
         seller(n, f"S{n}", capacity={"max": 40 + n, "consumed": {"lead": n % 3}})

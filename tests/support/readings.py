@@ -88,7 +88,8 @@ class Simulate:
             *("--directory", self._write("directory.json", json.dumps(directory))),
             *("--directory-out", after, *arguments, *(() if has_time else ("--now", NOW))),
         )
-        saved = json.loads(after.read_text(encoding="utf-8")) if after.exists() else {}
+        text = after.read_text(encoding="utf-8") if after.exists() else "{}"
+        saved: dict[str, Any] = json.loads(text)
         return Simulated(done.code, done.out, done.err, saved)
 
     def _write(self, name: str, text: str) -> Path:

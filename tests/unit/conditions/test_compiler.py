@@ -233,3 +233,18 @@ def test_bounds_are_whole_seconds_within_the_calendar():
     last = datetime(9999, 12, 31, 23, 59, 59, 1, tzinfo=UTC)
     assert text_bounds(Span(None, last, None, None), is_day=False) == ("", "~")
     assert text_bounds(Span(None, None, 0, 3_652_060), is_day=True) == ("0001-01-01", "~")
+
+
+@pytest.mark.parametrize("column", ["createdon", "closedate", "new_when"])
+def test_tables_over_dates_of_any_column_agree_with_the_tree(column):
+    days = [f"2026-11-{day:02}" for day in range(1, 29)]
+    conditions = [parse_condition(compare(column, "on", day)) for day in days]
+    options = CompileOptions(
+        dates=DateSettings(time_zone="Europe/London"), table="lead", schema=SCHEMA, tables_from=2
+    )
+    search = compile_first_match(conditions, options)
+    for cell in ("2026-11-07", "2026-11-07T00:00:00Z", "2026-11-30", "7", None, 7):
+        row = {column: cell}
+        context = Context(now=NOW, dates=options.dates, table="lead", schema=SCHEMA)
+        expected = [at for at, each in enumerate(conditions) if holds(each, row, context)]
+        assert search.first_match(row, NOW) == (expected or [-1])[0]

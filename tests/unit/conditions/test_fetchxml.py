@@ -383,6 +383,13 @@ def test_the_key_that_a_link_starts_from_tells_the_table(link, expected):
     assert read(text, schema=STANDARD_TABLES) == f"{expected} contains data"
 
 
+def test_filters_nested_too_deep_are_a_problem():
+    condition = '<condition attribute="city" operator="null"/>'
+    assert read("<filter>" * 49 + condition + "</filter>" * 49)
+    with pytest.raises(InvalidDocument, match="flatten its filters"):
+        parse_fetchxml("<filter>" * 51 + condition + "</filter>" * 51)
+
+
 def test_a_link_that_fits_none_of_several_relations_is_a_problem():
     link = '<link-entity name="lead" from="masterid" to="accountid" link-type="any"/>'
     with pytest.raises(InvalidDocument, match="is not known"):

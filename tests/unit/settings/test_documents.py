@@ -257,3 +257,30 @@ def test_a_problem_of_a_document_keeps_its_parts(written: Path) -> None:
     error = read_document(written).explain([Problem(("a", 1), "no")])
     assert isinstance(error, DocumentProblem)
     assert [(item.line, item.column, item.message) for item in error.problems] == [(4, 5, "no")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "column"),
+    [
+        ("x.json", r'{"a": ["b", "\ud800"]}', 1, 13),
+        ("x.json", r'{"\udfff": 1}', 1, 2),
+        ("x.json", r'{"a": [1, "\ud83d\ude00 \ude00"]}', 1, 11),
+        ("x.yaml", 'a:\n  - "\\uD800"\n', 2, 5),
+    ],
+)
+def test_an_escape_for_half_a_character_is_refused(
+    tmp_path: Path, name: str, text: str, line: int, column: int
+) -> None:
+    file = tmp_path / name
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(DocumentProblem) as caught:
+        read_document(file)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (line, column)
+    assert "half a character" in problem.message
+
+
+def test_escapes_for_whole_characters_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(r'{"a": ["\u00e9", "\ud83d\ude00", 1, null]}', encoding="utf-8")
+    assert read_document(file).data == {"a": ["é", "\U0001f600", 1, None]}

@@ -184,6 +184,8 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
         ("[]", '1:1: a directory is an object with "sellers", "teams" and "queues"'),
         ('{"sellers": [}', "1:14: this is not JSON: Expecting value."),
         ('{"sellers": [NaN]}', "NaN"),
+        ('{"sellers": 7}', '1:13: "sellers" is a list'),
+        ('{"territories": ["\\ud800"]}', "1:18: an escape here stands for half a character"),
     ],
 )
 def test_a_file_that_is_no_directory_is_refused(tmp_path: Path, content: str, words: str) -> None:
