@@ -139,9 +139,7 @@ MESSAGE_FILTER = TableDefinition(
     ),
 )
 
-JOB_STATE = state(
-    {0: ("Ready", 0), 1: ("Suspended", 10), 2: ("Locked", 20), 3: ("Completed", 30)}
-)
+JOB_STATE = state({0: ("Ready", 0), 1: ("Suspended", 10), 2: ("Locked", 20), 3: ("Completed", 30)})
 JOB_STATUS = status(
     {
         0: ("Waiting For Resources", 0),
