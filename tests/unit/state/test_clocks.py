@@ -1,0 +1,64 @@
+"""Clocks and consumed units over a directory, and what is put back after failed writes."""
+
+from datetime import timedelta
+
+import pytest
+
+from connector.clocks import apply_state, find_moved, read_clocks, restore_clocks, touch_clock
+from connector.state import SellerClock
+from engine.ruleset import build_rule_set
+from tests.support.fake_dataverse import START
+from tests.support.worlds import RULES, build_people, seller_id
+
+EARLY = SellerClock(seller_id="m", last_assigned_at=START, order=1)
+LATE = SellerClock(seller_id="m", last_assigned_at=START + timedelta(hours=1), order=5)
+LATER = SellerClock(seller_id="m", last_assigned_at=START + timedelta(hours=2), order=6)
+
+
+def test_the_stores_clocks_and_open_rows_are_laid_over_the_people() -> None:
+    clock = SellerClock(seller_id=seller_id(1), last_assigned_at=START, order=4)
+    rule_set = build_rule_set(RULES)
+    open_rows = {("lead", seller_id(0), ""): 2, ("lead", seller_id(0), "UK to all"): 1}
+    people = apply_state(build_people(), {clock.seller_id: clock}, open_rows, rule_set)
+    first, second, _ = people.sellers
+    assert dict(first.consumed) == {"lead": 3}
+    assert (second.last_assigned_at, second.assignment_order) == (START, 4)
+    assert read_clocks(people) == {clock.seller_id: clock}
+
+
+def test_only_moved_clocks_are_found() -> None:
+    other = SellerClock(seller_id="s", order=2)
+    assert find_moved({"m": EARLY, "s": other}, {"m": LATE, "s": other}) == {"m": LATE}
+    assert find_moved({}, {"s": other}) == {"s": other}
+
+
+def test_a_turn_taken_by_hand_stands_behind_equal_clocks() -> None:
+    clocks = {"m": EARLY, "s": SellerClock(seller_id="s", last_assigned_at=START, order=7)}
+    assert touch_clock(clocks, "m", START).order == 8
+    assert touch_clock({}, "new", START) == SellerClock(
+        seller_id="new", last_assigned_at=START, order=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("current", "assigned", "restored"),
+    [
+        (LATE, [("m", False)], [EARLY]),
+        (LATE, [("m", False), ("m", False)], [EARLY]),
+        (LATE, [("m", True)], []),
+        (LATE, [("m", False), ("m", True)], []),
+        (LATER, [("m", False)], []),
+        (LATE, [("stranger", False)], []),
+    ],
+    ids=["failed", "all failed", "arrived", "one arrived", "moved since", "no clock of ours"],
+)
+def test_a_clock_is_put_back_when_none_of_its_rows_arrived(
+    current: SellerClock, assigned: list[tuple[str, bool]], restored: list[SellerClock]
+) -> None:
+    found = restore_clocks({"m": current}, before=[EARLY], after=[LATE], assigned=assigned)
+    assert found == restored
+
+
+def test_a_first_clock_is_put_back_to_never() -> None:
+    found = restore_clocks({"m": LATE}, before=[], after=[LATE], assigned=[("m", False)])
+    assert found == [SellerClock(seller_id="m")]
