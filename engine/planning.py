@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import assert_never
 
 from engine.decisions import AssignmentDecision
 from engine.errors import UnsafePlan
@@ -271,6 +272,8 @@ def _canonical(change: Change) -> list[object]:
             return ["segment", before_id, after_id]
         case SequenceChange(before=before_id, after=after_id):
             return ["sequence", before_id, after_id]
+        case _:
+            assert_never(change)
 
 
 def _key(reference: EntityReference | None) -> list[str] | None:

@@ -72,7 +72,7 @@ def write_directory(source: DirectoryFile, after: Directory, target: FilePath) -
         ("sellers", "systemuserid", after.sellers),
         ("teams", "teamid", after.teams),
     ):
-        if kind in data:
+        if data.get(kind):
             entries = cast("list[Entry]", data[kind])
             by_id = {person.id: person for person in people}
             data[kind] = [_update(entry, by_id[_fold_id(entry[key])]) for entry in entries]
@@ -174,7 +174,8 @@ class _Reader:
         listed = data.get(kind)
         if not isinstance(listed, list):
             return []
-        return [item for item in cast("list[Entry]", listed) if isinstance(item, dict)]
+        entries = cast("list[object]", listed)
+        return [cast("Entry", entry) for entry in entries if isinstance(entry, dict)]
 
     def _each(
         self,

@@ -664,6 +664,14 @@ def test_unknown_keys_of_the_directory_survive(simulate: Simulate) -> None:
     assert done.directory["sellers"][0]["last_assigned_at"] == NOW
 
 
+def test_a_directory_without_teams_is_written_back_as_it_was(simulate: Simulate) -> None:
+    directory = {"sellers": [seller(1, "Ann")], "teams": None, "queues": None}
+    done = simulate(rules(rule("R")), directory, [lead(10)])
+    assert (done.owners, done.directory["teams"]) == (["Ann"], None)
+    nobody = simulate(rules(rule("R")), {"sellers": None}, [lead(10)])
+    assert (nobody.owners, nobody.directory) == ([None], {"sellers": None})
+
+
 COLUMNS_RULES = rules(
     rule(
         "R",

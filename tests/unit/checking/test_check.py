@@ -512,3 +512,15 @@ def test_the_notation_refuses_what_it_does_not_know() -> None:
 
 def test_lines_before_the_first_table_are_ignored() -> None:
     assert parse_tables("string lost\n") == {}
+
+
+def test_a_negation_contradicts_what_it_negates_on_either_side() -> None:
+    equal = parse_condition({"column": "a", **EQ})
+    negated = parse_condition({"not": {"column": "a", **EQ}})
+    assert find_contradiction(All((negated, equal))) is not None
+    assert find_contradiction(All((equal, negated))) is not None
+
+
+def test_an_empty_end_of_a_range_proves_nothing() -> None:
+    between = {"column": "a", "operator": "between", "value": ["x", ""]}
+    assert find_contradiction(parse_condition(between)) is None

@@ -158,3 +158,9 @@ def test_what_is_no_object_is_rejected(wire: object) -> None:
     assert normalise(wire, table="lead") == RejectedRow(
         table="lead", id=None, reasons=("a row has to be a JSON object",)
     )
+
+
+def test_a_reference_equals_references_alone() -> None:
+    reference = EntityReference(table="team", id="1", name="North")
+    assert reference == EntityReference(table="team", id="1")
+    assert reference != ("team", "1", "North")
