@@ -25,6 +25,7 @@ from connector.store.opening import open_store
 from connector.watching import WriteColumns, build_target_query
 from engine.errors import LeadrobinError
 from engine.ruleset import RuleSet
+from engine.schema import TableSchema
 from settings.model import SequenceMode, Settings
 
 
@@ -120,7 +121,11 @@ def _describe_table(settings: Settings, client: DataverseClient, name: str) -> s
 def _describe_columns(settings: Settings, rule_set: RuleSet, client: DataverseClient) -> str:
     """What the start of `run` looks at: everything the rules read is there."""
     tables = choose_tables(rule_set, settings.poll.tables)
-    schema = describe_tables(rule_set, tables, lambda name: client.describe_table(name).to_schema())
+
+    def describe(logical_name: str) -> TableSchema:
+        return client.describe_table(logical_name).to_schema()
+
+    schema = describe_tables(rule_set, tables, describe)
     watched = build_tables(
         rule_set, tables, schema, page_size=settings.poll.page_size, writes=WriteColumns()
     )
