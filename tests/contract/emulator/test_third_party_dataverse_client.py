@@ -62,7 +62,9 @@ def test_a_row_is_created_read_changed_and_deleted(client: DataverseClient) -> N
 def test_many_rows_are_created_and_updated_in_one_call(client: DataverseClient) -> None:
     ids = client.records.create("account", [{"name": f"Bulk {n}"} for n in range(25)])
     client.records.update("account", ids, {"description": "together"})
-    client.records.update("account", ids[:2], [{"accountnumber": "BULK-0"}, {"accountnumber": "BULK-1"}])
+    client.records.update(
+        "account", ids[:2], [{"accountnumber": "BULK-0"}, {"accountnumber": "BULK-1"}]
+    )
     rows = client.records.list(
         "account", filter="description eq 'together'", select=["name", "accountnumber"]
     )
