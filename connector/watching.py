@@ -250,7 +250,7 @@ class _ColumnReader:
 
 
 def _record_conditions(rule_set: RuleSet, table: str) -> Iterator[Condition]:
-    """The conditions on rows of the table: segments, rules, exit criteria of sequences."""
+    """The conditions on rows of the table: those of segments and of rules."""
     for segment in rule_set.segments:
         if segment.table == table and segment.when is not None:
             yield segment.when
