@@ -18,6 +18,8 @@ COMMON = (
     "--no-emit-find-links",
     "--no-header",
     "--no-annotate",
+    # pip looks for the newest release of `name[extra]` unless the lock names the extra as well.
+    "--no-strip-extras",
     "--quiet",
 )
 LOCKS = {
