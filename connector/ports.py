@@ -11,7 +11,9 @@ from connector.state import (
     BacklogEntry,
     CycleRecord,
     DecisionRecord,
+    Handover,
     Intent,
+    KeptRuleSet,
     LeaseRecord,
     LedgerRow,
     QuarantinedRow,
@@ -271,8 +273,16 @@ class ProgressState(Protocol):
         """Insert or replace a cycle's record."""
         ...
 
-    def list_cycles(self, limit: int) -> Sequence[CycleRecord]:
-        """The latest cycles, newest first."""
+    def list_cycles(self, limit: int, *, with_idle: bool = True) -> Sequence[CycleRecord]:
+        """The latest cycles, newest first; without the idle ones if those are not wanted."""
+        ...
+
+    def break_off_cycles(self, table: str, at: datetime) -> int:
+        """Note that cycles of a table which still seem to run do not; how many."""
+        ...
+
+    def prune_idle(self, table: str, before: datetime) -> int:
+        """Forget idle cycles of a table that are older; how many."""
         ...
 
     def save_rejected(self, rows: Sequence[QuarantinedRow]) -> None:
@@ -351,8 +361,50 @@ class AssignmentState(Protocol):
         """Waiting rows, longest first; with `due_at` only those to be tried by then."""
         ...
 
+    def list_unassigned(
+        self, table: str, segment: str, *, codes: Sequence[str], limit: int
+    ) -> Sequence[BacklogEntry]:
+        """Waiting rows of a segment with one of the codes, those created first first."""
+        ...
+
     def wake_backlog(self, table: str, codes: Sequence[str], at: datetime) -> int:
         """Make waiting rows with one of the codes due `at`, unless they are before; how many."""
+        ...
+
+
+class HandoverState(Protocol):
+    """Rows that sellers have and may lose again."""
+
+    def save_handovers(self, handovers: Sequence[Handover]) -> None:
+        """Insert or replace handovers, one for each row."""
+        ...
+
+    def load_handovers(self, table: str, ids: Sequence[str]) -> Mapping[str, Handover]:
+        """The handovers among rows, by row id."""
+        ...
+
+    def list_handovers(self, table: str, due_at: datetime, limit: int) -> Sequence[Handover]:
+        """Handovers that are due by then, longest due first."""
+        ...
+
+    def remove_handovers(self, table: str, ids: Sequence[str]) -> None:
+        """Forget handovers; unknown ids are ignored."""
+        ...
+
+
+class RuleSetState(Protocol):
+    """The rule sets that cycles ran under."""
+
+    def note_rule_set(
+        self, checksum: str, at: datetime, build: Callable[[], Mapping[str, object]]
+    ) -> None:
+        """Note which rule set is in force; `build` is asked for it when it was another before."""
+        ...
+
+    def find_rule_set(
+        self, *, at: datetime | None = None, checksum: str | None = None
+    ) -> KeptRuleSet | None:
+        """The rule set in force at an instant, or the one with a checksum; None when unknown."""
         ...
 
 
@@ -398,7 +450,14 @@ class DocumentState(Protocol):
 
 
 class StateSession(
-    LedgerState, ProgressState, AssignmentState, LeaseState, DocumentState, Protocol
+    LedgerState,
+    ProgressState,
+    AssignmentState,
+    HandoverState,
+    RuleSetState,
+    LeaseState,
+    DocumentState,
+    Protocol,
 ):
     """One transaction on the store: everything in it is saved, or nothing."""
 

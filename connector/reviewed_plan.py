@@ -37,11 +37,11 @@ def merge_previews(previews: Sequence[Preview], rule_set_checksum: str) -> Revie
 
 
 def build_document(reviewed: ReviewedPlan) -> dict[str, object]:
-    """The plan as plain data; traces stay out, they would hold most of the file."""
+    """The plan as plain data; its traces are what `explain` knows once it is written."""
     return {
         **build_plan_document(reviewed.plan),
         "decisions": [
-            {**asdict(decision), "decided_at": print_instant(decision.decided_at), "trace": None}
+            {**asdict(decision), "decided_at": print_instant(decision.decided_at)}
             for decision in reviewed.decisions
         ],
     }

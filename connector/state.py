@@ -96,6 +96,8 @@ class PlanOrigin(StrEnum):
     BACKFILL = "backfill"
     APPLY = "apply"
     UNDO = "undo"
+    SCHEDULED = "scheduled"
+    TAKE_BACK = "take_back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,10 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacklogEntry:
-    """A row that waits: why, since when, and when it is tried next (None = not by itself)."""
+    """A row that waits: why, since when, and when it is tried next (None = not by itself).
+
+    `segment` is the segment it was decided for, `created_on` when the row itself was created.
+    """
 
     table: str
     row_id: str
@@ -160,6 +165,36 @@ class BacklogEntry:
     since: datetime
     next_try_at: datetime | None
     attempts: int = 1
+    segment: str | None = None
+    created_on: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """A row that a seller was given and nobody touched yet; `rule` takes it back at `due_at`.
+
+    `due_at` None = it stays where it is: it went through as many hands as the rule allows. `hops`
+    counts how often it was taken back, `had_by` holds the ids of everybody who had it.
+    """
+
+    table: str
+    row_id: str
+    owner_id: str
+    segment: str | None
+    rule: str
+    assigned_at: datetime
+    due_at: datetime | None
+    hops: int = 0
+    had_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRuleSet:
+    """A rule set that cycles ran under from `in_force_since` on, as plain data."""
+
+    checksum: str
+    in_force_since: datetime
+    document: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,13 +217,18 @@ class CycleOutcome(StrEnum):
     STOPPED = "stopped"
     REFUSED = "refused"
     FAILED = "failed"
+    BROKEN_OFF = "broken_off"
+
+
+_QUIET_COUNTS = frozenset({"pages", "rows_read", "echoes", "unchanged", "compared", "forgotten"})
+"""What a cycle counts although nothing happened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleRecord:
-    """One pass over one table: its counts by name, such as rows_read, decided, written.
+    """One pass over one table: its counts by name, such as rows_read, decided, conflict.
 
-    Conflicts.
+    BROKEN_OFF = its process ended without a word, as the next one on the table found.
     """
 
     id: str
@@ -199,6 +239,12 @@ class CycleRecord:
     finished_at: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     message: str | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """It ended well and there was nothing to do."""
+        is_quiet = not any(self.counts[name] for name in self.counts.keys() - _QUIET_COUNTS)
+        return self.outcome is CycleOutcome.DONE and is_quiet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ The only module of the engine that uses pydantic: shapes and ranges are checked 
 fit together in `engine.consistency`, columns and people's names elsewhere.
 """
 
-import difflib
 import hashlib
 import json
 from collections import abc
@@ -38,6 +37,7 @@ from engine.conditions.printing import print_condition
 from engine.consistency import find_inconsistencies
 from engine.durations import parse_duration
 from engine.errors import InvalidDocument, Path, Problem
+from engine.rule_messages import describe_problem
 
 
 def _problems_error(problems: abc.Sequence[Problem]) -> PydanticCustomError:
@@ -259,6 +259,23 @@ AssignTo = Annotated[
 ]
 
 
+class Retry(_Model):
+    """How rows that wait under a rule are tried again: how soon, how long, and how often.
+
+    `attempts` counts every try, the first included: 1 = never again by itself, as in the original.
+    """
+
+    every_minutes: Annotated[StrictInt, Field(ge=1, le=10_080)] | None = None
+    for_hours: Positive | None = None
+    attempts: Positive | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self == Retry.model_construct():
+            raise ValueError("at least one of every_minutes, for_hours and attempts is needed")
+        return self
+
+
 class Rule(_Model):
     """An assignment rule: whom rows of one segment go to.
 
@@ -282,6 +299,7 @@ class Rule(_Model):
     respect_capacity: StrictBool = False
     sticky_owner: StrictBool = False
     capacity_units: Positive | None = None
+    retry: Retry | None = None
 
 
 class Fairness(_Model):
@@ -339,6 +357,10 @@ class RuleSet(_Model):
         text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def to_document(self) -> dict[str, Any]:
+        """Plain data that `build_rule_set` makes the same rule set of."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables with a segment, in file order."""
@@ -367,6 +389,13 @@ class RuleSet(_Model):
             if (rule.table, rule.segment) == (segment.table, segment.name) and rule.active
         ]
         return tuple(sorted(own, key=lambda rule: (rule.order is None, rule.order or 0)))
+
+    def find_rule(self, table: str, segment: str | None, name: str | None) -> Rule | None:
+        """A rule of a segment by name, active or not."""
+        wanted = (table, segment, name)
+        return next(
+            (rule for rule in self.rules if (rule.table, rule.segment, rule.name) == wanted), None
+        )
 
     def find_sequence(self, segment: Segment) -> Sequence | None:
         """The segment's sequence, active or not."""
@@ -411,29 +440,13 @@ def _problems_of(detail: ErrorDetails) -> abc.Iterator[Problem]:
     path = tuple(part for part in detail["loc"] if not str(part).startswith("<"))
     nested = cast("list[tuple[Path, str]]", detail.get("ctx", {}).get("problems", []))
     if not nested:
-        yield Problem(path, _message_of(detail, path))
+        message = describe_problem(detail["type"], detail["msg"], path, known=_known_keys())
+        yield Problem(path, message)
     for below, message in nested:
         yield Problem((*path, *below), message)
 
 
-def _message_of(detail: ErrorDetails, path: Path) -> str:
-    last = path[-1] if path else "the file"
-    name = last if isinstance(last, str) else f"item {last + 1}"
-    if detail["type"] == "extra_forbidden":
-        return f'"{name}" is not known here{_nearest(name)}'
-    if detail["type"] == "missing":
-        return f'"{name}" is missing'
-    text = detail["msg"].removeprefix("Value error, ")
-    return (
-        text
-        if detail["type"] in {"value_error", "assign_to"}
-        else f'"{name}": {text[0].lower()}{text[1:]}'
-    )
-
-
-def _nearest(name: str) -> str:
-    """The known key that looks most like a misspelt one."""
-    models = (RuleSet, Segment, Rule, Sequence, Step, Selection, Fallback, Fairness)
-    known = sorted({field for model in models for field in model.model_fields} | set(_KINDS))
-    close = difflib.get_close_matches(name, known, n=1)
-    return f'; did you mean "{close[0]}"?' if close else ""
+def _known_keys() -> set[str]:
+    """Every key that some part of a rules file has."""
+    models = (RuleSet, Segment, Rule, Sequence, Step, Selection, Fallback, Fairness, Retry)
+    return {field for model in models for field in model.model_fields} | set(_KINDS)

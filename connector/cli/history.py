@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from connector.bootstrap import Wishes, open_application
-from connector.cli.cycles_output import cycle_data, print_cycles
+from connector.cli.cycles_output import cycle_data, print_cycles, print_history
 from connector.cli.invocation import settings_of
 from connector.cli.output import print_table, write_json, write_json_line
 from connector.cli.plan_output import plan_data, print_leftovers, print_plan
@@ -32,12 +32,15 @@ def register(app: typer.Typer) -> None:
     app.command("undo")(undo)
 
 
-def history(
+def history(  # noqa: PLR0913, PLR0917  one parameter an option: the signature is the interface
     context: typer.Context,
     cycle: Annotated[
         str | None, typer.Argument(help="A cycle's id: list its decisions instead.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also the cycles that found nothing to do.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_lines: Annotated[
         bool, typer.Option("--json-lines", help="Print every decision, one JSON object a line.")
@@ -46,14 +49,17 @@ def history(
         Path | None, typer.Option(help="Write every decision to a .jsonl or .parquet file.")
     ] = None,
 ) -> None:
-    """List the latest cycles with their counts, or the decisions of one."""
+    """List the latest cycles with their counts, or the decisions of one.
+
+    Cycles that found nothing to do are kept for a day and shown with --all.
+    """
     store = open_store(settings_of(context).store.url)
     try:
         if export is not None:
             _export(store, export)
             return
         with store.begin() as session:
-            cycles = session.list_cycles(limit)
+            cycles = session.list_cycles(limit, with_idle=every)
             many = MANY if as_lines else limit
             decisions = session.list_decisions(cycle_id=cycle, limit=many)
     finally:
@@ -67,7 +73,7 @@ def history(
     elif cycle:
         print_decisions(decisions)
     else:
-        print_cycles(cycles)
+        print_history(cycles)
 
 
 def _export(store: StateStore, file: Path) -> None:

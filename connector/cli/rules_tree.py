@@ -9,6 +9,7 @@ from engine.ruleset import (
     AccountColumn,
     AnySeller,
     Queues,
+    Retry,
     Rule,
     RuleSet,
     Segment,
@@ -52,6 +53,8 @@ def _add_rule(branch: Tree, number: int, rule: Rule) -> None:
     if rule.created_within_hours is not None:
         leaf.add(f"created within {rule.created_within_hours} hours")
     leaf.add(escape(f"to {_describe_target(rule)}"))
+    if rule.retry is not None:
+        leaf.add(f"what waits is tried {_describe_retry(rule.retry)}")
 
 
 def _describe_target(rule: Rule) -> str:
@@ -86,3 +89,12 @@ def _describe_distribution(rule: Rule) -> list[str]:
     if rule.respect_capacity:
         notes.append("with capacity left")
     return notes
+
+
+def _describe_retry(retry: Retry) -> str:
+    notes = {
+        "every {} minutes": retry.every_minutes,
+        "for {} hours": retry.for_hours,
+        "at most {} times": retry.attempts,
+    }
+    return ", ".join(text.format(value) for text, value in notes.items() if value is not None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from connector.cycle.paging import process_page, record_baseline
 from connector.cycle.parts import CycleParts, CycleRun
@@ -24,6 +25,9 @@ from engine.errors import (
 MAX_RESTARTS = 2
 """How often one cycle starts a full read anew before it gives up."""
 
+KEEPS_IDLE = timedelta(days=1)
+"""How long cycles are remembered that found nothing to do."""
+
 
 def run_cycle(parts: CycleParts, table: WatchedTable) -> CycleRecord:
     """Settle open plans, process every page of changes, retry what waits; the record is saved.
@@ -32,6 +36,9 @@ def run_cycle(parts: CycleParts, table: WatchedTable) -> CycleRecord:
     and the next cycle goes on there.
     """
     run = start_run(parts, table, PlanOrigin.CYCLE)
+    with parts.store.begin() as session:
+        rule_set = parts.rule_set
+        session.note_rule_set(rule_set.checksum, run.started_at, rule_set.to_document)
     return finish_run(parts, run, lambda: _pass(parts, run))
 
 
@@ -56,8 +63,12 @@ def build_run(parts: CycleParts, table: WatchedTable, origin: PlanOrigin) -> Cyc
 
 
 def save_start(parts: CycleParts, run: CycleRun) -> None:
-    """Save that a run began, and the columns its fingerprints will be made of."""
+    """Save that a run began, and the columns its fingerprints will be made of.
+
+    Whoever is on the table holds its lease: a run that still seems to be under way is not.
+    """
     with parts.store.begin() as session:
+        session.break_off_cycles(run.table.name, parts.clock.now())
         session.save_cycle(run.build_record())
         session.save_watched_set(run.table.watched_set, run.table.watched)
 
@@ -103,12 +114,11 @@ def _pass(parts: CycleParts, run: CycleRun) -> bool:
 
 
 def _forget_history(parts: CycleParts, run: CycleRun) -> None:
-    kept = parts.options.keeps_history
-    if kept is None:
-        return
+    now, kept = parts.clock.now(), parts.options.keeps_history
     with parts.store.begin() as session:
-        before = parts.clock.now() - kept
-        run.counts["forgotten"] += session.prune_history(run.table.name, before)
+        session.prune_idle(run.table.name, now - KEEPS_IDLE)
+        if kept is not None:
+            run.counts["forgotten"] += session.prune_history(run.table.name, now - kept)
 
 
 def load_mark(parts: CycleParts, run: CycleRun) -> Watermark:

@@ -1,9 +1,12 @@
 """When a row that could not be handled is tried again; taking it up again is in `retrying`."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from connector.ports import WriteOutcome
 from connector.state import BacklogEntry, DecisionRecord
+from engine.retries import Tries, choose_next_try
+from engine.ruleset import Retry
 from engine.statuses import RoutingStatus
 
 FIRST_WAIT = timedelta(minutes=1)
@@ -40,80 +43,80 @@ _REASONS: dict[WriteOutcome, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A row that is to wait: what was decided, and its entry so far."""
+
+    decision: DecisionRecord
+    before: BacklogEntry | None = None
+    created_on: datetime | None = None
+
+
 def wait_for_routing(
-    decision: DecisionRecord,
-    before: BacklogEntry | None,
+    row: Waiting,
     now: datetime,
     *,
+    policy: Retry | None = None,
     chance_at: datetime | None = None,
 ) -> BacklogEntry | None:
     """The entry of a row that nobody could be found for; None when there is nothing to wait for.
 
-    `chance_at` is when somebody may be found, where that is known.
+    `policy` is that of the rule whose failure is reported, `chance_at` is when somebody may be
+    found, where that is known.
     """
+    decision = row.decision
     if decision.routing_status is None:
         return None
     status = RoutingStatus(decision.routing_status)
     if status not in _WAIT_OF_STATUS:
         return None
-    wait = _WAIT_OF_STATUS[status]
-    rule = f" (rule {decision.rule})" if decision.rule else ""
-    return _build_entry(
-        decision,
-        before,
-        now,
-        code=status.name.lower(),
-        reason=f"{_words(status.name)}{rule}",
-        next_try_at=chance_at or (None if wait is None else now + wait),
+    entry = _build_entry(row, now, code=status.name.lower(), reason=_describe(status, decision))
+    if status is RoutingStatus.RECORD_TOO_OLD:
+        # A row does not get younger.
+        return entry
+    following = choose_next_try(
+        policy,
+        Tries(since=entry.since, count=entry.attempts, now=now),
+        usual=_WAIT_OF_STATUS[status],
+        chance_at=chance_at,
     )
+    reason = f"{entry.reason}; {following.note}" if following.note else entry.reason
+    return replace(entry, reason=reason, next_try_at=following.at)
 
 
 def wait_for_write(
-    decision: DecisionRecord,
-    outcome: WriteOutcome,
-    before: BacklogEntry | None,
-    now: datetime,
-    *,
-    message: str | None,
+    row: Waiting, outcome: WriteOutcome, now: datetime, *, message: str | None
 ) -> BacklogEntry:
     """The entry of a row whose write did not arrive.
 
     Conflicts are due at once, others ever later.
     """
-    attempts = before.attempts if before else 0
+    attempts = row.before.attempts if row.before else 0
     wait = min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT)
     if outcome is WriteOutcome.CONFLICT:
         wait = timedelta(0)
     reason = _REASONS[outcome]
-    return _build_entry(
-        decision,
-        before,
-        now,
-        code=outcome.value,
-        reason=f"{reason}: {message}" if message else reason,
-        next_try_at=now + wait,
+    entry = _build_entry(
+        row, now, code=outcome.value, reason=f"{reason}: {message}" if message else reason
     )
+    return replace(entry, next_try_at=now + wait)
 
 
-def _build_entry(
-    decision: DecisionRecord,
-    before: BacklogEntry | None,
-    now: datetime,
-    *,
-    code: str,
-    reason: str,
-    next_try_at: datetime | None,
-) -> BacklogEntry:
+def _build_entry(row: Waiting, now: datetime, *, code: str, reason: str) -> BacklogEntry:
+    decision, before = row.decision, row.before
     return BacklogEntry(
         table=decision.table,
         row_id=decision.row_id,
         reason=reason,
         code=code,
         since=before.since if before else now,
-        next_try_at=next_try_at,
+        next_try_at=None,
         attempts=before.attempts + 1 if before else 1,
+        segment=decision.segment,
+        created_on=row.created_on,
     )
 
 
-def _words(name: str) -> str:
-    return name.lower().replace("_", " ")
+def _describe(status: RoutingStatus, decision: DecisionRecord) -> str:
+    rule = f" (rule {decision.rule})" if decision.rule else ""
+    return f"{status.name.lower().replace('_', ' ')}{rule}"

@@ -13,6 +13,7 @@ from connector.cycle.waiting import ROUTING_CODES
 from connector.ports import StateSession
 from connector.state import DecisionRecord
 from engine.availability import wait_until_free
+from engine.ruleset import Rule
 from engine.sellers import Directory, Queue, Seller, Team
 from engine.statuses import RoutingStatus
 
@@ -63,9 +64,13 @@ def find_next_chance(parts: CycleParts, decision: DecisionRecord, now: datetime)
     """When it is worth trying a row again for which nobody was available; None when unknown."""
     if decision.routing_status != RoutingStatus.NO_AVAILABILITY:
         return None
-    rules = {rule.name: rule for rule in parts.rule_set.rules}
-    rule = rules.get(decision.rule or "")
+    rule = find_rule(parts, decision)
     return find_opening(parts.directory(), rule.available_within_hours if rule else None, now)
+
+
+def find_rule(parts: CycleParts, decision: DecisionRecord) -> Rule | None:
+    """The rule a decision names."""
+    return parts.rule_set.find_rule(decision.table, decision.segment, decision.rule)
 
 
 def _describe(parts: CycleParts, session: StateSession) -> dict[str, object]:

@@ -7,8 +7,8 @@ from connector.clocks import restore_clocks
 from connector.cycle.deciding import DecidedRow
 from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.triage import describe_row
-from connector.cycle.waiting import wait_for_routing, wait_for_write
-from connector.cycle.waking import find_next_chance
+from connector.cycle.waiting import Waiting, wait_for_routing, wait_for_write
+from connector.cycle.waking import find_next_chance, find_rule
 from connector.ports import RowWrite, StateSession, WriteOutcome, WriteResult
 from connector.state import BacklogEntry, DecisionRecord, Intent, LedgerRow, PlanOrigin
 from connector.watching import WatchedTable
@@ -86,7 +86,12 @@ def record_rows(
             gone.append(row.record.id)
         else:
             kept.append(_ledger_row(run.table, row, decision, result, run.generation))
-        entry = _wait(parts, decision, result, waiting.get(row.record.id))
+        known = Waiting(
+            decision=decision,
+            before=waiting.get(row.record.id),
+            created_on=row.record.created_on,
+        )
+        entry = _wait(parts, known, result)
         if entry is not None:
             entries.append(entry)
         if _is_news(run, row, decision, result):
@@ -195,7 +200,7 @@ def _finish(decision: DecisionRecord, result: WriteResult | None) -> DecisionRec
         decision,
         outcome=result.outcome.value,
         request_id=result.request_id,
-        message=result.message,
+        message=result.message or decision.message,
         etag=result.etag,
     )
 
@@ -265,19 +270,19 @@ def _with_changes(seen: LedgerRow, planned: PlannedRow) -> LedgerRow:
     return seen
 
 
-def _wait(
-    parts: CycleParts,
-    decision: DecisionRecord,
-    result: WriteResult | None,
-    before: BacklogEntry | None,
-) -> BacklogEntry | None:
+def _wait(parts: CycleParts, row: Waiting, result: WriteResult | None) -> BacklogEntry | None:
     now = parts.clock.now()
     if result is None or result.outcome in ARRIVED:
-        chance_at = find_next_chance(parts, decision, now)
-        return wait_for_routing(decision, before, now, chance_at=chance_at)
+        rule = find_rule(parts, row.decision)
+        return wait_for_routing(
+            row,
+            now,
+            policy=rule.retry if rule else None,
+            chance_at=find_next_chance(parts, row.decision, now),
+        )
     if result.outcome is WriteOutcome.ROW_GONE:
         return None
-    return wait_for_write(decision, result.outcome, before, now, message=result.message)
+    return wait_for_write(row, result.outcome, now, message=result.message)
 
 
 def _is_news(

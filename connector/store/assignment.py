@@ -135,6 +135,8 @@ class AssignmentSession:
                 "since": entry.since,
                 "next_try_at": entry.next_try_at,
                 "attempts": entry.attempts,
+                "segment": entry.segment,
+                "created_on": entry.created_on,
             }
             for entry in entries
         ]
@@ -169,6 +171,22 @@ class AssignmentSession:
             query = query.where(backlog.c.next_try_at <= due_at)
         rows = self._connection.execute(query.limit(limit)).mappings()
         return [_read_entry(row) for row in rows]
+
+    def list_unassigned(
+        self, table: str, segment: str, *, codes: Sequence[str], limit: int
+    ) -> Sequence[BacklogEntry]:
+        """Waiting rows of a segment with one of the codes, those created first first."""
+        query = (
+            select(backlog)
+            .where(
+                backlog.c.table_name == table,
+                backlog.c.segment == segment,
+                backlog.c.code.in_(codes),
+            )
+            .order_by(backlog.c.created_on, backlog.c.row_id)
+            .limit(limit)
+        )
+        return [_read_entry(row) for row in self._connection.execute(query).mappings()]
 
     def wake_backlog(self, table: str, codes: Sequence[str], at: datetime) -> int:
         """Make waiting rows with one of the codes due `at`, unless they are before; how many."""
@@ -231,4 +249,6 @@ def _read_entry(row: RowMapping) -> BacklogEntry:
         since=row["since"],
         next_try_at=row["next_try_at"],
         attempts=row["attempts"],
+        segment=row["segment"],
+        created_on=row["created_on"],
     )

@@ -8,7 +8,14 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 
 from connector.state import LedgerRow
 from connector.store.statements import chunk_ids, upsert_rows
-from connector.store.tables import backlog, ledger_rows, open_rows, quarantine, watched_sets
+from connector.store.tables import (
+    backlog,
+    handovers,
+    ledger_rows,
+    open_rows,
+    quarantine,
+    watched_sets,
+)
 from engine.records import EntityReference
 
 OwnerKey = tuple[str, str, str]
@@ -62,9 +69,9 @@ class LedgerSession:
         change.subtract(self._open_keys(table, ids))
         known = 0
         for chunk in chunk_ids(ids):
-            for kept, key in ((backlog, backlog.c.row_id), (quarantine, quarantine.c.row_id)):
+            for kept in (backlog, quarantine, handovers):
                 self._connection.execute(
-                    delete(kept).where(kept.c.table_name == table, key.in_(chunk))
+                    delete(kept).where(kept.c.table_name == table, kept.c.row_id.in_(chunk))
                 )
             known += self._connection.execute(
                 delete(ledger_rows).where(

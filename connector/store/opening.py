@@ -22,16 +22,26 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector.store.assignment import AssignmentSession
 from connector.store.documents import DocumentSession
+from connector.store.handovers import HandoverSession
 from connector.store.leases import LeaseSession
 from connector.store.ledger import LedgerSession
 from connector.store.progress import ProgressSession
+from connector.store.rule_sets import RuleSetSession
 from engine.errors import ConfigProblem, RetriableError
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """The revisions of the migrations, oldest first; the last one is what this program writes."""
 
 
-class SqlSession(LedgerSession, ProgressSession, AssignmentSession, LeaseSession, DocumentSession):
+class SqlSession(
+    LedgerSession,
+    ProgressSession,
+    AssignmentSession,
+    HandoverSession,
+    RuleSetSession,
+    LeaseSession,
+    DocumentSession,
+):
     """Everything the store keeps, within one transaction."""
 
 

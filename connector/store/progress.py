@@ -1,8 +1,9 @@
 """Watermarks, cycles and quarantined rows in SQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, select
+from sqlalchemy import Connection, RowMapping, delete, false, select, true, update
 
 from connector.state import (
     CycleOutcome,
@@ -14,6 +15,8 @@ from connector.state import (
 )
 from connector.store.statements import chunk_ids, upsert_rows
 from connector.store.tables import cycles, quarantine, watermarks
+
+BROKEN_OFF = "its process ended before it did; the next cycle settled what it left open"
 
 
 class ProgressSession:
@@ -61,13 +64,36 @@ class ProgressSession:
             "outcome": cycle.outcome.value,
             "counts": dict(cycle.counts),
             "message": cycle.message,
+            "is_idle": cycle.is_idle,
         }
         upsert_rows(self._connection, cycles, [values])
 
-    def list_cycles(self, limit: int) -> Sequence[CycleRecord]:
-        """The latest cycles, newest first."""
+    def list_cycles(self, limit: int, *, with_idle: bool = True) -> Sequence[CycleRecord]:
+        """The latest cycles, newest first; without the idle ones if those are not wanted."""
         query = select(cycles).order_by(cycles.c.started_at.desc(), cycles.c.id).limit(limit)
+        if not with_idle:
+            query = query.where(cycles.c.is_idle == false())
         return [_read_cycle(row) for row in self._connection.execute(query).mappings()]
+
+    def break_off_cycles(self, table: str, at: datetime) -> int:
+        """Note that cycles of a table which still seem to run do not; how many."""
+        ended = self._connection.execute(
+            update(cycles)
+            .where(cycles.c.table_name == table, cycles.c.outcome == CycleOutcome.RUNNING.value)
+            .values(outcome=CycleOutcome.BROKEN_OFF.value, finished_at=at, message=BROKEN_OFF)
+        )
+        return ended.rowcount
+
+    def prune_idle(self, table: str, before: datetime) -> int:
+        """Forget idle cycles of a table that are older; how many."""
+        forgotten = self._connection.execute(
+            delete(cycles).where(
+                cycles.c.is_idle == true(),
+                cycles.c.started_at < before,
+                cycles.c.table_name == table,
+            )
+        )
+        return forgotten.rowcount
 
     def save_rejected(self, rows: Sequence[QuarantinedRow]) -> None:
         """Put rows into quarantine, or count them once more."""

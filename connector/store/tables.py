@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
@@ -178,7 +179,10 @@ cycles = Table(
     Column("outcome", String(16), nullable=False),
     Column("counts", JSON, nullable=False),
     Column("message", Text),
+    Column("is_idle", Boolean, nullable=False, server_default=false()),
     Index(None, "started_at"),
+    Index(None, "is_idle", "started_at"),
+    Index(None, "table_name", "outcome"),
 )
 
 backlog = Table(
@@ -191,8 +195,39 @@ backlog = Table(
     Column("since", Instant, nullable=False),
     Column("next_try_at", Instant),
     Column("attempts", Integer, nullable=False),
+    Column("segment", String(200)),
+    Column("created_on", Instant),
     Index(None, "table_name", "next_try_at"),
+    Index(None, "table_name", "segment", "created_on", "row_id"),
     Index(None, "since"),
+)
+
+# Rows that sellers were given under a rule with a take-back, until somebody touches them.
+handovers = Table(
+    "handovers",
+    metadata,
+    Column("table_name", String(128), primary_key=True),
+    Column("row_id", String(36), primary_key=True),
+    Column("owner_id", String(36), nullable=False),
+    Column("segment", String(200)),
+    Column("rule", String(200), nullable=False),
+    Column("assigned_at", Instant, nullable=False),
+    Column("due_at", Instant),
+    Column("hops", Integer, nullable=False),
+    Column("had_by", JSON, nullable=False),
+    Index(None, "table_name", "due_at"),
+)
+
+# One row whenever cycles begin to run under another rule set than before.
+rule_sets = Table(
+    "rule_sets",
+    metadata,
+    Column("number", _SERIAL, primary_key=True, autoincrement=True),
+    Column("checksum", String(64), nullable=False),
+    Column("in_force_since", Instant, nullable=False),
+    Column("document", JSON, nullable=False),
+    Index(None, "checksum"),
+    Index(None, "in_force_since"),
 )
 
 quarantine = Table(

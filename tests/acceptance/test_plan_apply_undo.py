@@ -116,6 +116,22 @@ def test_the_rows_left_out_are_decided_by_the_next_cycle(
     assert len(run_cli(capsys, "history", "--json-lines").lines) == 4
 
 
+def test_a_decision_that_was_reviewed_first_is_explained_in_full(
+    server: EmulatorServer, capsys: Capture, tmp_path: Path
+) -> None:
+    file = tmp_path / "plan.json"
+    with Visitor(server) as visitor:
+        run_cli(capsys, "run", "--once")
+        visitor.create("leads", {"leadid": lead(0), "subject": "x", "leadsourcecode": 7})
+        run_cli(capsys, "plan", "--out", file)
+        run_cli(capsys, "apply", file)
+    server.stop()
+    explained = run_cli(capsys, "explain", "lead", lead(0), "--json").document
+    [rule] = explained["trace"]["rules"]
+    assert len(rule["candidates"]) > 5
+    assert "would have been chosen" in run_cli(capsys, "explain", "lead", lead(0)).out
+
+
 def _owner(row: dict[str, Any]) -> str:
     [change] = [change for change in row["changes"] if change["change"] == "owner"]
     owner: str = change["after"]["id"]

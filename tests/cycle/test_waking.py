@@ -116,3 +116,29 @@ def test_the_next_opening_is_the_first_that_is_still_to_come(
         Directory(sellers=(*people, *others)), within, MONDAY + timedelta(hours=hour)
     )
     assert found == (None if expected is None else MONDAY + timedelta(hours=expected))
+
+
+def test_a_rule_gives_a_row_up_and_a_freed_seller_wakes_it_all_the_same(tmp_path: Path) -> None:
+    people = build_people(("Miriam",), max_capacity=1)
+    world = World(
+        folder=tmp_path,
+        rules=rules_of(respect_capacity=True, retry={"every_minutes": 30, "attempts": 2}),
+    )
+    world.dataverse.directory = people
+    world.put_lead(1, address1_country="France")
+    world.cycle()
+    for number in (2, 3):
+        world.put_lead(number, address1_country="UK")
+    world.cycle()
+    assert entry_of(world).next_try_at == world.clock.now() + timedelta(minutes=30)
+    world.clock.advance(timedelta(minutes=30))
+    assert world.cycle().counts["retried"] == 1
+    given_up = entry_of(world)
+    assert given_up.next_try_at is None
+    assert given_up.reason == "no capacity (rule UK to all); given up after 2 tries"
+    assert (given_up.segment, given_up.created_on) == ("UK", MONDAY + timedelta(hours=9))
+    world.clock.advance(timedelta(days=3))
+    assert world.cycle().counts.get("retried", 0) == 0
+    world.put_lead(2, statecode=1)
+    world.cycle()
+    assert world.owner(3) == "Miriam"

@@ -13,6 +13,13 @@ from tests.unit.routing.builders import ANY, DEFAULT, eq, rules
 UK = {"name": "UK", "table": "lead", "priority": 1, "when": eq("address1_country", "UK")}
 STEPS = {"name": "S", "table": "lead", "steps": [{"email": "Hi", "within": "3 working days"}]}
 
+TO_ANY = {
+    "name": "R",
+    "table": "lead",
+    "segment": DEFAULT["name"],
+    "assign_to": {"any_seller": True},
+}
+
 
 def problems(document: object) -> list[tuple[Path, str]]:
     with pytest.raises(InvalidDocument) as caught:
@@ -173,6 +180,17 @@ BAD: list[tuple[dict[str, Any], Path, str]] = [
     ),
     (in_file(segments=[{"table": "lead", "default": True}]), ("segments", 0, "name"), "missing"),
     (in_file(segments=7), ("segments",), "valid tuple"),
+    (in_file(rules=[TO_ANY | {"retry": {}}]), ("rules", 0, "retry"), "at least one of"),
+    (
+        in_file(rules=[TO_ANY | {"retry": {"every_minutes": 0}}]),
+        ("rules", 0, "retry", "every_minutes"),
+        "greater",
+    ),
+    (
+        in_file(rules=[TO_ANY | {"retry": {"every_minuts": 30}}]),
+        ("rules", 0, "retry", "every_minuts"),
+        'did you mean "every_minutes"',
+    ),
 ]
 
 

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from connector.store.maintenance import back_up_store, check_store
-from connector.store.migrating import MIGRATIONS
+from connector.store.migrating import MIGRATIONS, build_alembic_config
 from connector.store.opening import (
     REVISIONS,
     SqlStore,
@@ -93,3 +94,29 @@ def test_a_backup_is_a_store_of_its_own(tmp_path: Path) -> None:
     copied.close()
     with pytest.raises(ConfigProblem, match="exists already"):
         back_up_store(url, copy)
+
+
+def test_rows_that_wait_know_their_segment_after_an_upgrade(store_url: str) -> None:
+    engine = create_engine(store_url)
+    with engine.begin() as connection:
+        command.upgrade(build_alembic_config(connection), "0001")
+        connection.execute(
+            text(
+                "INSERT INTO ledger_rows (table_name, id, is_open, watched_set, fingerprint, "
+                "is_manual, generation, segment) VALUES ('lead', 'a', true, 'w', '', false, 1, 'UK')"
+            )
+        )
+        for row_id in ("a", "b"):
+            connection.execute(
+                text(
+                    "INSERT INTO backlog (table_name, row_id, reason, code, since, attempts) VALUES "
+                    f"('lead', '{row_id}', 'r', 'no_capacity', '2026-11-23 09:00:00', 1)"
+                )
+            )
+    engine.dispose()
+    assert upgrade_store(store_url) == ("0001", head_revision())
+    store = open_store(store_url)
+    with store.begin() as session:
+        found = {entry.row_id: entry.segment for entry in session.list_backlog()}
+    store.close()
+    assert found == {"a": "UK", "b": None}

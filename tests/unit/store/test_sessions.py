@@ -7,8 +7,10 @@ import pytest
 
 from connector.state import (
     BacklogEntry,
+    CycleOutcome,
     CycleRecord,
     DecisionRecord,
+    Handover,
     Intent,
     LeaseRecord,
     LedgerRow,
@@ -258,3 +260,102 @@ def test_leases_watched_sets_and_documents_come_back(store: SqlStore) -> None:
         assert session.load_watched_set("x") is None
         assert session.load_document("governor", "u") == {"rate": 1.5}
         assert session.load_document("governor", "v") is None
+
+
+def cycle_record(number: int, **fields: object) -> CycleRecord:
+    record = CycleRecord(
+        id=f"{number:036d}",
+        table="lead",
+        origin=PlanOrigin.CYCLE,
+        started_at=NOW + timedelta(minutes=number),
+        outcome=CycleOutcome.DONE,
+        counts={"pages": 1, "rows_read": 3, "echoes": 3},
+    )
+    return replace(record, **fields)  # type: ignore[arg-type]
+
+
+def test_idle_cycles_are_told_apart_and_forgotten_first(store: SqlStore) -> None:
+    idle, busy = cycle_record(1), cycle_record(2, counts={"decided": 1})
+    failed, other = cycle_record(3, outcome=CycleOutcome.FAILED), cycle_record(4, table="account")
+    with store.begin() as session:
+        for cycle in (idle, busy, failed, other):
+            session.save_cycle(cycle)
+        assert session.list_cycles(9) == [other, failed, busy, idle]
+        assert session.list_cycles(9, with_idle=False) == [failed, busy]
+        assert session.prune_idle("lead", NOW + timedelta(minutes=1)) == 0
+        assert session.prune_idle("lead", NOW + timedelta(hours=1)) == 1
+        assert session.list_cycles(9) == [other, failed, busy]
+
+
+def test_only_running_cycles_of_the_table_are_broken_off(store: SqlStore) -> None:
+    running, done = cycle_record(1, outcome=CycleOutcome.RUNNING), cycle_record(2)
+    other = cycle_record(3, outcome=CycleOutcome.RUNNING, table="account")
+    with store.begin() as session:
+        for cycle in (running, done, other):
+            session.save_cycle(cycle)
+        assert session.break_off_cycles("lead", NOW) == 1
+        found = {cycle.id: cycle for cycle in session.list_cycles(9)}
+    assert (found[done.id], found[other.id]) == (done, other)
+    assert found[running.id].outcome is CycleOutcome.BROKEN_OFF
+    assert found[running.id].finished_at == NOW
+
+
+def test_handovers_come_back_when_they_are_due(store: SqlStore) -> None:
+    handover = Handover(
+        table="lead",
+        row_id="1",
+        owner_id=MIRIAM.id,
+        segment="UK",
+        rule="r",
+        assigned_at=NOW,
+        due_at=NOW + timedelta(hours=4),
+        hops=1,
+        had_by=(SANJAY.id, MIRIAM.id),
+    )
+    settled = replace(handover, row_id="2", due_at=None)
+    with store.begin() as session:
+        session.save_handovers([handover, settled])
+        assert session.list_handovers("lead", NOW, 10) == []
+        assert session.list_handovers("lead", NOW + timedelta(hours=4), 10) == [handover]
+        assert session.load_handovers("lead", ["1", "2", "3"]) == {"1": handover, "2": settled}
+        session.remove_handovers("lead", ["1", "3"])
+        session.delete_rows("lead", ["2"])
+        assert session.load_handovers("lead", ["1", "2"]) == {}
+
+
+def test_rule_sets_are_found_by_time_and_checksum(store: SqlStore) -> None:
+    hours = [NOW + timedelta(hours=number) for number in range(4)]
+    with store.begin() as session:
+        for at, checksum in zip(hours, ("a", "a", "b", "a"), strict=True):
+            session.note_rule_set(checksum, at, lambda at=at: {"at": str(at)})  # type: ignore[misc]
+        assert session.find_rule_set(at=NOW - timedelta(seconds=1)) is None
+        assert session.find_rule_set(checksum="c") is None
+        found = [session.find_rule_set(at=at) for at in hours]
+        assert [one.in_force_since for one in found if one] == [NOW, NOW, hours[2], hours[3]]
+        assert [one.checksum for one in found if one] == ["a", "a", "b", "a"]
+        old = session.find_rule_set(checksum="b")
+        assert old is not None
+        assert old.document == {"at": str(hours[2])}
+
+
+def test_unassigned_rows_come_by_segment_and_age(store: SqlStore) -> None:
+    def entry(number: int, **fields: object) -> BacklogEntry:
+        made = BacklogEntry(
+            table="lead",
+            row_id=str(number),
+            reason="r",
+            code="no_capacity",
+            since=NOW,
+            next_try_at=None,
+            segment="UK",
+            created_on=NOW - timedelta(days=number),
+        )
+        return replace(made, **fields)  # type: ignore[arg-type]
+
+    young, old = entry(1), entry(2)
+    others = [entry(3, segment="FR"), entry(4, code="failed"), entry(5, table="account")]
+    with store.begin() as session:
+        session.save_backlog([young, old, *others])
+        codes = ["no_capacity", "no_availability"]
+        assert session.list_unassigned("lead", "UK", codes=codes, limit=9) == [old, young]
+        assert session.list_unassigned("lead", "UK", codes=codes, limit=1) == [old]

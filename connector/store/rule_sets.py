@@ -1,0 +1,45 @@
+"""Past rule sets in SQL; what a rule set means is in the engine."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from connector.state import KeptRuleSet
+from connector.store.tables import rule_sets
+
+
+class RuleSetSession:
+    """Rule sets within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def note_rule_set(
+        self, checksum: str, at: datetime, build: Callable[[], Mapping[str, object]]
+    ) -> None:
+        """Note which rule set is in force; `build` is asked for it when it was another before."""
+        latest = select(rule_sets.c.checksum).order_by(rule_sets.c.number.desc()).limit(1)
+        if self._connection.execute(latest).scalar_one_or_none() == checksum:
+            return
+        self._connection.execute(
+            insert(rule_sets).values(checksum=checksum, in_force_since=at, document=dict(build()))
+        )
+
+    def find_rule_set(
+        self, *, at: datetime | None = None, checksum: str | None = None
+    ) -> KeptRuleSet | None:
+        """The rule set in force at an instant, or the one with a checksum; None when unknown."""
+        query = select(rule_sets).order_by(rule_sets.c.in_force_since.desc()).limit(1)
+        if at is not None:
+            query = query.where(rule_sets.c.in_force_since <= at)
+        if checksum is not None:
+            query = query.where(rule_sets.c.checksum == checksum)
+        row = self._connection.execute(query).mappings().one_or_none()
+        if row is None:
+            return None
+        return KeptRuleSet(
+            checksum=row["checksum"],
+            in_force_since=row["in_force_since"],
+            document=row["document"],
+        )

@@ -1,0 +1,26 @@
+"""What is wrong with a part of a rules file, in words; finding it out is in `ruleset`."""
+
+import difflib
+from collections.abc import Collection
+
+from engine.errors import Path
+
+_SAID_IN_FULL = frozenset({"value_error", "assign_to"})
+
+
+def describe_problem(kind: str, text: str, path: Path, *, known: Collection[str]) -> str:
+    """A validation problem of one kind as a sentence; `known` are the keys a file can have."""
+    last = path[-1] if path else "the file"
+    name = last if isinstance(last, str) else f"item {last + 1}"
+    if kind == "extra_forbidden":
+        return f'"{name}" is not known here{_nearest(name, known)}'
+    if kind == "missing":
+        return f'"{name}" is missing'
+    said = text.removeprefix("Value error, ")
+    return said if kind in _SAID_IN_FULL else f'"{name}": {said[0].lower()}{said[1:]}'
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    """The known key that looks most like a misspelt one."""
+    close = difflib.get_close_matches(name, sorted(known), n=1)
+    return f'; did you mean "{close[0]}"?' if close else ""
