@@ -7,6 +7,7 @@ from connector.emulator.calendars import CALENDAR_OPERATIONS
 from connector.emulator.closing import CLOSING_OPERATIONS
 from connector.emulator.connecting import CONNECTING_OPERATIONS
 from connector.emulator.definition_changes import DEFINITION_OPERATIONS
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.json_shapes import as_list
 from connector.emulator.messages import Request, Response, empty_response
 from connector.emulator.metadata import TableDefinition
@@ -93,7 +94,11 @@ def _total_record_count(call: Call) -> Response:
     for name in names:
         table = call.organization.catalog.table(str(name))
         if table is None:
-            raise ODataError(400, "0x80041102", f"The entity with a name = '{name}' was not found.")
+            raise ODataError(
+                400,
+                ErrorCode.QUERY_BUILDER_NO_ENTITY,
+                f"The entity with a name = '{name}' was not found.",
+            )
         call.privileges.raise_if_denied(call.request.caller, "Read", table)
         counts.append(_count_last_told(call.organization, table))
     collection = {"Count": len(names), "IsReadOnly": False, "Keys": names, "Values": counts}

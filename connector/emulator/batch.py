@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import cast
 
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.multipart import MimePart, boundary_of, split_parts
-from connector.emulator.query.errors import BAD_PAYLOAD, BAD_QUERY, ODataError
+from connector.emulator.query.errors import ODataError, bad_query
 
 MOST_REQUESTS = 1000
 LONGEST_URL = 65_536
@@ -183,7 +184,7 @@ def _parse_member(part: MimePart) -> InnerRequest:
             "'PATCH'."
         )
     if not request.content_id:
-        raise ODataError(400, BAD_QUERY, "Content-ID header not present")
+        raise bad_query("Content-ID header not present")
     return request
 
 
@@ -225,13 +226,15 @@ def relative_target(url: str) -> str:
     root.
     """
     if len(url) > LONGEST_URL:
-        raise ODataError(414, BAD_QUERY, "The request URI in the batch part is too long.")
+        raise ODataError(
+            414, ErrorCode.BAD_REQUEST_URL, "The request URI in the batch part is too long."
+        )
     match = _ROOT.match(url)
     return url[match.end() :] if match else url.removeprefix("/")
 
 
 def _bad_envelope(message: str) -> ODataError:
-    return ODataError(400, BAD_PAYLOAD, message)
+    return ODataError(400, ErrorCode.BAD_PAYLOAD, message)
 
 
 def _run_item(item: BatchItem, seam: BatchSeam) -> tuple[int, str]:
@@ -291,9 +294,7 @@ def _expand_reference(text: str, references: Mapping[str, str]) -> str:
         return text
     known = references.get(match.group(1))
     if known is None:
-        raise ODataError(
-            400,
-            BAD_QUERY,
+        raise bad_query(
             f"Content-ID Reference: '${match.group(1)}' does not exist in the batch context.",
         )
     return known + text[match.end() :]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.json_shapes import as_list, as_object
 from connector.emulator.metadata import (
     ColumnDefinition,
@@ -16,14 +17,11 @@ from connector.emulator.metadata import (
     TableDefinition,
 )
 from connector.emulator.organization import Organization
-from connector.emulator.query.errors import BAD_PAYLOAD, ODataError
+from connector.emulator.query.errors import ODataError
 from connector.emulator.query.path import RowKey, parse_path, resolve_path
 from connector.emulator.query.syntax import LiteralKind
 from connector.emulator.storage import StoredRow, StoredValue, type_column
 from connector.emulator.values import read_value
-
-NOT_FOUND = "0x80040217"
-KEY_NOT_FOUND = "0x80060891"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def payload_error(table: TableDefinition, message: str) -> ODataError:
     """Dataverse's refusal of a body that does not fit the table's type."""
     return ODataError(
         400,
-        BAD_PAYLOAD,
+        ErrorCode.BAD_PAYLOAD,
         f"Error identified in Payload provided by the user for Entity :'{table.entity_set}', "
         "For more information on this error please follow this help link "
         "https://go.microsoft.com/fwlink/?linkid=2195293  ----> InnerException : "
@@ -71,7 +69,11 @@ def payload_error(table: TableDefinition, message: str) -> ODataError:
 
 def row_not_found(table: TableDefinition, row_id: str) -> ODataError:
     """404 for an id that names no row."""
-    return ODataError(404, NOT_FOUND, f"{table.logical_name} With Id = {row_id} Does Not Exist")
+    return ODataError(
+        404,
+        ErrorCode.OBJECT_DOES_NOT_EXIST,
+        f"{table.logical_name} With Id = {row_id} Does Not Exist",
+    )
 
 
 def read_changes(
@@ -129,7 +131,7 @@ def _unknown_property(table: TableDefinition, name: str) -> ODataError:
     if name in table.columns_by_wire_name and name.startswith("_"):
         return ODataError(
             400,
-            BAD_PAYLOAD,
+            ErrorCode.BAD_PAYLOAD,
             "CRM do not support direct update of Entity Reference properties, "
             "Use Navigation properties instead.",
         )
@@ -180,7 +182,7 @@ def clear_lookup(table: TableDefinition, navigation: Navigation, changes: Change
     """Set a lookup to null; an owner cannot be cleared."""
     column = table.columns_by_name[navigation.column]
     if column.is_required and column.logical_name == "ownerid":
-        raise ODataError(400, "0x80040229", "The owner of a record cannot be empty.")
+        raise ODataError(400, ErrorCode.INVALID_OWNER_ID, "The owner of a record cannot be empty.")
     _set_lookup(column, None, changes)
 
 
@@ -250,7 +252,7 @@ def _parse_reference(organization: Organization, uri: str) -> tuple[TableDefinit
     try:
         resource = resolve_path(parse_path(path.lstrip("/")), organization.catalog)
     except ODataError as error:
-        if error.code == BAD_PAYLOAD or "key in the request" in error.message:
+        if error.code == ErrorCode.BAD_PAYLOAD or "key in the request" in error.message:
             raise
         return None
     if resource.table is None or resource.key is None or resource.navigation or resource.suffix:
@@ -267,7 +269,7 @@ def find_row_id(organization: Organization, table: TableDefinition, key: RowKey)
         raise row_not_found(table, key.id)
     raise ODataError(
         404,
-        KEY_NOT_FOUND,
+        ErrorCode.RECORD_NOT_FOUND_BY_ENTITY_KEY,
         f"A record with the specified key values does not exist in {table.logical_name} entity",
     )
 

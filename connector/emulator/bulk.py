@@ -6,16 +6,12 @@ https://learn.microsoft.com/power-apps/developer/data-platform/bulk-operations
 from typing import Any
 
 from connector.emulator.bodies import find_row, key_values, row_not_found
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.json_shapes import as_list, as_object
 from connector.emulator.messages import Response, empty_response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
-from connector.emulator.query.errors import (
-    BAD_PAYLOAD,
-    INVALID_ARGUMENT,
-    ODataError,
-    not_supported,
-)
+from connector.emulator.query.errors import ODataError, invalid_argument, not_supported
 from connector.emulator.query.path import RowKey, parse_path, resolve_path
 from connector.emulator.values import parse_guid
 
@@ -27,12 +23,12 @@ def _targets(call: Call, message: str) -> list[dict[str, Any]]:
     if message not in table.bulk_messages:
         raise ODataError(
             400,
-            "0x80040800",
+            ErrorCode.MESSAGE_NOT_IMPLEMENTED,
             f"{message} has not yet been implemented for the table '{table.logical_name}'.",
         )
     listed = as_list(call.request.json_object().get("Targets"))
     if not listed or len(listed) > LARGEST_BULK:
-        raise ODataError(400, INVALID_ARGUMENT, "'Targets' must be a list with at least one row.")
+        raise invalid_argument("'Targets' must be a list with at least one row.")
     return [_typed_target(table, each) for each in listed]
 
 
@@ -42,7 +38,7 @@ def _typed_target(table: TableDefinition, value: Any) -> dict[str, Any]:
     if not isinstance(kind, str) or kind.rpartition(".")[2] != table.logical_name:
         raise ODataError(
             400,
-            BAD_PAYLOAD,
+            ErrorCode.BAD_PAYLOAD,
             "Every member of 'Targets' needs '@odata.type': "
             f"'Microsoft.Dynamics.CRM.{table.logical_name}'.",
         )
@@ -73,9 +69,7 @@ def _update_multiple(call: Call) -> Response:
 def _target_id(table: TableDefinition, target: dict[str, Any]) -> str:
     row_id = parse_guid(target.get(table.primary_id))
     if row_id is None:
-        raise ODataError(
-            400, INVALID_ARGUMENT, f"Every member of 'Targets' needs its key '{table.primary_id}'."
-        )
+        raise invalid_argument(f"Every member of 'Targets' needs its key '{table.primary_id}'.")
     return row_id
 
 
@@ -86,9 +80,7 @@ def _upsert_multiple(call: Call) -> Response:
         key = _upsert_key(call, table, target)
         name = repr(key)
         if name in seen:
-            raise ODataError(
-                400, INVALID_ARGUMENT, "'Targets' names the same row twice in UpsertMultiple."
-            )
+            raise invalid_argument("'Targets' names the same row twice in UpsertMultiple.")
         seen.add(name)
         _upsert(call, table, key, target)
     return empty_response()
@@ -100,16 +92,14 @@ def _upsert_key(call: Call, table: TableDefinition, target: dict[str, Any]) -> R
         resource = resolve_path(parse_path(uri.lstrip("/")), call.organization.catalog)
         if resource.table is table and resource.key is not None:
             return resource.key
-        raise ODataError(400, INVALID_ARGUMENT, f"'{uri[:200]}' names no row of this table.")
+        raise invalid_argument(f"'{uri[:200]}' names no row of this table.")
     return RowKey(id=_target_id(table, target))
 
 
 def _upsert(call: Call, table: TableDefinition, key: RowKey, target: dict[str, Any]) -> None:
     row = find_row(call.organization, table, key)
     if key.columns and any(name in target for name, _ in key.columns):
-        raise ODataError(
-            400,
-            INVALID_ARGUMENT,
+        raise invalid_argument(
             "The columns of the alternate key in '@odata.id' must not be repeated in the target.",
         )
     if row is not None:

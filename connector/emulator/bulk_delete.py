@@ -9,12 +9,13 @@ from typing import Any
 
 from connector.emulator.clock import timestamp
 from connector.emulator.collections import query_context
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.json_shapes import as_list
 from connector.emulator.messages import Caller, Response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
 from connector.emulator.organization import ROOT_UNIT_ID, SYSTEM_USER_ID
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError
+from connector.emulator.query.errors import ODataError, invalid_argument
 from connector.emulator.query.expressions import parse_query_expression
 from connector.emulator.query.fetch_scopes import find_table
 from connector.emulator.query.fetching import plan_tree
@@ -38,10 +39,10 @@ def _bulk_delete(call: Call) -> Response:
     body = call.request.json_object()
     queries = as_list(body.get("QuerySet"))
     if not queries:
-        raise ODataError(400, INVALID_ARGUMENT, "'QuerySet' must hold at least one query.")
+        raise invalid_argument("'QuerySet' must hold at least one query.")
     if body.get("RecurrencePattern"):
         message = "A recurring BulkDelete is not served by the emulator: its jobs run at once."
-        raise ODataError(501, INVALID_ARGUMENT, message)
+        raise ODataError(501, ErrorCode.INVALID_ARGUMENT, message)
     found = [(table, row_id) for query in queries for table, row_id in _found(call, query)]
     tally = Tally()
     for table, row_id in found:

@@ -13,7 +13,7 @@ from connector.emulator.clock import timestamp
 from connector.emulator.messages import Response
 from connector.emulator.operations import Call, Handler
 from connector.emulator.organization import Organization
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError
+from connector.emulator.query.errors import invalid_argument
 from connector.emulator.seed_names import PLACES
 from connector.emulator.storage import StoredRow
 
@@ -93,10 +93,10 @@ def _blocks_of_day(
 
 def _expand_calendar(call: Call) -> Response:
     if call.bound_table().logical_name != "calendar":
-        raise ODataError(400, INVALID_ARGUMENT, "ExpandCalendar is called on a calendar.")
+        raise invalid_argument("ExpandCalendar is called on a calendar.")
     start, end = _instant(call, "Start"), _instant(call, "End")
     if not start < end <= start + LONGEST_SPAN:
-        raise ODataError(400, INVALID_ARGUMENT, "'End' must follow 'Start' within a year.")
+        raise invalid_argument("'End' must follow 'Start' within a year.")
     calendar_id = str(call.bound_row()["calendarid"])
     blocks = expand_calendar(call.organization, calendar_id, start, end)
     return call.answer("ExpandCalendarResponse", {"result": [_time_info(each) for each in blocks]})
@@ -125,7 +125,7 @@ def _instant(call: Call, name: str) -> datetime:
         try:
             value = datetime.fromisoformat(str(value))
         except ValueError as error:
-            raise ODataError(400, INVALID_ARGUMENT, f"'{name}' must be an instant.") from error
+            raise invalid_argument(f"'{name}' must be an instant.") from error
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value
 
 

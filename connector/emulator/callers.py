@@ -3,16 +3,13 @@
 from collections.abc import Mapping
 
 from connector.emulator.auth import Tenant
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.messages import Caller
 from connector.emulator.organization import CLIENT_ID, CONNECTOR_USER_ID, Organization
 from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError
 from connector.emulator.storage import StoredRow
 from connector.emulator.values import parse_guid
-
-NOT_A_MEMBER = "0x80072560"
-DISABLED_USER = "0x80040225"
-NO_SUCH_USER = "0x80040204"
 
 
 def authenticate(tenant: Tenant, headers: Mapping[str, str]) -> str | None:
@@ -45,7 +42,7 @@ def find_caller(
     if not privileges.may_act_for_others(user_id):
         raise ODataError(
             403,
-            "0x80040220",
+            ErrorCode.PRIVILEGE_DENIED,
             f"Principal user (Id={user_id}, type=8) is missing prvActOnBehalfOfAnotherUser "
             "privilege.",
         )
@@ -61,7 +58,9 @@ def _application_user(organization: Organization, application_id: str) -> Stored
             return own
     rows = organization.storage.fetch_rows_where(table, {"applicationid": application_id})
     if not rows:
-        raise ODataError(403, NOT_A_MEMBER, "The user is not a member of the organization.")
+        raise ODataError(
+            403, ErrorCode.USER_NOT_MEMBER_OF_ORG, "The user is not a member of the organization."
+        )
     return rows[0]
 
 
@@ -77,7 +76,9 @@ def _impersonated(organization: Organization, headers: Mapping[str, str]) -> Sto
         rows = organization.storage.fetch_rows_where(table, {column: parse_guid(value)})
         if not rows:
             raise ODataError(
-                403, NO_SUCH_USER, f"No user has the {column} '{value[:60]}' to act for."
+                403,
+                ErrorCode.INVALID_USER_AUTH,
+                f"No user has the {column} '{value[:60]}' to act for.",
             )
         return rows[0]
     return None
@@ -87,7 +88,7 @@ def _raise_if_disabled(user: StoredRow) -> None:
     if user["isdisabled"]:
         raise ODataError(
             403,
-            DISABLED_USER,
+            ErrorCode.UN_MANAGED_IDS_USER_NOT_ENABLED,
             f"The user specified (Id={user['systemuserid']}) is disabled and cannot access the "
             "organization.",
         )

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from urllib.parse import quote as encode
 from urllib.parse import unquote
 
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.messages import Preferences, Request, Response, json_response
 from connector.emulator.metadata import ColumnDefinition, TableDefinition
 from connector.emulator.organization import Organization
@@ -28,9 +29,6 @@ from connector.emulator.selecting import (
 )
 from connector.emulator.storage import StoredRow, Tombstone, quote
 
-NOT_ENABLED = "0x80072491"
-NOT_ENABLED_RELATED = "0x80072492"
-EXPIRED = "0x80044352"
 LARGEST_PAGE = 5000
 
 _REFUSED_OPTIONS = ("$filter", "$orderby", "$expand", "$top")
@@ -103,7 +101,9 @@ def raise_if_cannot_track(
     """Refuse tables without tracking and callers without organisation-wide read."""
     if not table.change_tracking:
         raise ODataError(
-            400, NOT_ENABLED, f"Entity {table.logical_name} isn't enabled for change tracking."
+            400,
+            ErrorCode.CHANGE_TRACKING_NOT_ENABLED,
+            f"Entity {table.logical_name} isn't enabled for change tracking.",
         )
     if table.is_intersect:
         for each in organization.catalog.many_to_many:
@@ -113,7 +113,7 @@ def raise_if_cannot_track(
                 if not organization.catalog.tables[name].change_tracking:
                     raise ODataError(
                         400,
-                        NOT_ENABLED_RELATED,
+                        ErrorCode.CHANGE_TRACKING_NOT_ENABLED_FOR_RELATED,
                         f"Entity {table.logical_name} isn't enabled for change tracking because "
                         f"its related entity {name} isn't.",
                     )
@@ -190,7 +190,7 @@ def expired() -> ODataError:
     """The signal for a full read."""
     return ODataError(
         400,
-        EXPIRED,
+        ErrorCode.EXPIRED_VERSION_STAMP,
         "Version stamp associated with the client has expired. Please perform a full sync.",
     )
 

@@ -11,12 +11,11 @@ from connector.emulator.json_shapes import as_object
 from connector.emulator.messages import Response, empty_response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError
+from connector.emulator.query.errors import ODataError, invalid_argument
 from connector.emulator.query.path import parse_path, resolve_path
-from connector.emulator.states import default_status, raise_if_wrong_pair
+from connector.emulator.states import CLOSED_CODES, default_status, raise_if_wrong_pair
 from connector.emulator.storage import StoredRow, type_column
 
-ALREADY_CLOSED = {"lead": "0x80040519", "opportunity": "0x80040515"}
 _COPIED_ADDRESS = ("city", "country", "stateorprovince", "postalcode", "line1", "line2")
 
 
@@ -25,7 +24,7 @@ def _qualify_lead(call: Call) -> Response:
     lead, body = call.bound_row(), call.request.json_object()
     table = call.bound_table()
     if table.logical_name != "lead":
-        raise ODataError(400, INVALID_ARGUMENT, "QualifyLead is called on a lead.")
+        raise invalid_argument("QualifyLead is called on a lead.")
     _raise_if_closed("lead", lead)
     status = _status(call, table, body.get("Status", 3), state=1)
     created: list[tuple[str, str]] = []
@@ -118,7 +117,7 @@ def _close(call: Call, *, state: int) -> Response:
     close = as_object(body.get("OpportunityClose"))
     table = call.organization.catalog.tables["opportunity"]
     if close is None:
-        raise ODataError(400, INVALID_ARGUMENT, "'OpportunityClose' is missing.")
+        raise invalid_argument("'OpportunityClose' is missing.")
     opportunity = _find_opportunity(call, close)
     _raise_if_closed("opportunity", opportunity)
     status = _status(call, table, body.get("Status", -1), state=state)
@@ -144,21 +143,19 @@ def _find_opportunity(call: Call, close: dict[str, Any]) -> StoredRow:
     if isinstance(nested.get("opportunityid"), str):
         uri = f"/opportunities({nested['opportunityid']})"
     if not isinstance(uri, str):
-        raise ODataError(
-            400, INVALID_ARGUMENT, "'OpportunityClose' needs 'opportunityid@odata.bind'."
-        )
+        raise invalid_argument("'OpportunityClose' needs 'opportunityid@odata.bind'.")
     path = uri.partition("/api/data/v")[2].partition("/")[2] or uri
     resource = resolve_path(parse_path(path.lstrip("/")), call.organization.catalog)
     table = call.organization.catalog.tables["opportunity"]
     if resource.table is not table or resource.key is None:
-        raise ODataError(400, INVALID_ARGUMENT, f"'{uri[:200]}' is not an opportunity.")
+        raise invalid_argument(f"'{uri[:200]}' is not an opportunity.")
     row_id = find_row_id(call.organization, table, resource.key)
     return call.organization.storage.fetch_row(table, row_id) or {}
 
 
 def _raise_if_closed(name: str, row: StoredRow) -> None:
     if row["statecode"] != 0:
-        raise ODataError(400, ALREADY_CLOSED[name], f"The {name} is already closed.")
+        raise ODataError(400, CLOSED_CODES[name], f"The {name} is already closed.")
 
 
 def _status(call: Call, table: TableDefinition, given: Any, *, state: int) -> int:
@@ -166,7 +163,7 @@ def _status(call: Call, table: TableDefinition, given: Any, *, state: int) -> in
     wrapped = as_object(given)
     given = given if wrapped is None else wrapped.get("Value")
     if isinstance(given, bool) or not isinstance(given, int):
-        raise ODataError(400, INVALID_ARGUMENT, "'Status' must be a status code.")
+        raise invalid_argument("'Status' must be a status code.")
     if given == -1:
         return default_status(table.columns_by_name["statecode"], state)
     raise_if_wrong_pair(table, state, given)

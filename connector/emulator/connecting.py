@@ -7,17 +7,17 @@ from typing import Any
 
 from connector.emulator.bodies import row_not_found
 from connector.emulator.clock import timestamp
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.json_shapes import as_object
 from connector.emulator.messages import Response, empty_response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError
+from connector.emulator.query.errors import ODataError, invalid_argument
 from connector.emulator.query.path import parse_path, resolve_path
 from connector.emulator.storage import StoredRow, StoredValue, type_column
 from connector.emulator.values import parse_guid
 
 _CONNECTABLE = ("lead", "opportunity", "account", "contact")
-_INACTIVE_SEQUENCE = "0x80040265"
 
 
 def _connect_sequence(call: Call) -> Response:
@@ -28,7 +28,7 @@ def _connect_sequence(call: Call) -> Response:
     if sequence["statecode"] != 1 or sequence["msdyn_regardingentityname"] != table.logical_name:
         raise ODataError(
             400,
-            _INACTIVE_SEQUENCE,
+            ErrorCode.ISV_ABORTED,
             f"The sequence '{sequence['msdyn_name']}' is not active for {table.logical_name}.",
         )
     segment = body.get("SegmentId")
@@ -105,9 +105,7 @@ def _disconnect_sequence(call: Call) -> Response:
 def _regarding(call: Call, body: dict[str, Any]) -> tuple[TableDefinition, StoredRow]:
     name = body.get("RegardingEntityName")
     if name not in _CONNECTABLE:
-        raise ODataError(
-            400,
-            INVALID_ARGUMENT,
+        raise invalid_argument(
             f"'RegardingEntityName' must be one of {', '.join(_CONNECTABLE)}.",
         )
     table = call.organization.catalog.tables[str(name)]
@@ -117,7 +115,7 @@ def _regarding(call: Call, body: dict[str, Any]) -> tuple[TableDefinition, Store
 def _row(call: Call, table_name: str, given: Any, parameter: str) -> StoredRow:
     row_id = parse_guid(given) if isinstance(given, str) else None
     if row_id is None:
-        raise ODataError(400, INVALID_ARGUMENT, f"'{parameter}' must be a GUID.")
+        raise invalid_argument(f"'{parameter}' must be a GUID.")
     table = call.organization.catalog.tables[table_name]
     row = call.organization.storage.fetch_row(table, row_id)
     if row is None:
@@ -132,7 +130,7 @@ def _add_to_queue(call: Call) -> Response:
     """
     queue = call.bound_row()
     if call.bound_table().logical_name != "queue":
-        raise ODataError(400, INVALID_ARGUMENT, "AddToQueue is called on a queue.")
+        raise invalid_argument("AddToQueue is called on a queue.")
     table, row_id = _queue_target(call, call.request.json_object().get("Target"))
     items = call.organization.catalog.tables["queueitem"]
     wanted: dict[str, StoredValue] = {
@@ -172,9 +170,7 @@ def _queue_target(call: Call, target: Any) -> tuple[TableDefinition, str]:
         resource = resolve_path(parse_path(path.lstrip("/")), catalog)
         table, row_id = resource.table, resource.key.id if resource.key else None
     if table is None or row_id is None or table.logical_name not in ("lead", "opportunity"):
-        raise ODataError(
-            400, INVALID_ARGUMENT, "'Target' must name a lead or an opportunity with its key."
-        )
+        raise invalid_argument("'Target' must name a lead or an opportunity with its key.")
     if call.organization.storage.fetch_row(table, row_id) is None:
         raise row_not_found(table, row_id)
     return table, row_id
@@ -183,7 +179,7 @@ def _queue_target(call: Call, target: Any) -> tuple[TableDefinition, str]:
 def _remove_from_queue(call: Call) -> Response:
     """Take an item out of its queue."""
     if call.bound_table().logical_name != "queueitem":
-        raise ODataError(400, INVALID_ARGUMENT, "RemoveFromQueue is called on a queue item.")
+        raise invalid_argument("RemoveFromQueue is called on a queue item.")
     call.writer.delete(call.bound_table(), call.bound_row())
     return empty_response()
 

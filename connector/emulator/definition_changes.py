@@ -14,22 +14,20 @@ from connector.emulator.definition_documents import (
     option_set_document,
     table_document,
 )
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.json_shapes import as_list, as_object
 from connector.emulator.messages import Response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError, not_supported
+from connector.emulator.query.errors import ODataError, invalid_argument, not_supported
 
-EXPIRED = "0x80044352"
 _STAMP = re.compile(r"(\d{1,18})!([0-9a-f-]{36})")
 
 
 def _retrieve_changes(call: Call) -> Response:
     query = as_object(call.operation.parameters.get("Query"))
     if query is None:
-        raise ODataError(
-            400, INVALID_ARGUMENT, "'Query' must be an entity query expression in JSON."
-        )
+        raise invalid_argument("'Query' must be an entity query expression in JSON.")
     stamp = call.operation.parameters.get("ClientVersionStamp")
     since = _version_in(call, str(stamp)) if stamp else -1
     organization = call.organization
@@ -62,7 +60,7 @@ def _version_in(call: Call, stamp: str) -> int:
     ):
         raise ODataError(
             400,
-            EXPIRED,
+            ErrorCode.EXPIRED_VERSION_STAMP,
             "Version stamp associated with the client has expired. Please perform a full sync.",
         )
     return int(found[1])
@@ -126,7 +124,7 @@ def _meets(document: Document, criteria: Any) -> bool:
 def _condition(document: Document, condition: Any) -> bool:
     members = as_object(condition)
     if members is None:
-        raise ODataError(400, INVALID_ARGUMENT, "A condition must be an object.")
+        raise invalid_argument("A condition must be an object.")
     wanted = _unwrapped(members.get("Value"))
     shown = _unwrapped(document.get(str(members.get("PropertyName"))))
     match members.get("ConditionOperator"):

@@ -23,6 +23,7 @@ from connector.emulator.document_filters import (
     parse_names,
     select_members,
 )
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.messages import Request, Response, json_response
 from connector.emulator.metadata import Catalog, ColumnDefinition, TableDefinition
 from connector.emulator.organization import Organization
@@ -32,7 +33,6 @@ from connector.emulator.query.path import Segment, parse_path, unrecognized_path
 from connector.emulator.query.selection import parse_expand
 from connector.emulator.query.syntax import ExpandItem
 
-NOT_FOUND = "0x80060888"
 _ROOTS = ("EntityDefinitions", "GlobalOptionSetDefinitions", "RelationshipDefinitions")
 _REFUSED = ("$skiptoken", "$deltatoken", "$apply")
 _COLLECTIONS = (
@@ -157,7 +157,7 @@ def _find_table(catalog: Catalog, segment: Segment) -> TableDefinition:
     wanted = name.value if name is not None else key
     raise ODataError(
         404,
-        NOT_FOUND,
+        ErrorCode.BAD_REQUEST_URL,
         f"Could not find an entity with name {wanted} and id "
         "00000000-0000-0000-0000-000000000000 in the MetadataCache.",
     )
@@ -199,7 +199,9 @@ def _read_columns(
         return reading.respond_many(documents, shown, "MetadataId")
     column = _find_column(table, first)
     if not _is_cast(column, cast):
-        raise ODataError(404, NOT_FOUND, f"The column '{column.logical_name}' is no {cast}.")
+        raise ODataError(
+            404, ErrorCode.BAD_REQUEST_URL, f"The column '{column.logical_name}' is no {cast}."
+        )
     if segments:
         return _read_options(reading, table, column, segments)
     return reading.respond_one(column_document(table, column), path, "MetadataId")
@@ -225,7 +227,7 @@ def _find_column(table: TableDefinition, segment: Segment) -> ColumnDefinition:
     shown = name.value if name is not None else "00000000-0000-0000-0000-000000000000"
     raise ODataError(
         404,
-        NOT_FOUND,
+        ErrorCode.BAD_REQUEST_URL,
         f"Could not find an attribute with specified name: {shown} on entity {table.logical_name}",
     )
 
@@ -255,7 +257,9 @@ def _read_relationships(reading: _Reading, segments: tuple[Segment, ...]) -> Res
     for document in documents:
         if name is not None and document["SchemaName"] == name.value:
             return reading.respond_one(document, "RelationshipDefinitions", "MetadataId")
-    raise ODataError(404, NOT_FOUND, "Could not find a relationship with that name.")
+    raise ODataError(
+        404, ErrorCode.BAD_REQUEST_URL, "Could not find a relationship with that name."
+    )
 
 
 def _read_global_options(reading: _Reading, segments: tuple[Segment, ...]) -> Response:
@@ -266,4 +270,6 @@ def _read_global_options(reading: _Reading, segments: tuple[Segment, ...]) -> Re
     if not first.arguments:
         return reading.respond_many([], "GlobalOptionSetDefinitions", "MetadataId")
     shown = name.value if name is not None else first.arguments[0].literal.value
-    raise ODataError(404, NOT_FOUND, f"Could not find an optionset with name or id '{shown}'.")
+    raise ODataError(
+        404, ErrorCode.BAD_REQUEST_URL, f"Could not find an optionset with name or id '{shown}'."
+    )

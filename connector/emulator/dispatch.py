@@ -7,6 +7,7 @@ from connector.emulator.batch import BatchSeam, InnerRequest, InnerResponse, par
 from connector.emulator.collections import CollectionResource, read_expanded
 from connector.emulator.csdl import metadata_document, service_document
 from connector.emulator.definitions import is_definition_path, read_definitions
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.messages import (
     Request,
     Response,
@@ -226,7 +227,7 @@ class Dispatcher:
 
 def _raise_if_too_long(request: Request, limit: int) -> None:
     if len(request.path) + len(request.query) > limit:
-        raise ODataError(414, "0x80060888", "The request URI is too long.")
+        raise ODataError(414, ErrorCode.BAD_REQUEST_URL, "The request URI is too long.")
 
 
 def _raise_unless_get(request: Request) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from starlette.types import Scope, Send
 
 from connector.emulator.dice import Dice
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.messages import Response, error_response
 from connector.emulator.query.errors import ODataError
 
@@ -33,7 +34,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 DEADLOCK = ODataError(
     500,
-    "0x80044150",
+    ErrorCode.SQL_ERROR,
     "Sql error: Generic SQL error. CRM ErrorCode: -2147204784 Sql ErrorCode: -2146232060 Sql "
     "Number: "
     "1205: Transaction was deadlocked on lock resources with another process and has been "
@@ -58,7 +59,7 @@ class Fault:
     skip: int = 0
     probability: float = 1.0
     status: int = 503
-    code: str = "0x80040216"
+    code: str = ErrorCode.UN_EXPECTED
     message: str = "The service is temporarily unavailable."
     body: str | None = None
     content_type: str = "text/html"

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.json_shapes import as_object
-from connector.emulator.query.errors import BAD_PAYLOAD, ODataError
+from connector.emulator.query.errors import ODataError
 
 JSON_TYPE = "application/json; odata.metadata=minimal"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -76,20 +77,22 @@ class Request:
     def json(self) -> Json:
         """The body as JSON; raises ODataError 400 when it is not."""
         if not self.body.strip():
-            raise ODataError(400, BAD_PAYLOAD, "A non-empty request body is required.")
+            raise ODataError(400, ErrorCode.BAD_PAYLOAD, "A non-empty request body is required.")
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ODataError(400, BAD_PAYLOAD, f"Invalid JSON. {error}") from error
+            raise ODataError(400, ErrorCode.BAD_PAYLOAD, f"Invalid JSON. {error}") from error
         except RecursionError as error:
-            raise ODataError(400, BAD_PAYLOAD, "Invalid JSON. It is nested too deeply.") from error
+            raise ODataError(
+                400, ErrorCode.BAD_PAYLOAD, "Invalid JSON. It is nested too deeply."
+            ) from error
 
     def json_object(self) -> dict[str, Json]:
         """The body as a JSON object."""
         value = as_object(self.json())
         if value is None:
             message = "Invalid JSON. The request body must be a JSON object."
-            raise ODataError(400, BAD_PAYLOAD, message)
+            raise ODataError(400, ErrorCode.BAD_PAYLOAD, message)
         return value
 
 

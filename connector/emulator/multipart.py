@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from connector.emulator.query.errors import BAD_PAYLOAD, ODataError
+from connector.emulator.error_codes import ErrorCode
+from connector.emulator.query.errors import ODataError
 
 _BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]*)"|([^\s;"]+))', re.IGNORECASE)
 _BLANK_LINE = re.compile(rb"\r?\n[ \t]*\r?\n")
@@ -59,7 +60,7 @@ def split_parts(body: bytes, boundary: str) -> Iterator[MimePart]:
     if not matches:
         raise ODataError(
             400,
-            BAD_PAYLOAD,
+            ErrorCode.BAD_PAYLOAD,
             f"The boundary delimiter '--{boundary}' was not found in the message.",
         )
     for index, match in enumerate(matches):

@@ -3,17 +3,13 @@
 from dataclasses import dataclass
 
 from connector.emulator.clock import timestamp
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.events import Event, record_event
 from connector.emulator.metadata import Cascade, ManyToOne, TableDefinition
 from connector.emulator.organization import ROOT_UNIT_ID, Organization
 from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError
 from connector.emulator.storage import StoredRow, StoredValue, type_column
-
-DISABLED_OWNER = "0x8004022b"
-ACCESS_TEAM = "0x80048340"
-TEAM_WITHOUT_ROLES = "0x80042f0a"
-OWNER_LACKS_READ = "0x80040220"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +30,17 @@ def raise_if_cannot_own(
     definition = organization.catalog.tables[owner.table]
     row = organization.storage.fetch_row(definition, owner.id)
     if row is None:
-        raise ODataError(404, "0x80040217", f"{owner.table} With Id = {owner.id} Does Not Exist")
+        raise ODataError(
+            404,
+            ErrorCode.OBJECT_DOES_NOT_EXIST,
+            f"{owner.table} With Id = {owner.id} Does Not Exist",
+        )
     if owner.table == "team":
         _raise_if_team_cannot_own(privileges, row, owner)
     elif row["isdisabled"]:
         raise ODataError(
             400,
-            DISABLED_OWNER,
+            ErrorCode.DISABLED_OWNER,
             f"The specified user (Id={owner.id}) is disabled. A record cannot be assigned to a "
             "disabled user.",
         )
@@ -50,7 +50,7 @@ def raise_if_cannot_own(
         code = definition.object_type_code
         raise ODataError(
             403,
-            OWNER_LACKS_READ,
+            ErrorCode.PRIVILEGE_DENIED,
             f"Principal {kind} (Id={owner.id}, type={code}, roleCount={len(roles)}) is missing "
             f"prvRead{table.schema_name} privilege on OTC={table.object_type_code} for entity "
             f"'{table.logical_name}'.",
@@ -61,13 +61,13 @@ def _raise_if_team_cannot_own(privileges: Privileges, row: StoredRow, owner: Own
     if row["teamtype"] == 1:
         raise ODataError(
             400,
-            ACCESS_TEAM,
+            ErrorCode.CANNOT_ASSIGN_TO_ACCESS_TEAM,
             "Cannot assign a record to an access team: access teams cannot own records.",
         )
     if not privileges.role_ids("team", owner.id):
         raise ODataError(
             403,
-            TEAM_WITHOUT_ROLES,
+            ErrorCode.TEAM_NOT_ASSIGNED_ROLES,
             f"The team with id {owner.id} has not been assigned any roles, so it cannot own "
             "records.",
         )

@@ -1,14 +1,11 @@
 """`If-Match` and `If-None-Match`: what they ask for and whether a row meets it."""
 
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.messages import Request
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.query.errors import ODataError
 from connector.emulator.rows import etag_of
 from connector.emulator.storage import StoredRow
-
-VERSION_MISMATCH = "0x80060882"
-NOT_ENABLED = "0x8006088d"
-EXISTS = "0x80040237"
 
 
 def if_match(request: Request) -> str | None:
@@ -33,21 +30,23 @@ def raise_if_stale(table: TableDefinition, request: Request, current: StoredRow)
     if not table.optimistic_concurrency:
         raise ODataError(
             400,
-            NOT_ENABLED,
+            ErrorCode.OPTIMISTIC_CONCURRENCY_NOT_ENABLED,
             f"Optimistic concurrency isn't enabled for entity type {table.logical_name}. The "
             "IfMatch and IfNoneMatch headers cannot be used.",
         )
     if current_etag(current) not in {each.strip() for each in wanted.split(",")}:
         raise ODataError(
             412,
-            VERSION_MISMATCH,
+            ErrorCode.CONCURRENCY_VERSION_MISMATCH,
             "The version of the existing record doesn't match the RowVersion property provided.",
         )
 
 
 def already_exists() -> ODataError:
     """412 for `If-None-Match: *` on a row that is there."""
-    return ODataError(412, EXISTS, "A record with matching key values already exists.")
+    return ODataError(
+        412, ErrorCode.DUPLICATE_RECORD, "A record with matching key values already exists."
+    )
 
 
 def is_unchanged(request: Request, current: StoredRow) -> bool:

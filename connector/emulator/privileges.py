@@ -6,6 +6,7 @@ Depths are Dataverse's: 1 own rows, 2 the business unit, 4 the units below too, 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.messages import Caller
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.organization import (
@@ -17,10 +18,6 @@ from connector.emulator.organization import (
 )
 from connector.emulator.query.errors import ODataError
 from connector.emulator.storage import StoredRow
-
-PRIVILEGE_DENIED = "0x80040220"
-ACCESS_DENIED = "0x80048306"
-NO_ROLES = "0x80042f09"
 
 GLOBAL = 8
 LOCAL = 2
@@ -153,7 +150,7 @@ class Privileges:
         if not self.role_ids("systemuser", user_id):
             raise ODataError(
                 403,
-                NO_ROLES,
+                ErrorCode.USER_NOT_ASSIGNED_ROLES,
                 f"The user with id {user_id} has not been assigned any License or Roles.",
             )
 
@@ -163,7 +160,7 @@ def _access_denied(caller: Caller, verb: str, table: TableDefinition, row: Store
     row_id = row[table.primary_id]
     return ODataError(
         403,
-        ACCESS_DENIED,
+        ErrorCode.UN_MANAGED_IDS_ACCESS_DENIED,
         f"Principal with id {caller.user_id} does not have {verb}Access right(s) for record with "
         f"id {row_id} of entity {table.logical_name}",
     )
@@ -174,7 +171,7 @@ def denied(user_id: str, verb: str, table: TableDefinition) -> ODataError:
     name = f"prv{verb}{table.schema_name}"
     return ODataError(
         403,
-        PRIVILEGE_DENIED,
+        ErrorCode.PRIVILEGE_DENIED,
         f"Principal user (Id={user_id}, type=8, roleCount=0, privilegeCount=0, accessMode=0) is "
         f"missing {name} privilege (Id={fixed_id('privilege/' + name)}) on "
         f"OTC={table.object_type_code} "

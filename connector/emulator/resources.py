@@ -14,6 +14,7 @@ from connector.emulator.bodies import (
     resolve_reference,
     row_not_found,
 )
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.messages import (
     Request,
     Response,
@@ -40,14 +41,12 @@ from connector.emulator.storage import StoredRow
 from connector.emulator.values import read_value
 from connector.emulator.writes import Writer
 
-METHOD_NOT_ALLOWED = "0x80060888"
-
 
 def method_not_allowed(method: str) -> ODataError:
     """405 for a verb that the resource does not take."""
     return ODataError(
         405,
-        METHOD_NOT_ALLOWED,
+        ErrorCode.BAD_REQUEST_URL,
         f"The requested resource does not support http method '{method}'.",
     )
 

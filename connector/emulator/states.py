@@ -1,12 +1,15 @@
 """States and status reasons: which pairs are valid, and that closed rows are read-only."""
 
 from connector.emulator.bodies import Changes
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.metadata import ColumnDefinition, TableDefinition
 from connector.emulator.query.errors import ODataError
 from connector.emulator.storage import StoredRow
 
-INVALID_PAIR = "0x80048408"
-CLOSED_CODES = {"lead": "0x80040519", "opportunity": "0x80040515"}
+CLOSED_CODES = {
+    "lead": ErrorCode.LEAD_ALREADY_IN_CLOSED_STATE,
+    "opportunity": ErrorCode.OPPORTUNITY_ALREADY_IN_CLOSED_STATE,
+}
 _STATE_COLUMNS = frozenset({"statecode", "statuscode"})
 
 
@@ -58,7 +61,7 @@ def raise_if_wrong_pair(table: TableDefinition, state: int, status: int) -> None
         return
     raise ODataError(
         400,
-        INVALID_PAIR,
+        ErrorCode.INVALID_STATE_CODE_STATUS_CODE,
         f"{status} is not a valid status code for state code {state} on {table.logical_name}.",
     )
 

@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from connector.emulator.clock import EmulatorClock
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.messages import Response, error_response
 from connector.emulator.query.errors import ODataError
 
-REQUESTS_EXCEEDED = "0x80072322"
-TIME_EXCEEDED = "0x80072321"
-CONCURRENCY_EXCEEDED = "0x80072326"
 AFFINITY = "ARRAffinity"
 
 
@@ -119,7 +117,7 @@ class Throttle:
                 f"Number of requests exceeded the limit of {limits.requests} over time window of "
                 f"{window} seconds."
             )
-            return REQUESTS_EXCEEDED, message, wait
+            return ErrorCode.REQUEST_LIMIT_EXCEEDED, message, wait
         if usage.spent_seconds >= limits.seconds and usage.spent:
             wait = usage.spent[0][0] + limits.window_seconds - now
             message = (
@@ -129,10 +127,10 @@ class Throttle:
                 "reduce "
                 "the duration of requests and try again later."
             )
-            return TIME_EXCEEDED, message, wait
+            return ErrorCode.EXECUTION_TIME_LIMIT_EXCEEDED, message, wait
         if usage.running >= limits.concurrent:
             message = f"Number of concurrent requests exceeded the limit of {limits.concurrent}."
-            return CONCURRENCY_EXCEEDED, message, 1
+            return ErrorCode.CONCURRENCY_LIMIT_EXCEEDED, message, 1
         return None
 
     def _refused(self, usage: _Usage, now: float, code: str, message: str, wait: float) -> Response:

@@ -11,14 +11,10 @@ from functools import lru_cache
 from typing import Any
 
 from connector.emulator.clock import timestamp
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.metadata import ColumnDefinition, ColumnType, TableDefinition
-from connector.emulator.query.errors import BAD_PAYLOAD, ODataError
+from connector.emulator.query.errors import ODataError
 from connector.emulator.storage import StoredValue
-
-TOO_LONG = "0x80044331"
-OUT_OF_OPTIONS = "0x8004431a"
-DECIMAL_RANGE = "0x80044330"
-INTEGER_RANGE = "0x8004432f"
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -47,7 +43,7 @@ def parse_guid(value: object) -> str | None:
 def _wrong_type(table: TableDefinition, column: ColumnDefinition, value: object) -> ODataError:
     return ODataError(
         400,
-        BAD_PAYLOAD,
+        ErrorCode.BAD_PAYLOAD,
         f"Error identified in Payload provided by the user for Entity :'{table.entity_set}', "
         f"For more information on this error please follow this help link "
         f"https://go.microsoft.com/fwlink/?linkid=2195293  ----> InnerException : "
@@ -66,7 +62,7 @@ def _read_text(table: TableDefinition, column: ColumnDefinition, value: Any) -> 
     if limit is not None and len(value) > limit:
         raise ODataError(
             400,
-            TOO_LONG,
+            ErrorCode.STRING_LENGTH_TOO_LONG,
             f"A validation error occurred. The length of the '{column.logical_name}' attribute of "
             f"the '{table.logical_name}' entity exceeded the maximum allowed length of '{limit}'.",
         )
@@ -76,7 +72,7 @@ def _read_text(table: TableDefinition, column: ColumnDefinition, value: Any) -> 
 def _read_whole(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong_type(table, column, value)
-    _raise_if_outside(table, column, value, INTEGER_RANGE)
+    _raise_if_outside(table, column, value, ErrorCode.INTEGER_VALUE_OUT_OF_RANGE)
     return value
 
 
@@ -89,7 +85,7 @@ def _read_exact(table: TableDefinition, column: ColumnDefinition, value: Any) ->
         raise _wrong_type(table, column, value) from error
     if not number.is_finite():
         raise _wrong_type(table, column, value)
-    _raise_if_outside(table, column, float(number), DECIMAL_RANGE)
+    _raise_if_outside(table, column, float(number), ErrorCode.DECIMAL_VALUE_OUT_OF_RANGE)
     places = column.precision if column.precision is not None else 4
     return round(float(number), places)
 
@@ -97,7 +93,7 @@ def _read_exact(table: TableDefinition, column: ColumnDefinition, value: Any) ->
 def _read_double(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _wrong_type(table, column, value)
-    _raise_if_outside(table, column, float(value), DECIMAL_RANGE)
+    _raise_if_outside(table, column, float(value), ErrorCode.DECIMAL_VALUE_OUT_OF_RANGE)
     return round(float(value), column.precision if column.precision is not None else 5)
 
 
@@ -133,7 +129,7 @@ def _no_such_option(table: TableDefinition, column: ColumnDefinition, value: obj
     accepted = ",".join(str(option.value) for option in column.options)
     return ODataError(
         400,
-        OUT_OF_OPTIONS,
+        ErrorCode.PICKLIST_VALUE_OUT_OF_RANGE,
         f"A validation error occurred. The value '{value}' of '{column.logical_name}' on record of "
         f"type '{table.logical_name}' is outside the valid range. Accepted Values: {accepted}",
     )

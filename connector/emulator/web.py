@@ -21,6 +21,7 @@ from connector.emulator.auth import SignInError, Tenant
 from connector.emulator.callers import authenticate, find_caller
 from connector.emulator.clock import timestamp
 from connector.emulator.control import Control
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.faults import Fault, FaultScript, act_on_connection
 from connector.emulator.keeping import Keeper
 from connector.emulator.messages import Request, Response, error_response
@@ -139,7 +140,7 @@ class WebApi:
         if fault is not None and version is not None:
             await self.faults.wait_before_commit(fault)
         if len(body) > LARGEST_BODY:
-            error = ODataError(413, "0x80060888", "The request body is too large.")
+            error = ODataError(413, ErrorCode.BAD_REQUEST_URL, "The request body is too large.")
             return error_response(error)
         with self.organization.lock:
             apply_due_cascades(self.organization)
@@ -171,7 +172,7 @@ class WebApi:
         except Exception:  # noqa: BLE001  the edge of the process: nothing above could report it
             traceback.print_exc()
             message = "An unexpected error occurred in the emulator; its stderr has the details."
-            return error_response(ODataError(500, "0x80040216", message))
+            return error_response(ODataError(500, ErrorCode.UN_EXPECTED, message))
 
     def _origin(self, headers: dict[str, str]) -> str:
         host = headers.get("host")

@@ -15,6 +15,7 @@ from connector.emulator.bodies import (
     row_not_found,
 )
 from connector.emulator.clock import timestamp
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.events import Event, record_event
 from connector.emulator.messages import Caller
 from connector.emulator.metadata import (
@@ -34,14 +35,10 @@ from connector.emulator.owners import (
     raise_if_cannot_own,
 )
 from connector.emulator.privileges import Privileges
-from connector.emulator.query.errors import ODataError
+from connector.emulator.query.errors import ODataError, invalid_argument
 from connector.emulator.states import raise_if_closed, settle_state
 from connector.emulator.storage import StoredRow, StoredValue, type_column
 
-DUPLICATE = "0x80040237"
-DUPLICATE_KEY = "0x80060892"
-REQUIRED = "0x80040200"
-IN_USE = "0x80040227"
 _NEVER_UNLINKED = frozenset(
     {
         "createdby",
@@ -345,7 +342,9 @@ class Writer:
         for name in (*required, *_SYSTEM_REQUIRED.get(table.logical_name, ())):
             if values.get(name) is None:
                 raise ODataError(
-                    400, REQUIRED, f"Required field '{name}' is missing for {table.logical_name}."
+                    400,
+                    ErrorCode.REQUIRED_FIELD_MISSING,
+                    f"Required field '{name}' is missing for {table.logical_name}.",
                 )
 
     def _raise_if_missing(
@@ -353,9 +352,7 @@ class Writer:
     ) -> None:
         given = changes.values.get(table.primary_id)
         if given is not None and given != current[table.primary_id]:
-            raise ODataError(
-                400, "0x80040203", f"The primary key of {table.logical_name} cannot be changed."
-            )
+            raise invalid_argument(f"The primary key of {table.logical_name} cannot be changed.")
 
     def _raise_if_duplicate(
         self, table: TableDefinition, values: Mapping[str, StoredValue], row_id: str
@@ -363,7 +360,9 @@ class Writer:
         storage = self.organization.storage
         creating = "versionnumber" not in values
         if creating and storage.fetch_row(table, row_id) is not None:
-            raise ODataError(412, DUPLICATE, "A record with matching key values already exists.")
+            raise ODataError(
+                412, ErrorCode.DUPLICATE_RECORD, "A record with matching key values already exists."
+            )
         for key in table.keys:
             wanted = {name: values.get(name) for name in key.columns}
             if None in wanted.values():
@@ -373,7 +372,7 @@ class Writer:
             ):
                 raise ODataError(
                     412,
-                    DUPLICATE_KEY,
+                    ErrorCode.DUPLICATE_RECORD_ENTITY_KEY,
                     f"A record that has the attribute values {', '.join(key.columns)} already "
                     "exists. "
                     f"The entity key {key.logical_name} requires that this set of attributes "
@@ -387,7 +386,7 @@ class Writer:
         if rows and child.columns_by_name[relationship.referencing_column].type is ColumnType.OWNER:
             raise ODataError(
                 405,
-                IN_USE,
+                ErrorCode.CANNOT_DELETE_DUE_TO_ASSOCIATION,
                 "The object you tried to delete is associated with another object and cannot "
                 "be deleted.",
             )

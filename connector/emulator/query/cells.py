@@ -5,8 +5,9 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.metadata import ColumnDefinition, ColumnType, TableDefinition
-from connector.emulator.query.errors import AGGREGATE_LIMIT, ODataError
+from connector.emulator.query.errors import ODataError
 from connector.emulator.query.fragments import Sql, SqlValue
 from connector.emulator.query.rows import Cell, CellRow
 from connector.emulator.query.scopes import ColumnRef
@@ -90,7 +91,7 @@ def raise_if_too_many(connection: sqlite3.Connection, source: Sql, limit: int) -
     if count > limit:
         raise ODataError(
             400,
-            AGGREGATE_LIMIT,
+            ErrorCode.AGGREGATE_QUERY_RECORD_LIMIT_EXCEEDED,
             "The maximum record limit is exceeded. Reduce the number of records.",
         )
 

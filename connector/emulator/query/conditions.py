@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.metadata import ColumnType
 from connector.emulator.query.context import QueryContext, instant_text
-from connector.emulator.query.errors import INVALID_ARGUMENT, TOO_MANY_VALUES, ODataError
+from connector.emulator.query.errors import ODataError, invalid_argument
 from connector.emulator.query.fragments import (
     Budget,
     Sql,
@@ -95,9 +96,7 @@ def _builder(condition: Condition) -> Callable[[Condition], Sql] | None:
 
 def _invalid_operator(condition: Condition) -> ODataError:
     column = condition.column.definition
-    return ODataError(
-        400,
-        INVALID_ARGUMENT,
+    return invalid_argument(
         f"The condition operator '{condition.operator}' is not valid for the column "
         f"'{column.logical_name}' of type {column.type} of the table "
         f"'{condition.column.table.logical_name}'.",
@@ -111,9 +110,7 @@ def _expect(condition: Condition, count: int) -> tuple[SqlValue, ...]:
 
 def _raise_unless(condition: Condition, holds: bool, count: int) -> None:
     if not holds:
-        raise ODataError(
-            400,
-            INVALID_ARGUMENT,
+        raise invalid_argument(
             f"The condition operator '{condition.operator}' requires {count} value(s). "
             f"Values passed: {len(condition.values)}.",
         )
@@ -151,7 +148,9 @@ def _not_null(condition: Condition) -> Sql:
 def _listed(condition: Condition) -> tuple[SqlValue, ...]:
     if len(condition.values) > MOST_VALUES:
         raise ODataError(
-            400, TOO_MANY_VALUES, "Number of parameters in a condition exceeded maximum limit."
+            400,
+            ErrorCode.TOO_MANY_CONDITION_PARAMETERS_IN_QUERY,
+            "Number of parameters in a condition exceeded maximum limit.",
         )
     _raise_unless(condition, bool(condition.values), 1)
     return condition.stored()
@@ -245,9 +244,7 @@ def _value_count(operator: str) -> int:
 
 
 def _invalid_number(condition: Condition) -> ODataError:
-    return ODataError(
-        400,
-        INVALID_ARGUMENT,
+    return invalid_argument(
         f"The value '{', '.join(condition.values)}' is not valid for the condition operator "
         f"'{condition.operator}'.",
     )

@@ -1,17 +1,6 @@
-"""The one error a request can end with, and the codes Dataverse answers queries with;
-no HTTP here.
-"""
+"""The one error a request can end with; no HTTP here."""
 
-BAD_QUERY = "0x80060888"
-BAD_PAYLOAD = "0x80048d19"
-NO_ENTITY = "0x80041102"
-NO_ATTRIBUTE = "0x80041103"
-INVALID_ARGUMENT = "0x80040203"
-AGGREGATE_LIMIT = "0x8004e023"
-KEY_NOT_DEFINED = "0x80060890"
-TOO_MANY_CONDITIONS = "0x8004430c"
-TOO_MANY_LINKS = "0x8004430d"
-TOO_MANY_VALUES = "0x8004430e"
+from connector.emulator.error_codes import ErrorCode
 
 
 class ODataError(Exception):
@@ -26,12 +15,17 @@ class ODataError(Exception):
 
 def bad_query(message: str) -> ODataError:
     """A 400 with the code of OData URL and query errors."""
-    return ODataError(400, BAD_QUERY, message)
+    return ODataError(400, ErrorCode.BAD_REQUEST_URL, message)
+
+
+def invalid_argument(message: str) -> ODataError:
+    """A 400 for a value that an operation or a condition cannot take."""
+    return ODataError(400, ErrorCode.INVALID_ARGUMENT, message)
 
 
 def not_supported(message: str) -> ODataError:
     """A 501: the request is understood, Dataverse (or this emulator) does not offer it."""
-    return ODataError(501, BAD_QUERY, message)
+    return ODataError(501, ErrorCode.BAD_REQUEST_URL, message)
 
 
 def missing_property(name: str, table: str) -> ODataError:

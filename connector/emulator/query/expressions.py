@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from connector.emulator.json_shapes import as_list, as_object
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError, not_supported
+from connector.emulator.query.errors import invalid_argument, not_supported
 from connector.emulator.query.fetchxml import (
     Fetch,
     FetchCondition,
@@ -51,16 +51,16 @@ def parse_query_expression(document: Any) -> Fetch:
     query = _object(document, "A member of 'QuerySet'")
     top = query.get("TopCount")
     if top is not None and (isinstance(top, bool) or not isinstance(top, int) or top < 0):
-        raise _invalid("'TopCount' must be a number.")
+        raise invalid_argument("'TopCount' must be a number.")
     return Fetch(entity=_entity(query, "EntityName", "Criteria", 0), top=top)
 
 
 def _entity(members: dict[str, Any], name: str, criteria: str, depth: int) -> FetchEntity:
     if depth > _DEEPEST:
-        raise _invalid("The query is nested too deeply.")
+        raise invalid_argument("The query is nested too deeply.")
     table = members.get(name)
     if not isinstance(table, str) or not table:
-        raise _invalid(f"'{name}' must name a table.")
+        raise invalid_argument(f"'{name}' must name a table.")
     found = members.get(criteria)
     links = as_list(members.get("LinkEntities")) or []
     return FetchEntity(
@@ -80,7 +80,7 @@ def _link(document: Any, depth: int) -> FetchLink:
         raise not_supported(f"The join operator '{join}' is not supported.")
     source, target = link.get("LinkToAttributeName"), link.get("LinkFromAttributeName")
     if not isinstance(source, str) or not isinstance(target, str):
-        raise _invalid("A link needs 'LinkFromAttributeName' and 'LinkToAttributeName'.")
+        raise invalid_argument("A link needs 'LinkFromAttributeName' and 'LinkToAttributeName'.")
     alias = link.get("EntityAlias")
     return FetchLink(
         entity=_entity(link, "LinkToEntityName", "LinkCriteria", depth),
@@ -93,11 +93,11 @@ def _link(document: Any, depth: int) -> FetchLink:
 
 def _filter(document: Any, depth: int) -> FetchFilter:
     if depth > _DEEPEST:
-        raise _invalid("The query is nested too deeply.")
+        raise invalid_argument("The query is nested too deeply.")
     members = _object(document, "A filter")
     operator = str(members.get("FilterOperator") or "And")
     if operator not in ("And", "Or"):
-        raise _invalid(f"'FilterOperator' must be And or Or, not '{operator}'.")
+        raise invalid_argument(f"'FilterOperator' must be And or Or, not '{operator}'.")
     conditions = [_condition(each) for each in as_list(members.get("Conditions")) or []]
     filters = [_filter(each, depth + 1) for each in as_list(members.get("Filters")) or []]
     return FetchFilter(operator == "Or", (*conditions, *filters))
@@ -107,7 +107,7 @@ def _condition(document: Any) -> FetchCondition:
     members = _object(document, "A condition")
     attribute, operator = members.get("AttributeName"), members.get("Operator")
     if not isinstance(attribute, str) or not isinstance(operator, str) or not operator:
-        raise _invalid("A condition needs 'AttributeName' and 'Operator'.")
+        raise invalid_argument("A condition needs 'AttributeName' and 'Operator'.")
     values = as_list(members.get("Values")) or []
     entity = members.get("EntityName")
     return FetchCondition(
@@ -134,9 +134,5 @@ def _text(value: Any) -> str:
 def _object(document: Any, what: str) -> dict[str, Any]:
     members = as_object(document)
     if members is None:
-        raise _invalid(f"{what} must be an object.")
+        raise invalid_argument(f"{what} must be an object.")
     return members
-
-
-def _invalid(message: str) -> ODataError:
-    return ODataError(400, INVALID_ARGUMENT, message)

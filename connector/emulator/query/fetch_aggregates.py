@@ -6,8 +6,9 @@ from connector.emulator.metadata import ColumnType
 from connector.emulator.query.cells import Output, aggregate_sql, column_output, is_whole
 from connector.emulator.query.conditions import collated
 from connector.emulator.query.context import QueryContext
+from connector.emulator.query.errors import invalid_argument
 from connector.emulator.query.fetch_scopes import Source, Sources
-from connector.emulator.query.fetchxml import FetchAttribute, FetchOrder, invalid
+from connector.emulator.query.fetchxml import FetchAttribute, FetchOrder
 from connector.emulator.query.fragments import text_literal
 from connector.emulator.query.scopes import ColumnRef
 from connector.emulator.query.values import edm_type, is_number
@@ -23,12 +24,12 @@ def aggregate_outputs(sources: Sources) -> tuple[tuple[Output, ...], tuple[str, 
         for attribute in source.entity.attributes:
             output = _output(source, attribute, sources.context)
             if any(output.key == known.key for known in outputs):
-                raise invalid(f"The alias '{output.key}' is used more than once.")
+                raise invalid_argument(f"The alias '{output.key}' is used more than once.")
             outputs.append(output)
             if attribute.is_group:
                 groups.append(output.sql)
     if not outputs:
-        raise invalid(
+        raise invalid_argument(
             "An aggregate query needs at least one attribute with an aggregate or groupby."
         )
     return tuple(outputs), tuple(groups)
@@ -45,30 +46,32 @@ def aggregate_order(sources: Sources, outputs: tuple[Output, ...], groups: tuple
 
 def _order(order: FetchOrder, outputs: tuple[Output, ...]) -> str:
     if order.alias is None:
-        raise invalid(
+        raise invalid_argument(
             "An attribute can not be specified for an order clause for an aggregate query. Use an "
             "alias."
         )
     found = [output.sql for output in outputs if output.key == order.alias]
     if not found:
-        raise invalid(f"The alias '{order.alias}' of an 'order' element is not defined.")
+        raise invalid_argument(f"The alias '{order.alias}' of an 'order' element is not defined.")
     return f"{found[0]} DESC" if order.descending else found[0]
 
 
 def _output(source: Source, attribute: FetchAttribute, context: QueryContext) -> Output:
     if attribute.alias is None:
-        raise invalid(f"The attribute '{attribute.name}' of an aggregate query needs an alias.")
+        raise invalid_argument(
+            f"The attribute '{attribute.name}' of an aggregate query needs an alias."
+        )
     column = source.column(attribute.name)
     if attribute.is_group:
         return _group(attribute, attribute.alias, column, context)
     function = (attribute.aggregate or "").lower()
     if function not in _FUNCTIONS:
-        raise invalid(
+        raise invalid_argument(
             f"The attribute '{attribute.name}' of an aggregate query needs a valid aggregate or "
             "groupby."
         )
     if function in ("avg", "sum") and not is_number(edm_type(column.definition)):
-        raise invalid(
+        raise invalid_argument(
             f"The aggregate '{function}' can't be used with the attribute '{attribute.name}' of "
             "type "
             f"{column.definition.type}."
@@ -86,7 +89,9 @@ def _group(
     if attribute.date_grouping is None:
         return Output(alias, collated(column), column.definition, column.table, column.type_sql)
     if column.definition.type is not ColumnType.DATETIME:
-        raise invalid(f"dategrouping can only be used with date columns, not '{attribute.name}'.")
+        raise invalid_argument(
+            f"dategrouping can only be used with date columns, not '{attribute.name}'."
+        )
     return Output(alias, _date_part(attribute.date_grouping.lower(), column, context))
 
 
@@ -110,5 +115,5 @@ def _date_part(part: str, column: ColumnRef, context: QueryContext) -> str:
         "fiscal-year": fiscal_year,
     }
     if part not in parts:
-        raise invalid(f"The dategrouping '{part}' is not known.")
+        raise invalid_argument(f"The dategrouping '{part}' is not known.")
     return parts[part]

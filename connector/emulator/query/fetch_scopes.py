@@ -4,10 +4,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.metadata import ColumnDefinition, TableDefinition
 from connector.emulator.query.conditions import Condition, compare_columns, compile_condition
 from connector.emulator.query.context import QueryContext
-from connector.emulator.query.errors import NO_ATTRIBUTE, NO_ENTITY, ODataError
+from connector.emulator.query.errors import ODataError, invalid_argument
 from connector.emulator.query.fetchxml import (
     EXISTENCE,
     FILTER_LINKS,
@@ -15,7 +16,6 @@ from connector.emulator.query.fetchxml import (
     FetchEntity,
     FetchFilter,
     FetchLink,
-    invalid,
 )
 from connector.emulator.query.fragments import Budget, Sql, all_of, any_of, column_sql
 from connector.emulator.query.scopes import ColumnRef, column_ref
@@ -56,14 +56,14 @@ class Sources:
         for source in self.joined:
             if source.table.logical_name == name:
                 return source
-        raise invalid(f"The alias '{name}' is not defined by a link-entity of the query.")
+        raise invalid_argument(f"The alias '{name}' is not defined by a link-entity of the query.")
 
     def add(self, entity: FetchEntity, name: str | None, *, multiplies: bool = False) -> Source:
         """Give a table its SQL alias."""
         table = find_table(self.context, entity.name)
         alias = "t0" if not self.joined else self.budget.next_alias()
         if name is not None and any(source.name == name for source in self.joined):
-            raise invalid(f"The alias '{name}' is used by more than one link-entity.")
+            raise invalid_argument(f"The alias '{name}' is used by more than one link-entity.")
         source = Source(table, alias, entity, name, multiplies)
         self.joined.append(source)
         return source
@@ -75,7 +75,7 @@ def find_table(context: QueryContext, name: str) -> TableDefinition:
     if table is None:
         raise ODataError(
             400,
-            NO_ENTITY,
+            ErrorCode.QUERY_BUILDER_NO_ENTITY,
             f"The entity with a name = '{name}' with namemapping = 'Logical' was not found in the "
             "MetadataCache.",
         )
@@ -88,7 +88,7 @@ def find_attribute(table: TableDefinition, name: str) -> ColumnDefinition:
     if column is None or not column.is_stored or not column.valid_for_read:
         raise ODataError(
             400,
-            NO_ATTRIBUTE,
+            ErrorCode.QUERY_BUILDER_NO_ATTRIBUTE,
             f"'{table.logical_name}' entity doesn't contain attribute with Name = '{name}' and "
             "NameMapping = 'Logical'.",
         )
@@ -186,7 +186,7 @@ def _condition(sources: Sources, source: Source, condition: FetchCondition) -> S
     other = _other_column(sources, owner, condition.value_of)
     left, right = edm_type(column.definition), edm_type(other.definition)
     if condition.operator not in _COLUMN_OPERATORS or not are_comparable(left, right):
-        raise invalid(
+        raise invalid_argument(
             f"The columns '{condition.attribute}' and '{condition.value_of}' can't be compared by "
             f"'{condition.operator}'."
         )

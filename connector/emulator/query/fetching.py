@@ -17,7 +17,7 @@ from connector.emulator.query.cells import (
 )
 from connector.emulator.query.context import QueryContext
 from connector.emulator.query.cookies import read_inner, write_annotation, write_inner
-from connector.emulator.query.errors import bad_query
+from connector.emulator.query.errors import bad_query, invalid_argument
 from connector.emulator.query.fetch_aggregates import aggregate_order, aggregate_outputs
 from connector.emulator.query.fetch_scopes import (
     Source,
@@ -27,13 +27,7 @@ from connector.emulator.query.fetch_scopes import (
     key_sql,
     source_sql,
 )
-from connector.emulator.query.fetchxml import (
-    Fetch,
-    FetchAttribute,
-    FetchOrder,
-    invalid,
-    parse_fetchxml,
-)
+from connector.emulator.query.fetchxml import Fetch, FetchAttribute, FetchOrder, parse_fetchxml
 from connector.emulator.query.fragments import Sql, SqlValue, all_of, column_sql, join, text_literal
 from connector.emulator.query.ordering import SortKey, behind, column_key, order_by, primary_key
 from connector.emulator.query.planning import LARGEST_PAGE, seal
@@ -195,7 +189,7 @@ def _start(
 def _offset(fetch: Fetch, limit: int) -> int:
     offset = (max(fetch.page, 1) - 1) * limit
     if offset + limit > MOST_SIMPLE_ROWS and offset > 0:
-        raise invalid(
+        raise invalid_argument(
             "Paging by page number alone is limited to 50,000 rows: use the paging cookie of the "
             "previous page."
         )
@@ -269,7 +263,9 @@ def _order_key(source: Source, order: FetchOrder, sources: Sources) -> SortKey:
     if name is None:
         found = [each.name for each in source.entity.attributes if each.alias == order.alias]
         if not found:
-            raise invalid(f"The alias '{order.alias}' of an 'order' element is not defined.")
+            raise invalid_argument(
+                f"The alias '{order.alias}' of an 'order' element is not defined."
+            )
         name = found[0]
     column = source.column(name)
     scope = Scope(sources.context, source.table, source.alias, sources.budget)

@@ -6,7 +6,7 @@ https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/referenc
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError, not_supported
+from connector.emulator.query.errors import invalid_argument, not_supported
 
 JOINS = frozenset({"inner", "outer"})
 FILTER_LINKS = frozenset({"any", "not any", "all", "not all"})
@@ -100,13 +100,13 @@ def parse_fetchxml(text: str) -> Fetch:
     """
     root = _parse_xml(text)
     if root.tag != "fetch":
-        raise invalid(f"The root element of FetchXML must be 'fetch', not '{root.tag}'.")
+        raise invalid_argument(f"The root element of FetchXML must be 'fetch', not '{root.tag}'.")
     entities = [child for child in root if child.tag == "entity"]
     if len(entities) != 1 or len(root) != 1:
-        raise invalid("A 'fetch' element must contain exactly one 'entity' element.")
+        raise invalid_argument("A 'fetch' element must contain exactly one 'entity' element.")
     top, count, page = (_number(root, name) for name in ("top", "count", "page"))
     if top is not None and (page is not None or count is not None):
-        raise invalid(_TOP)
+        raise invalid_argument(_TOP)
     return Fetch(
         entity=_parse_entity(entities[0], 0),
         top=top,
@@ -120,24 +120,21 @@ def parse_fetchxml(text: str) -> Fetch:
     )
 
 
-def invalid(message: str) -> ODataError:
-    """A 400 for FetchXML that cannot be read."""
-    return ODataError(400, INVALID_ARGUMENT, message)
-
-
 def _parse_xml(text: str) -> ET.Element:
     if "<!DOCTYPE" in text.upper() or "<!ENTITY" in text.upper():
-        raise invalid("Invalid XML: a document type declaration is not allowed in FetchXML.")
+        raise invalid_argument(
+            "Invalid XML: a document type declaration is not allowed in FetchXML."
+        )
     try:
         return ET.fromstring(text.strip())  # noqa: S314  declarations were refused above
     except (ET.ParseError, ValueError) as error:
-        raise invalid(f"Invalid XML: {error}.") from error
+        raise invalid_argument(f"Invalid XML: {error}.") from error
 
 
 def _flag(element: ET.Element, name: str) -> bool:
     text = element.get(name, "false").strip().lower()
     if text not in ("true", "false", "1", "0"):
-        raise invalid(
+        raise invalid_argument(
             f"The attribute '{name}' of '{element.tag}' must be true or false, not '{text}'."
         )
     return text in ("true", "1")
@@ -148,24 +145,28 @@ def _number(element: ET.Element, name: str) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
-        raise invalid(f"The attribute '{name}' of '{element.tag}' must be a number, not '{text}'.")
+        raise invalid_argument(
+            f"The attribute '{name}' of '{element.tag}' must be a number, not '{text}'."
+        )
     return int(text)
 
 
 def _required(element: ET.Element, name: str) -> str:
     text = (element.get(name) or "").strip()
     if not text:
-        raise invalid(f"The required attribute '{name}' is missing on element '{element.tag}'.")
+        raise invalid_argument(
+            f"The required attribute '{name}' is missing on element '{element.tag}'."
+        )
     return text
 
 
 def _parse_entity(element: ET.Element, depth: int) -> FetchEntity:
     if depth > _DEEPEST:
-        raise invalid("The FetchXML query is nested too deeply.")
+        raise invalid_argument("The FetchXML query is nested too deeply.")
     known = {"attribute", "all-attributes", "no-attrs", "order", "filter", "link-entity"}
     for child in element:
         if child.tag not in known:
-            raise invalid(f"Invalid child element '{child.tag}' of '{element.tag}'.")
+            raise invalid_argument(f"Invalid child element '{child.tag}' of '{element.tag}'.")
     return FetchEntity(
         name=_required(element, "name"),
         attributes=tuple(_parse_attribute(child) for child in element.findall("attribute")),
@@ -192,17 +193,19 @@ def _parse_attribute(element: ET.Element) -> FetchAttribute:
 def _parse_order(element: ET.Element) -> FetchOrder:
     attribute, alias = element.get("attribute"), element.get("alias")
     if not attribute and not alias:
-        raise invalid("An 'order' element needs an 'attribute' or an 'alias'.")
+        raise invalid_argument("An 'order' element needs an 'attribute' or an 'alias'.")
     descending = _flag(element, "descending")
     return FetchOrder(attribute, alias, descending, element.get("entityname") or None)
 
 
 def _parse_filter(element: ET.Element, depth: int) -> FetchFilter:
     if depth > _DEEPEST:
-        raise invalid("The FetchXML query is nested too deeply.")
+        raise invalid_argument("The FetchXML query is nested too deeply.")
     kind = element.get("type", "and").strip().lower()
     if kind not in ("and", "or"):
-        raise invalid(f"The attribute 'type' of 'filter' must be 'and' or 'or', not '{kind}'.")
+        raise invalid_argument(
+            f"The attribute 'type' of 'filter' must be 'and' or 'or', not '{kind}'."
+        )
     return FetchFilter(kind == "or", tuple(_parse_part(child, depth) for child in element))
 
 
@@ -214,12 +217,12 @@ def _parse_part(element: ET.Element, depth: int) -> FetchCondition | FetchFilter
     if element.tag == "link-entity":
         link = _parse_link(element, depth + 1)
         if link.kind not in FILTER_LINKS:
-            raise invalid(
+            raise invalid_argument(
                 f"The link-type '{link.kind}' is not allowed within a filter; use any, not any, "
                 "all, not all."
             )
         return link
-    raise invalid(f"Invalid child element '{element.tag}' of 'filter'.")
+    raise invalid_argument(f"Invalid child element '{element.tag}' of 'filter'.")
 
 
 def _parse_condition(element: ET.Element) -> FetchCondition:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from connector.emulator.query.errors import TOO_MANY_CONDITIONS, TOO_MANY_LINKS, ODataError
+from connector.emulator.error_codes import ErrorCode
+from connector.emulator.query.errors import ODataError
 from connector.emulator.storage import quote
 
 SqlValue = str | int | float | None
@@ -106,7 +107,9 @@ class Budget:
         self.links.add(path)
         if len(self.links) > MOST_LINKS:
             raise ODataError(
-                400, TOO_MANY_LINKS, "Number of link entities in query exceeded maximum limit."
+                400,
+                ErrorCode.TOO_MANY_LINK_ENTITIES_IN_QUERY,
+                "Number of link entities in query exceeded maximum limit.",
             )
         self._check()
 
@@ -118,5 +121,7 @@ class Budget:
     def _check(self) -> None:
         if self.conditions + len(self.links) > MOST_CONDITIONS:
             raise ODataError(
-                400, TOO_MANY_CONDITIONS, "Number of conditions in query exceeded maximum limit."
+                400,
+                ErrorCode.TOO_MANY_CONDITIONS_IN_QUERY,
+                "Number of conditions in query exceeded maximum limit.",
             )

@@ -5,7 +5,7 @@ SQL only.
 
 from connector.emulator.metadata import Catalog, TableDefinition
 from connector.emulator.query.context import QueryContext
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError
+from connector.emulator.query.errors import ODataError, invalid_argument
 from connector.emulator.query.fragments import Sql, any_of
 from connector.emulator.query.scopes import ColumnRef
 from connector.emulator.query.values import GUID, edm_type, is_number
@@ -136,8 +136,6 @@ def _members(
 
 
 def _wrong_value(operator: str, values: tuple[str, ...]) -> ODataError:
-    return ODataError(
-        400,
-        INVALID_ARGUMENT,
+    return invalid_argument(
         f"The value '{', '.join(values)}' is not valid for the condition operator '{operator}'.",
     )

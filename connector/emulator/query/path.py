@@ -7,13 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.metadata import Catalog, ColumnDefinition, Navigation, TableDefinition
-from connector.emulator.query.errors import (
-    KEY_NOT_DEFINED,
-    ODataError,
-    bad_query,
-    missing_property,
-)
+from connector.emulator.query.errors import ODataError, bad_query, missing_property
 from connector.emulator.query.lexer import TokenKind, parse_literal
 from connector.emulator.query.options import decode_escapes
 from connector.emulator.query.parser import Cursor, null_literal
@@ -231,7 +227,7 @@ def _guid_of(literal: Literal, table: TableDefinition) -> str:
 def _undefined_key(table: TableDefinition) -> ODataError:
     return ODataError(
         400,
-        KEY_NOT_DEFINED,
+        ErrorCode.ENTITY_KEY_NOT_DEFINED,
         f"The key in the request URI is not valid for resource "
         f"'Microsoft.Dynamics.CRM.{table.logical_name}'. Ensure that the names and number of key "
         f"properties match the declared or alternate key properties for the resource "

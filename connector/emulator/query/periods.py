@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from connector.emulator.query.context import QueryContext
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError
+from connector.emulator.query.errors import ODataError, invalid_argument
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,7 @@ def day_window(day: date, context: QueryContext) -> Window:
 
 
 def _out_of_range(operator: str) -> ODataError:
-    return ODataError(
-        400, INVALID_ARGUMENT, f"The value of the operator '{operator}' is outside of the calendar."
-    )
+    return invalid_argument(f"The value of the operator '{operator}' is outside of the calendar.")
 
 
 def _midnight(day: date, context: QueryContext) -> datetime:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from connector.emulator.error_codes import ErrorCode
 from connector.emulator.metadata import (
     Catalog,
     ColumnDefinition,
@@ -10,7 +11,7 @@ from connector.emulator.metadata import (
     NavigationKind,
     TableDefinition,
 )
-from connector.emulator.query.errors import TOO_MANY_LINKS, ODataError, bad_query, missing_property
+from connector.emulator.query.errors import ODataError, bad_query, missing_property
 from connector.emulator.query.fragments import MOST_LINKS
 from connector.emulator.query.lexer import TokenKind
 from connector.emulator.query.options import parse_top_option
@@ -88,7 +89,9 @@ def resolve_expand(
     """
     if _count(items) > MOST_LINKS:
         raise ODataError(
-            400, TOO_MANY_LINKS, "Number of link entities in query exceeded maximum limit."
+            400,
+            ErrorCode.TOO_MANY_LINK_ENTITIES_IN_QUERY,
+            "Number of link entities in query exceeded maximum limit.",
         )
     is_nested = any(item.expand for item in items)
     return _resolve_items(table, catalog, items, is_nested)

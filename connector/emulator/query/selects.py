@@ -6,6 +6,7 @@ columns, WHERE, GROUP BY and ORDER BY. A page holds at most 5,000 rows and there
 
 from dataclasses import dataclass, field
 
+from connector.emulator.query.errors import invalid_argument
 from connector.emulator.query.fetchxml import (
     Fetch,
     FetchAttribute,
@@ -14,7 +15,7 @@ from connector.emulator.query.fetchxml import (
     FetchLink,
     FetchOrder,
 )
-from connector.emulator.query.sql_text import SqlColumn, SqlCursor, invalid_sql, parse_conditions
+from connector.emulator.query.sql_text import SqlColumn, SqlCursor, parse_conditions
 
 _FUNCTIONS = frozenset({"COUNT", "SUM", "AVG", "MIN", "MAX"})
 _CLAUSES = ("INNER", "LEFT", "JOIN", "WHERE", "GROUP", "ORDER", "ON")
@@ -70,7 +71,7 @@ def _parse_top(cursor: SqlCursor) -> int | None:
     text = cursor.value()
     cursor.expect(not bracket or cursor.take_mark(")"))
     if not text.isdigit() or len(text) > 9:
-        raise invalid_sql(f"TOP needs a number, not '{text}'.")
+        raise invalid_argument(f"TOP needs a number, not '{text}'.")
     return int(text)
 
 
@@ -108,7 +109,7 @@ def _parse_tables(cursor: SqlCursor) -> list[_Table]:
             left, right = right, left
         known = [each.alias for each in tables]
         if right.alias != table.alias or table.alias in known or left.alias not in known:
-            raise invalid_sql(
+            raise invalid_argument(
                 f"The join to '{table.alias}' must compare its column with one of an earlier table."
             )
         table.kind, table.source, table.target = kind, right.name, left.name
@@ -153,7 +154,7 @@ class _Statement:
         for table in self.tables:
             if table.alias == alias:
                 return table
-        raise invalid_sql(f"The alias '{alias}' is not defined in the statement.")
+        raise invalid_argument(f"The alias '{alias}' is not defined in the statement.")
 
     def tree_alias(self, alias: str | None) -> str | None:
         """How the query tree calls a table: None for the first one."""
@@ -173,7 +174,9 @@ class _Statement:
             attribute = FetchAttribute(name, alias, function, is_distinct=item.is_distinct)
         elif groups is not None:
             if not any(self._same(item.column, group) for group in groups):
-                raise invalid_sql(f"The column '{name}' is neither aggregated nor in GROUP BY.")
+                raise invalid_argument(
+                    f"The column '{name}' is neither aggregated nor in GROUP BY."
+                )
             attribute = FetchAttribute(name, alias or name, is_group=True)
         else:
             alias = alias or (None if table is self.tables[0] else name)
@@ -207,7 +210,7 @@ class _Statement:
         for item in items:
             if item is not None and column.name in (item.alias, item.column.name):
                 return item.alias or (item.function or item.column.name).lower()
-        raise invalid_sql(f"ORDER BY '{column.name}' names no selected column.")
+        raise invalid_argument(f"ORDER BY '{column.name}' names no selected column.")
 
     def entity(
         self, table: _Table, conditions: FetchFilter | None, *, all_columns: bool

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError
+from connector.emulator.query.errors import ODataError, invalid_argument
 from connector.emulator.query.fetchxml import FetchCondition, FetchFilter
 
 _TOKENS = re.compile(
@@ -64,11 +64,6 @@ class SqlColumn:
     name: str
 
 
-def invalid_sql(message: str) -> ODataError:
-    """A 400 for a statement that cannot be read."""
-    return ODataError(400, INVALID_ARGUMENT, message)
-
-
 @dataclass(slots=True)
 class SqlCursor:
     """A position in the tokens of one statement."""
@@ -118,7 +113,9 @@ class SqlCursor:
 
     def fail(self) -> ODataError:
         """The refusal of the next token."""
-        return invalid_sql(f"Incorrect syntax near position {self.token.start} in '{self.text}'.")
+        return invalid_argument(
+            f"Incorrect syntax near position {self.token.start} in '{self.text}'."
+        )
 
     def name(self) -> str:
         """Read an identifier."""
@@ -180,7 +177,7 @@ def _parse_not(cursor: SqlCursor, owner: Owner) -> Part:
     if cursor.take_mark("("):
         cursor.depth += 1
         if cursor.depth > _DEEPEST:
-            raise invalid_sql("The statement is nested too deeply.")
+            raise invalid_argument("The statement is nested too deeply.")
         part = _parse_or(cursor, owner)
         cursor.depth -= 1
         cursor.expect(cursor.take_mark(")"))
@@ -198,7 +195,7 @@ def _negate(part: Part) -> Part:
 def _as_part(each: object) -> Part:
     if isinstance(each, FetchCondition | FetchFilter):
         return each
-    raise invalid_sql("The statement holds a condition that can't be negated.")
+    raise invalid_argument("The statement holds a condition that can't be negated.")
 
 
 def _known(part: Part) -> Part:
@@ -258,7 +255,7 @@ def _tokenize(text: str) -> list[SqlToken]:
     while position < end:
         match = _TOKENS.match(text, position)
         if match is None:
-            raise invalid_sql(f"Incorrect syntax near position {position} in '{text}'.")
+            raise invalid_argument(f"Incorrect syntax near position {position} in '{text}'.")
         kind = str(match.lastgroup)
         tokens.append(SqlToken(kind, match.group(kind), match.start(kind)))
         position = match.end()

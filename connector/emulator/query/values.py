@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from connector.emulator.metadata import ColumnDefinition, ColumnType
 from connector.emulator.query.context import QueryContext, instant_text
-from connector.emulator.query.errors import INVALID_ARGUMENT, ODataError
+from connector.emulator.query.errors import invalid_argument
 from connector.emulator.query.fragments import SqlValue
 from connector.emulator.query.syntax import Literal, LiteralKind
 
@@ -84,9 +84,7 @@ def text_to_stored(text: str, column: ColumnDefinition, context: QueryContext) -
         if edm == "Edm.DateTimeOffset":
             return instant_text(parse_instant(text, context))
     except (ValueError, KeyError, TypeError, InvalidOperation, OverflowError) as error:
-        raise ODataError(
-            400,
-            INVALID_ARGUMENT,
+        raise invalid_argument(
             f"The value '{text}' is not valid for the column '{column.logical_name}' "
             f"of type {column.type}.",
         ) from error
