@@ -159,14 +159,16 @@ def _required_level(table: TableDefinition, column: ColumnDefinition) -> Documen
 
 def _typed_members(column: ColumnDefinition) -> Document:
     if column.type.is_text:
-        return {"MaxLength": column.max_length, "Format": "Text", "ImeMode": "Auto"}
+        usual = "TextArea" if column.type is ColumnType.MEMO else "Text"
+        told = column.format or usual
+        return {"MaxLength": column.max_length, "Format": told, "ImeMode": "Auto"}
     if column.type.is_lookup:
         return {"Targets": list(column.targets), "Format": "None"}
     if column.type.is_number:
         return _numeric_members(column)
     if column.type is ColumnType.DATETIME:
         behavior = {"Value": column.date_behavior.value}
-        return {"DateTimeBehavior": behavior, "Format": column.date_format}
+        return {"DateTimeBehavior": behavior, "Format": column.format or "DateAndTime"}
     if column.type in (ColumnType.BOOLEAN, ColumnType.PICKLIST):
         return {"DefaultValue": column.default, "DefaultFormValue": column.default}
     return {}
@@ -175,7 +177,7 @@ def _typed_members(column: ColumnDefinition) -> Document:
 def _numeric_members(column: ColumnDefinition) -> Document:
     match column.type:
         case ColumnType.INTEGER:
-            return {**_range(column, int), "Format": "None"}
+            return {**_range(column, int), "Format": column.format or "None"}
         case ColumnType.BIGINT:
             return {"MinValue": -(2**63), "MaxValue": 2**63 - 1}
         case ColumnType.MONEY:

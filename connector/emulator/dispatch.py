@@ -53,11 +53,7 @@ class Dispatcher:
             raise method_not_allowed(request.method)
         with self.organization.storage.transaction():
             response = self._route(request)
-        response = with_metadata_level(response, request, self.organization.catalog)
-        applied = request.preferences.applied
-        if applied and response.header("Preference-Applied") is None:
-            response = response.with_header("Preference-Applied", ", ".join(applied))
-        return response
+        return _echoed(with_metadata_level(response, request, self.organization.catalog), request)
 
     def _route(self, request: Request) -> Response:
         path = request.path.strip("/")
@@ -197,7 +193,7 @@ class Dispatcher:
         )
         outer = run_batch(items, seam, continue_on_error=request.preferences.continue_on_error)
         headers = (("Content-Type", outer.content_type), ("OData-Version", "4.0"))
-        return Response(outer.status, headers, outer.body)
+        return _echoed(Response(outer.status, headers, outer.body), request)
 
     def _run_inner(self, outer: Request, inner: InnerRequest) -> InnerResponse:
         path, _, query = inner.target.partition("?")
@@ -223,6 +219,14 @@ class Dispatcher:
             return self._answer(request)
         except ODataError as error:
             return error_response(error, request.preferences)
+
+
+def _echoed(response: Response, request: Request) -> Response:
+    """The answer with the preferences that were applied, unless it tells them already."""
+    applied = request.preferences.applied
+    if not applied or response.header("Preference-Applied") is not None:
+        return response
+    return response.with_header("Preference-Applied", ", ".join(applied))
 
 
 def _raise_if_too_long(request: Request, limit: int) -> None:

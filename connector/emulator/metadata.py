@@ -90,7 +90,7 @@ class Option:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnDefinition:
     """One column. `navigation` is the N:1 property's name where it is not derived from
-    `schema_name`.
+    `schema_name`, `format` what the metadata tells where it is not the usual one of the type.
     """
 
     logical_name: str
@@ -109,7 +109,7 @@ class ColumnDefinition:
     valid_for_read: bool = True
     attribute_of: str | None = None
     date_behavior: DateBehavior = DateBehavior.USER_LOCAL
-    date_format: str = "DateAndTime"
+    format: str = ""
     default: str | int | float | bool | None = None
     is_calculated: bool = False
     is_custom: bool = False

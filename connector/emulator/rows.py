@@ -253,7 +253,7 @@ def format_moment(column: ColumnDefinition, value: str) -> str:
     """`3/31/2026 2:05 PM`, or the day alone where the column shows only days."""
     moment = datetime.fromisoformat(value)
     shown = f"{moment.month}/{moment.day}/{moment.year}"
-    if column.is_date_only or column.date_format == "DateOnly":
+    if column.is_date_only or column.format == "DateOnly":
         return shown
     hour = moment.hour % 12 or 12
     return f"{shown} {hour}:{moment.minute:02} {'AM' if moment.hour < 12 else 'PM'}"

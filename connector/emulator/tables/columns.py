@@ -33,6 +33,16 @@ def text(schema_name: str, length: int = 100, *, required: bool = False) -> Colu
     return replace(_named(schema_name, ColumnType.STRING), max_length=length, is_required=required)
 
 
+def email(schema_name: str) -> ColumnDefinition:
+    """An e-mail address."""
+    return replace(text(schema_name), format="Email")
+
+
+def web_address(schema_name: str, length: int = 200, *, required: bool = False) -> ColumnDefinition:
+    """A URL."""
+    return replace(text(schema_name, length, required=required), format="Url")
+
+
 def memo(schema_name: str, length: int = 2000) -> ColumnDefinition:
     """Several lines of text."""
     return replace(_named(schema_name, ColumnType.MEMO), max_length=length)
@@ -54,6 +64,11 @@ def money(schema_name: str, low: float = 0, high: float = 1e12) -> ColumnDefinit
     """An amount; four decimals on the wire."""
     column = _named(schema_name, ColumnType.MONEY)
     return replace(column, min_value=low, max_value=high, precision=2)
+
+
+def base_money(schema_name: str) -> ColumnDefinition:
+    """An amount in the base currency, kept by the server."""
+    return replace(read_only(money(schema_name, -MAX_MONEY, MAX_MONEY)), precision=4)
 
 
 def decimal(
@@ -107,7 +122,7 @@ def status(options: dict[int, tuple[str, int]]) -> ColumnDefinition:
 
 def moment(schema_name: str, *, format: str = "DateAndTime") -> ColumnDefinition:  # noqa: A002  Dataverse's word
     """A point in time, shown in the user's zone."""
-    return replace(_named(schema_name, ColumnType.DATETIME), date_format=format)
+    return replace(_named(schema_name, ColumnType.DATETIME), format=format)
 
 
 def wall_clock(schema_name: str) -> ColumnDefinition:
@@ -116,10 +131,10 @@ def wall_clock(schema_name: str) -> ColumnDefinition:
     return replace(column, date_behavior=DateBehavior.TIME_ZONE_INDEPENDENT)
 
 
-def day(schema_name: str) -> ColumnDefinition:
+def day(schema_name: str, *, required: bool = False) -> ColumnDefinition:
     """A date without time; Edm.Date."""
-    column = _named(schema_name, ColumnType.DATETIME)
-    return replace(column, date_behavior=DateBehavior.DATE_ONLY, date_format="DateOnly")
+    column = replace(_named(schema_name, ColumnType.DATETIME), is_required=required)
+    return replace(column, date_behavior=DateBehavior.DATE_ONLY, format="DateOnly")
 
 
 def guid(schema_name: str) -> ColumnDefinition:
@@ -230,7 +245,7 @@ def address_columns(prefix: str) -> tuple[ColumnDefinition, ...]:
         text(f"{prefix}_PostalCode", 20),
         text(f"{prefix}_StateOrProvince", 50),
         text(f"{prefix}_Telephone1", 50),
-        whole(f"{prefix}_UTCOffset", -1500, 1500),
+        replace(whole(f"{prefix}_UTCOffset", -1500, 1500), format="TimeZone"),
     )
 
 

@@ -12,6 +12,7 @@ from connector.emulator.tables.columns import (
     state,
     status,
     text,
+    web_address,
     whole,
 )
 
@@ -61,7 +62,7 @@ SERVICE_ENDPOINT = TableDefinition(
             default=HTTP_HEADER,
         ),
         memo("AuthValue"),
-        text("Url", 2000, required=True),
+        web_address("Url", 2000, required=True),
         choice("MessageFormat", {1: "Binary XML", 2: "Json", 3: "Text XML"}, default=2),
         *organization_columns(),
         *audit_columns(),

@@ -95,6 +95,20 @@ _OTHER_NAMES = {
     ("opportunityclose", "opportunityid", "opportunity"): "Opportunity_OpportunityClose",
     ("opportunityproduct", "opportunityid", "opportunity"): "product_opportunities",
     ("opportunityproduct", "productid", "product"): "opportunity_products",
+    **{
+        (
+            "msdyn_sequencetarget",
+            "msdyn_target",
+            target,
+        ): f"msdyn_sequencetarget_{target}_msdyn_target"
+        for target in ("account", "contact", "lead", "opportunity")
+    },
+    **{
+        ("msdyn_salesroutingrun", "msdyn_targetobject", target): (
+            f"msdyn_{target}_msdyn_salesroutingrun_targetobject"
+        )
+        for target in ("lead", "opportunity")
+    },
 }
 RELATIONSHIP_NAMES = {
     **{("lead", column, target): name for (column, target), name in _LEAD_NAMES.items()},
@@ -174,7 +188,7 @@ _MANY_TO_MANY = (
         navigation2="msdyn_msdyn_attributevalue_systemuser",
     ),
 )
-_NAME_COLUMN_TYPES = frozenset({ColumnType.OWNER, ColumnType.CUSTOMER, ColumnType.LOOKUP})
+_NAMELESS = frozenset({"owninguser", "owningteam", "masterid"})
 
 
 def standard_catalog() -> Catalog:
@@ -190,15 +204,20 @@ def _with_name_columns(table: TableDefinition) -> TableDefinition:
             logical_name=f"{column.logical_name}name",
             schema_name=f"{column.schema_name}Name",
             type=ColumnType.STRING,
-            max_length=100,
+            max_length=_name_length(column),
             attribute_of=column.logical_name,
             valid_for_create=False,
             valid_for_update=False,
         )
         for column in table.columns
-        if column.type in _NAME_COLUMN_TYPES
+        if column.type.is_lookup and column.logical_name not in _NAMELESS
     ]
     return replace(table, columns=(*table.columns, *extra))
+
+
+def _name_length(column: ColumnDefinition) -> int:
+    is_long = column.type is ColumnType.CUSTOMER or column.logical_name == "owningbusinessunit"
+    return 160 if is_long else 100
 
 
 def _finished(each: ManyToOne) -> ManyToOne:

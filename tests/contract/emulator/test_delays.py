@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from connector.emulator.organization import COUNT_AGE_SECONDS, fixed_id
-from tests.contract.emulator.conftest import Api, sign_in
+from tests.contract.emulator.conftest import Api
 
 SELLER = fixed_id("systemuser/seller/3")
 OTHER = fixed_id("systemuser/seller/4")
@@ -99,30 +99,6 @@ def test_a_delayed_assignment_of_a_refused_change_set_never_happens(slow: Api) -
     assert slow.call("POST", "$batch", data=text, headers=kind).status_code == 400
     wait(slow, 20)
     assert owner_of(slow, f"leads({lead})") == before
-
-
-def total(api: Api) -> int:
-    answer = api.get("RetrieveTotalRecordCount(EntityNames=['lead'])").json()
-    values: list[int] = answer["EntityRecordCountCollection"]["Values"]
-    return values[0]
-
-
-def test_total_record_counts_are_up_to_a_day_old(api: Api) -> None:
-    before = total(api)
-    api.create("leads", {"subject": "new"})
-    wait(api, 86_399)
-    late = sign_in(api.server)
-    assert total(late) == before
-    wait(api, 1)
-    assert total(late) == before + 1
-    late.session.close()
-
-
-def test_total_record_counts_can_be_made_exact(slow: Api) -> None:
-    before = total(slow)
-    slow.create("leads", {"subject": "new"})
-    slow.control("POST", "behaviour", {"count_age_seconds": 0})
-    assert total(slow) == before + 1
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,6 @@ def test_what_is_not_served_answers_501_and_names_it(api: Api, query: str) -> No
     assert len(answer.json()["error"]["message"]) > 20
 
 
-def test_an_unknown_set_is_a_400(api: Api) -> None:
-    assert error_of(api.get("leadz")) == (400, "0x80060888")
-
-
 def test_next_links_lead_to_the_end_when_the_page_size_is_sent_again(api: Api) -> None:
     headers = {"Prefer": "odata.maxpagesize=7"}
     whole = [row["leadid"] for row in api.rows("leads?$select=leadid&$orderby=createdon desc")]
@@ -67,13 +63,6 @@ def test_next_links_lead_to_the_end_when_the_page_size_is_sent_again(api: Api) -
         found += [row["leadid"] for row in document["value"]]
         link = document.get("@odata.nextLink")
     assert found == whole
-
-
-def test_a_page_size_that_is_not_sent_again_is_forgotten(api: Api) -> None:
-    first = api.get("leads?$select=leadid", headers={"Prefer": "odata.maxpagesize=7"}).json()
-    rest = api.get(first["@odata.nextLink"]).json()
-    assert len(rest["value"]) == len(api.rows("leads?$select=leadid")) - 7
-    assert "@odata.nextLink" not in rest
 
 
 def test_aggregates_are_typed_and_formatted(api: Api) -> None:
@@ -125,73 +114,6 @@ def test_fetchxml_omits_nulls_and_pages_by_its_cookie(api: Api) -> None:
 def test_fetchxml_must_fit_its_entity_set(api: Api) -> None:
     answer = api.get(f"accounts?fetchXml={quote(FETCH.format(head=''))}")
     assert error_of(answer) == (400, "0x80060888")
-
-
-def send_batch(api: Api, body: str, **headers: str) -> Any:
-    content_type = 'multipart/mixed; boundary="b"'
-    return api.call(
-        "POST", "$batch", data=body.encode(), headers={"Content-Type": content_type, **headers}
-    )
-
-
-CREATE = (
-    "--c\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\ncontent-id: {id}\r\n\r\n"
-    "POST {root}{target} HTTP/1.1\r\nContent-Type: application/json\r\n\r\n{body}\r\n"
-)
-SET = "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n{members}--c--\r\n"
-
-
-def test_a_change_set_is_one_transaction_with_references(api: Api) -> None:
-    members = CREATE.format(
-        id=0, root="/api/data/v9.2/", target="accounts", body='{"name":"in set"}'
-    )
-    members += CREATE.format(
-        id=1,
-        root=f"{api.root}/",
-        target="leads",
-        body='{"subject":"in set","lastname":"X","parentaccountid@odata.bind":"$0"}',
-    )
-    answer = send_batch(api, SET.format(members=members) + "--b--")
-    assert answer.status_code == 200, answer.text
-    assert answer.text.count("HTTP/1.1 204 No Content") == 2
-    assert "Content-ID: 1" in answer.text
-    assert re.search(r"Location: http://[^ ]*/leads\([0-9a-f-]{36}\)\r\n", answer.text)
-    (row,) = api.rows("leads?$filter=parentaccountid/name eq 'in set'&$select=subject")
-    assert row["subject"] == "in set"
-
-
-def test_a_failing_change_set_undoes_everything_and_gives_its_status(api: Api) -> None:
-    before = len(api.rows("accounts?$select=name"))
-    members = CREATE.format(id=1, root="", target="accounts", body='{"name":"undone"}')
-    members += CREATE.format(id=2, root="", target="leads", body='{"nonsense":1}')
-    body = SET.format(members=members) + "--b\r\n\r\nGET leads?$top=1 HTTP/1.1\r\n\r\n--b--"
-    answer = send_batch(api, body)
-    assert answer.status_code == 400
-    assert answer.headers["Content-Type"].startswith("multipart/mixed; boundary=batchresponse_")
-    assert answer.text.count("HTTP/1.1 ") == 1
-    assert "REQ_ID: " in answer.text
-    assert len(api.rows("accounts?$select=name")) == before
-    again = send_batch(api, body, Prefer="odata.continue-on-error")
-    assert (again.status_code, again.text.count("HTTP/1.1 ")) == (200, 2)
-
-
-def test_a_long_fetchxml_fits_into_a_batch(api: Api) -> None:
-    values = "".join(f"<value>{'x' * 30}{number}</value>" for number in range(800))
-    text = (
-        '<fetch><entity name="lead"><filter><condition attribute="subject" operator="in">'
-        f"{values}</condition></filter></entity></fetch>"
-    )
-    url = f"leads?fetchXml={quote(text, safe='/<>=')}"
-    assert 32_768 < len(url) < 65_536
-    assert api.get(url).status_code == 414
-    answer = send_batch(api, f"--b\r\n\r\nGET {url} HTTP/1.1\r\n\r\n--b--")
-    assert answer.status_code == 200, answer.text
-    assert '"value":[]' in answer.text
-
-
-def test_a_malformed_batch_is_answered_as_json(api: Api) -> None:
-    answer = send_batch(api, "nothing of the kind")
-    assert error_of(answer) == (400, "0x80048d19")
 
 
 def test_aggregates_and_fetchxml_stay_inside_a_rows_collection(api: Api) -> None:

@@ -177,20 +177,50 @@ def test_tracking_needs_organisation_wide_read(api: Api) -> None:
         roles.grant(ADMINISTRATOR_ROLE_ID, "Read", "lead", GLOBAL)
 
 
-def test_versions_come_from_one_counter_with_gaps(api: Api) -> None:
-    lead = api.create("leads", {"subject": "A"})
-    account = api.create("accounts", {"name": "B"})
-    first = api.get(f"leads({lead})?$select=versionnumber").json()
-    second = api.get(f"accounts({account})?$select=versionnumber").json()
-    assert first["@odata.etag"] == f'W/"{first["versionnumber"]}"'
-    assert second["versionnumber"] > first["versionnumber"] + 1
-    _, link = track(api)
-    assert int(link.rpartition("$deltatoken=")[2].partition("%21")[0]) >= second["versionnumber"]
-
-
 def test_an_altered_tracked_link_is_refused(api: Api) -> None:
     headers = {"Prefer": "odata.track-changes,odata.maxpagesize=10"}
     link = api.get("leads?$select=subject", headers=headers).json()["@odata.nextLink"]
     altered = link.replace("page%253D%252522", "page%253D%2525223")
     for wrong in (link.replace("$select=subject", "$select=lastname"), altered + "x"):
         assert api.get(wrong, headers=headers).status_code == 400
+
+
+def test_tracking_is_a_flag_of_each_table(api: Api) -> None:
+    flags = api.rows("EntityDefinitions?$select=EntitySetName,ChangeTrackingEnabled")
+    told = {each["EntitySetName"]: each["ChangeTrackingEnabled"] for each in flags}
+    assert (told["leads"], told["calendars"]) == (True, False)
+    for entity_set, status in (("leads", 200), ("calendars", 400)):
+        assert api.get(entity_set, headers=TRACK).status_code == status
+
+
+def test_a_link_keeps_the_columns_that_were_selected(api: Api) -> None:
+    entries, link = track(api, "leads?$select=subject,statuscode")
+    assert "$select=subject,statuscode&$deltatoken=" in link
+    api.patch(f"leads({entries[0]['leadid']})", {"statecode": 0, "description": "not selected"})
+    (changed,) = api.get(link).json()["value"]
+    assert set(changed) == {"@odata.etag", "subject", "statuscode", "leadid"}
+
+
+def test_a_deleted_row_is_told_by_id_and_reason_alone(api: Api) -> None:
+    entries, link = track(api)
+    lead = entries[0]["leadid"]
+    api.call("DELETE", f"leads({lead})")
+    assert api.get(link).json()["value"] == [
+        {
+            "@odata.context": f"{api.root}/$metadata#leads/$deletedEntity",
+            "id": lead,
+            "reason": "deleted",
+        }
+    ]
+
+
+def test_an_expired_link_asks_for_a_full_read(api: Api) -> None:
+    _, link = track(api)
+    api.control("POST", "faults", {"kind": "expired_delta_token", "path": "leads"})
+    answer = api.get(link)
+    assert error_of(answer) == (400, "0x80044352")
+    assert answer.json()["error"]["message"] == (
+        "Version stamp associated with the client has expired. Please perform a full sync."
+    )
+    _, again = track(api)
+    assert api.get(again).status_code == 200

@@ -304,3 +304,7 @@ def test_registrations_that_cannot_be_are_refused(
 ) -> None:
     url = f"{api.server.url}/_emulator/{name}"
     assert api.session.post(url, json=body, timeout=30).status_code == 400
+
+
+def test_a_receiver_has_sixty_seconds(hooked: Api) -> None:
+    assert hooked.control("GET", "webhooks")["settings"]["timeout_seconds"] == 60
