@@ -32,12 +32,15 @@ class TableQuery:
 
     `columns` are wire names (`_ownerid_value`); `expand` maps an N:1, 1:N or N:N navigation
     property to the wire names wanted below it (nested paths are joined by "/"). Change tracking
-    refuses expansion, so `expand` only counts when rows are fetched by id.
+    refuses expansion, so `expand` only counts when rows are fetched by id. `labelled` are the
+    columns whose annotations (formatted value, table of a lookup) are read beside the value; None
+    keeps those of every column.
     """
 
     table: str
     columns: tuple[str, ...]
     expand: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    labelled: tuple[str, ...] | None = None
     page_size: int = 5000
 
 

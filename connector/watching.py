@@ -13,12 +13,16 @@ from connector.fingerprints import name_watched_set
 from connector.ports import TableQuery
 from engine.conditions.columns import columns_of, navigations_of, record_columns_of
 from engine.conditions.model import ColumnPath, Condition
+from engine.conditions.operators import Family, family_of
 from engine.errors import ConfigProblem
 from engine.records import Row
 from engine.ruleset import AccountColumn, Rule, RuleSet, Segment
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, Schema, TableSchema
 
 _LOOKUPS = {ColumnType.LOOKUP, ColumnType.OWNER, ColumnType.CUSTOMER}
+_UNLABELLED = {Family.TEXT, Family.NUMBER, Family.DATE}
+"""Columns compared by their value alone: their formatted values are for people, in the application
+user's language and time zone."""
 _ALWAYS = ("createdon", "modifiedon", "statecode", "ownerid", "createdby")
 
 
@@ -125,6 +129,7 @@ def build_watched_table(
     query = TableQuery(
         table=table,
         columns=tuple(sorted({known.primary_id, *columns})),
+        labelled=_labelled(known, columns),
         expand=reader.build_expand(known, paths, navigations),
         page_size=page_size,
     )
@@ -361,6 +366,12 @@ def _clearing_segments(rule_set: RuleSet, table: str) -> frozenset[str]:
 
 def _made_id(segment: Segment) -> str:
     return str(uuid5(NAMESPACE_URL, f"leadrobin:segment:{segment.table}:{segment.name}"))
+
+
+def _labelled(table: TableSchema, wire_names: Iterable[str]) -> tuple[str, ...]:
+    """The columns that conditions may compare by what people see, and the lookups."""
+    types = {name: table.columns[_logical(name)].type for name in wire_names}
+    return tuple(sorted(name for name in types if family_of(types[name]) not in _UNLABELLED))
 
 
 def _logical(name: str) -> str:

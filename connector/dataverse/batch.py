@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+import msgspec
 
 MAX_OPERATIONS = 1000
 
@@ -17,7 +18,7 @@ class BatchPart:
     body: bytes = b""
 
 
-class PartReply(NamedTuple):
+class PartReply(msgspec.Struct, frozen=True, gc=False):
     """One answer inside a batch; `fields` are its header lines as they came."""
 
     status: int
@@ -91,10 +92,11 @@ def decode_batch(body: bytes, content_type: str) -> list[PartReply]:
 
 
 def _decode_parts(body: bytes, boundary: bytes) -> Iterator[PartReply]:
-    sections = (b"\n" + body).split(b"\n--" + boundary)
     blank = b"\r\n\r\n" if b"\r\n\r\n" in body else b"\n\n"
+    has_ids = b"ontent-I" in body or b"ontent-i" in body
+    sections = (b"\n" + body).split(b"\n--" + boundary)
     for section in sections[1:]:
-        if section[:2] == b"--":
+        if section.startswith(b"--"):
             return
         head, found, rest = section.partition(blank)
         if b"ultipart/mixed" in head:
@@ -102,18 +104,20 @@ def _decode_parts(body: bytes, boundary: bytes) -> Iterator[PartReply]:
             if inner:
                 yield from _decode_parts(rest, inner.encode("latin-1"))
         elif found:
-            yield _decode_answer(head, rest, blank)
+            fields, _, payload = rest.lstrip().partition(blank)
+            content_id = _find_content_id(fields, head) if has_ids else None
+            yield PartReply(_read_status(fields), fields, payload.strip(), content_id)
 
 
-def _decode_answer(head: bytes, rest: bytes, blank: bytes) -> PartReply:
-    fields, _, payload = rest.lstrip().partition(blank)
+def _read_status(fields: bytes) -> int:
     status = fields[9:12]
-    if fields[:5] != b"HTTP/" or not status.isdigit():
+    if not (fields.startswith(b"HTTP/") and status.isdigit()):
         raise ValueError("a part of the batch response has no status line")
-    content_id = None
-    if b"ontent-I" in head or b"ontent-i" in head or b"ontent-I" in fields:
-        content_id = _find_header(fields, "content-id") or _find_header(head, "content-id")
-    return PartReply(int(status), fields, payload.strip(), content_id)
+    return int(status)
+
+
+def _find_content_id(fields: bytes, head: bytes) -> str | None:
+    return _find_header(fields, "content-id") or _find_header(head, "content-id")
 
 
 def _find_header(head: bytes, name: str) -> str | None:

@@ -1,13 +1,14 @@
 """Follows the changes of one table by delta links; keeping the links is up to the caller."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from connector.dataverse import odata
 from connector.dataverse.channel import Channel
 from connector.dataverse.errors import Reaction, RowFault
 from connector.dataverse.metadata import MetadataReader
-from connector.dataverse.payloads import CollectionPayload
+from connector.dataverse.payloads import CONTEXT, CollectionPayload
 from connector.dataverse.reading import (
     DEFAULT_ANNOTATIONS,
     RowReader,
@@ -15,13 +16,13 @@ from connector.dataverse.reading import (
     explain_table_fault,
     read_page,
 )
+from connector.dataverse.row_decoding import choose_decoder
 from connector.dataverse.transport import Request
 from connector.ports import RowPage, TableQuery
 from engine.errors import ConfigProblem, ResyncRequired
 from engine.records import Row
 
 _DELETED = "$deletedEntity"
-_CONTEXT = "@odata.context"
 
 
 class ChangeFeed:
@@ -56,12 +57,14 @@ class ChangeFeed:
         url = odata.build_collection_url(
             self._channel.api, address.entity_set, select=query.columns
         )
-        page = read_page(self._channel, query.table, self._request(query, url))
+        decoder = choose_decoder(query, address.primary_id)
+        page = read_page(self._channel, query.table, self._request(query, url), decoder)
         return self._build_page(query, page, previous=None)
 
     def fetch_page(self, query: TableQuery, link: str) -> RowPage:
         """Follow a next or delta link; raises ResyncRequired when it is no longer honoured."""
         url = odata.resolve_link(self._channel.root, link)
+        decoder = choose_decoder(query, self._metadata.locate(query.table).primary_id)
         try:
             reply = self._channel.call(self._request(query, url))
         except RowFault as error:
@@ -72,7 +75,7 @@ class ChangeFeed:
                 "again in full. "
                 f"({error})"
             ) from error
-        return self._build_page(query, decode_page(reply), previous=link)
+        return self._build_page(query, decode_page(reply, decoder), previous=link)
 
     def _build_page(
         self, query: TableQuery, page: CollectionPayload, *, previous: str | None
@@ -103,7 +106,7 @@ class ChangeFeed:
         is really gone is reported as deleted, the rest as it stands now.
         """
         primary_id = self._metadata.locate(query.table).primary_id
-        plain = TableQuery(table=query.table, columns=query.columns, page_size=query.page_size)
+        plain = replace(query, expand={})
         alive = {
             str(row[primary_id]).lower(): dict(row)
             for row in self._reader.fetch_rows(plain, removed)
@@ -135,4 +138,4 @@ class ChangeFeed:
 
 
 def _is_removal(row: Row) -> bool:
-    return "reason" in row and str(row.get(_CONTEXT, "")).endswith(_DELETED)
+    return "reason" in row and str(row.get(CONTEXT, "")).endswith(_DELETED)

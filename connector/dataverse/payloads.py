@@ -1,19 +1,22 @@
 """Shapes of Web API bodies and how they are decoded; what they mean is decided elsewhere."""
 
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from engine.records import Row
 
 ETAG = "@odata.etag"
+CONTEXT = "@odata.context"
 NEXT_LINK = "@odata.nextLink"
 
+Item = TypeVar("Item")
 
-class CollectionPayload(msgspec.Struct, gc=False):
-    """A page of rows; an empty delta may come without `value`."""
 
-    value: list[dict[str, Any]] = []
+class CollectionOf(msgspec.Struct, Generic[Item], gc=False):
+    """A page; an empty delta may come without `value`."""
+
+    value: list[Item] = []
     next_link: str | None = msgspec.field(name="@odata.nextLink", default=None)
     delta_link: str | None = msgspec.field(name="@odata.deltaLink", default=None)
     metadata_version: str | None = msgspec.field(
@@ -42,6 +45,11 @@ class WhoAmIPayload(msgspec.Struct):
     business_unit_id: str = msgspec.field(name="BusinessUnitId")
 
 
+CollectionPayload = CollectionOf[dict[str, Any]]
+"""A page of rows."""
+
+CollectionDecoder = msgspec.json.Decoder[CollectionPayload]
+
 COLLECTION = msgspec.json.Decoder(CollectionPayload)
 ERROR = msgspec.json.Decoder(ErrorPayload)
 WHO_AM_I = msgspec.json.Decoder(WhoAmIPayload)
@@ -50,9 +58,9 @@ ROW = msgspec.json.Decoder(dict[str, Any])
 encode_json = msgspec.json.Encoder().encode
 
 
-def decode_collection(body: bytes) -> CollectionPayload:
+def decode_collection(body: bytes, decoder: CollectionDecoder = COLLECTION) -> CollectionPayload:
     """Decode a page; raises msgspec.DecodeError for anything else."""
-    return COLLECTION.decode(body) if body.strip() else CollectionPayload()
+    return decoder.decode(body) if body and not body.isspace() else CollectionPayload()
 
 
 def decode_row(body: bytes) -> Row:
@@ -185,9 +193,6 @@ class ManyToManyPayload(msgspec.Struct):
         if logical_name == self.table1:
             return self.navigation1, self.table2
         return self.navigation2, self.table1
-
-
-Item = TypeVar("Item")
 
 
 def decode_list(body: bytes, item: type[Item]) -> list[Item]:

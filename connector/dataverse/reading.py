@@ -11,7 +11,15 @@ from connector.dataverse import odata
 from connector.dataverse.channel import Channel
 from connector.dataverse.errors import FatalFault, Reaction, RowFault, UnusableRequest
 from connector.dataverse.metadata import MetadataReader
-from connector.dataverse.payloads import NEXT_LINK, CollectionPayload, decode_collection, decode_row
+from connector.dataverse.payloads import (
+    COLLECTION,
+    NEXT_LINK,
+    CollectionDecoder,
+    CollectionPayload,
+    decode_collection,
+    decode_row,
+)
+from connector.dataverse.row_decoding import choose_decoder
 from connector.dataverse.transport import Reply, Request
 from connector.ports import TableQuery
 from engine.errors import RetriableError
@@ -79,8 +87,9 @@ class RowReader:
         self, query: TableQuery, ids: Sequence[str], expand: Mapping[str, Sequence[str]]
     ) -> Iterator[tuple[str, Row]]:
         address = self._metadata.locate(query.table)
+        decoder = choose_decoder(query, address.primary_id)
         for url in self._build_id_urls(address.entity_set, address.primary_id, query, ids, expand):
-            for row in self._walk(query.table, url):
+            for row in self._walk(query.table, url, decoder):
                 yield str(row[address.primary_id]), self._complete_children(query.table, row)
 
     def _build_id_urls(
@@ -125,10 +134,10 @@ class RowReader:
             whole[navigation] = children
         return whole
 
-    def _walk(self, table: str, url: str) -> Iterator[Row]:
+    def _walk(self, table: str, url: str, decoder: CollectionDecoder = COLLECTION) -> Iterator[Row]:
         link: str | None = url
         while link is not None:
-            page = read_page(self._channel, table, self._request(link, "query"))
+            page = read_page(self._channel, table, self._request(link, "query"), decoder)
             self._metadata.note_version(page.metadata_version)
             yield from page.value
             link = page.next_link
@@ -138,21 +147,23 @@ class RowReader:
         return Request(method="GET", url=url, operation=operation, headers={"Prefer": prefer})
 
 
-def read_page(channel: Channel, table: str, request: Request) -> CollectionPayload:
+def read_page(
+    channel: Channel, table: str, request: Request, decoder: CollectionDecoder = COLLECTION
+) -> CollectionPayload:
     """Send a read of a collection and decode it; what concerns the whole table becomes fatal."""
     try:
         reply = channel.call(request)
     except RowFault as error:
         raise explain_table_fault(table, error) from error
-    return decode_page(reply)
+    return decode_page(reply, decoder)
 
 
-def decode_page(reply: Reply) -> CollectionPayload:
+def decode_page(reply: Reply, decoder: CollectionDecoder = COLLECTION) -> CollectionPayload:
     """Decode a page; a body that is no page (a gateway's HTML with status 200) is worth another
     try.
     """
     try:
-        return decode_collection(reply.body)
+        return decode_collection(reply.body, decoder)
     except msgspec.MsgspecError as error:
         raise RetriableError(
             f"The answer {reply.request_id} is not a page of rows; something between us and "

@@ -4,6 +4,7 @@ Reading a table's versions, by which deletions are found, is here too; comparing
 remembered is up to the caller.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -13,8 +14,9 @@ from connector.dataverse import odata
 from connector.dataverse.channel import Channel
 from connector.dataverse.errors import Reaction, RowFault, UnusableRequest
 from connector.dataverse.metadata import MetadataReader
-from connector.dataverse.payloads import ETAG, CollectionPayload, encode_json
+from connector.dataverse.payloads import ETAG, CollectionDecoder, CollectionPayload, encode_json
 from connector.dataverse.reading import DEFAULT_ANNOTATIONS, decode_page, explain_table_fault
+from connector.dataverse.row_decoding import choose_decoder
 from connector.dataverse.transport import Request
 from connector.ports import Clock, RowPage, TableQuery, VersionPage
 from engine.errors import ResyncRequired
@@ -142,7 +144,7 @@ class WatermarkFeed:
             if position.next is not None:
                 raise
             raise _explain(query, error) from error
-        page = decode_page(reply)
+        page = decode_page(reply, self._choose_decoder(query))
         self._metadata.note_version(page.metadata_version)
         return self._build_page(query, page, position)
 
@@ -150,14 +152,16 @@ class WatermarkFeed:
         if position.next is not None:
             return odata.resolve_link(self._channel.root, position.next)
         address = self._metadata.locate(query.table)
-        select = query.columns if STAMP in query.columns else (*query.columns, STAMP)
         return odata.build_collection_url(
             self._channel.api,
             address.entity_set,
-            select=select,
+            select=_with_stamp(query).columns,
             filter=f"{STAMP} ge {position.since}" if position.since else None,
             order_by=f"{STAMP} asc,{address.primary_id} asc",
         )
+
+    def _choose_decoder(self, query: TableQuery) -> CollectionDecoder:
+        return choose_decoder(_with_stamp(query), self._metadata.locate(query.table).primary_id)
 
     def _build_page(
         self, query: TableQuery, page: CollectionPayload, position: Position
@@ -183,6 +187,12 @@ class WatermarkFeed:
             next_link=write_position(after),
             sees_deletions=False,
         )
+
+
+def _with_stamp(query: TableQuery) -> TableQuery:
+    if STAMP in query.columns:
+        return query
+    return replace(query, columns=(*query.columns, STAMP))
 
 
 def _explain(query: TableQuery, error: RowFault) -> Exception:

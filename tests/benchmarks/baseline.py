@@ -93,7 +93,7 @@ def serve_pages() -> Iterator[str]:
                 else f'"@odata.deltaLink": "{root}deltatoken=1"'
             )
             body = page.replace(b"-0000-0000-0000-000000000000", b"-0000-0000-0000-%012d" % number)
-            return body.replace(b'"@odata.context": "leads"', link.encode(), 1)
+            return body.replace(b'"@odata.deltaLink": "DELTA"', link.encode(), 1)
 
         @override
         def log_message(self, *arguments: Any) -> None:

@@ -19,6 +19,7 @@ from engine.records import EntityReference
 from tests.wire.conftest import API, START, Build, Timeline, add_tables, definition_url, error_body
 
 ROW = "00000000-0000-0000-0000-00000000000a"
+METADATA_VERSION = "@Microsoft.Dynamics.CRM.globalmetadataversion"
 LEADS = TableQuery(table="lead", columns=("subject",), page_size=2)
 DELTA = f"{API}/leads?$deltatoken=1"
 WHO = {"UserId": "u", "OrganizationId": "o", "BusinessUnitId": "b"}
@@ -249,6 +250,7 @@ def test_trap_token_dies_in_a_run_longer_than_an_hour(
     serve_sign_in(wire)
     add_tables(wire)
     serve_pages(wire, [2, 2, 2, 1])
+    wire.get(f"{API}/organizations", json={METADATA_VERSION: "1", "value": []})
     client = build(sign_in=SECRET, retry=RetryPolicy(budget=timedelta(hours=9)))
     page = client.fetch_first_page(LEADS)
     while page.next_link is not None:
