@@ -17,8 +17,9 @@ from connector.cycle.applying import (
 from connector.cycle.carrying import Carried
 from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.previewing import Preview, preview_cycle, preview_rows
-from connector.cycle.retrying import retry_due
-from connector.cycle.table_cycle import build_run, finish_run, run_cycle, save_start, start_run
+from connector.cycle.retrying import retry_due, retry_segment
+from connector.cycle.runs import build_run, finish_run, save_start, start_run
+from connector.cycle.table_cycle import run_cycle
 from connector.logs import get_log
 from connector.ports import TableLeases
 from connector.reviewed_plan import ReviewedPlan
@@ -70,12 +71,18 @@ class Application:
         level("cycle ended", action="cycle_ended", cycle_id=record.id, **counts)
         return record
 
-    def retry_backlog(self, table: WatchedTable) -> CycleRecord:
-        """Try every waiting row of a table now."""
+    def retry_backlog(self, table: WatchedTable, *, segment: str | None = None) -> CycleRecord:
+        """Try the waiting rows of a table now, or those of a segment that nobody was found for."""
         with self._hold(table) as parts:
             self.start_cycle()
             run = start_run(parts, table, PlanOrigin.BACKLOG)
-            return finish_run(parts, run, lambda: retry_due(parts, run, everything=True))
+
+            def work() -> bool:
+                if segment is not None:
+                    return retry_segment(parts, run, segment)
+                return retry_due(parts, run, everything=True)
+
+            return finish_run(parts, run, work)
 
     def preview(self) -> list[Preview]:
         """What a cycle of every table would do; nothing is saved or written.

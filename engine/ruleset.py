@@ -6,7 +6,9 @@ fit together in `engine.consistency`, columns and people's names elsewhere.
 
 import hashlib
 import json
+import re
 from collections import abc
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self, cast
 from zoneinfo import ZoneInfo
@@ -70,6 +72,21 @@ def _check_duration(text: str) -> str:
     return text
 
 
+def _check_day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        message = f'"{text}" is not a day; write it as 2026-12-01'
+        raise ValueError(message) from error
+
+
+def _check_clock_time(text: str) -> str:
+    if not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        message = f'"{text}" is not a time of the day; write it as 08:30'
+        raise ValueError(message)
+    return text
+
+
 ConditionField = Annotated[
     Condition,
     BeforeValidator(_read_condition),
@@ -80,6 +97,10 @@ Text = Annotated[str, Field(strict=True, min_length=1)]
 TimeZone = Annotated[str, Field(strict=True), AfterValidator(_check_time_zone)]
 DurationText = Annotated[str, Field(strict=True), AfterValidator(_check_duration)]
 MonthDay = Annotated[str, Field(strict=True, pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+Day = Annotated[str, Field(strict=True), AfterValidator(_check_day)]
+ClockTime = Annotated[str, Field(strict=True), AfterValidator(_check_clock_time)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+EVERY_DAY: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Hours = Annotated[StrictInt, Field(ge=1, le=120)]
 Positive = Annotated[StrictInt, Field(ge=1)]
 
@@ -158,6 +179,24 @@ class Fallback(_Model):
         return self
 
 
+class ScheduledRuns(_Model):
+    """When a segment's unassigned rows are tried again: at most `rows` a run, oldest first.
+
+    Times are wall-clock times of the rule set's zone. Microsoft's are one or two a day.
+    """
+
+    at: tuple[ClockTime, ...]
+    days: tuple[Weekday, ...] = EVERY_DAY
+    starts_on: Day | None = None
+    rows: Annotated[StrictInt, Field(ge=1, le=1000)] = 500
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.at or not self.days:
+            raise ValueError("`at` needs at least one time of the day, and `days` one day")
+        return self
+
+
 class Segment(_Model):
     """A named group of rows; the default one has no `when` and is tried last.
 
@@ -177,6 +216,7 @@ class Segment(_Model):
     route_on_move: StrictBool = False
     exit: Literal["keep", "clear"] | None = None
     fallback: Fallback | None = None
+    scheduled_runs: ScheduledRuns | None = None
 
 
 class Selection(_Model):
@@ -448,5 +488,5 @@ def _problems_of(detail: ErrorDetails) -> abc.Iterator[Problem]:
 
 def _known_keys() -> set[str]:
     """Every key that some part of a rules file has."""
-    models = (RuleSet, Segment, Rule, Sequence, Step, Selection, Fallback, Fairness, Retry)
+    models = _Model.__subclasses__()
     return {field for model in models for field in model.model_fields} | set(_KINDS)

@@ -1,21 +1,27 @@
 """The verbs `backlog` and `backlog retry`: rows that wait, and why."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from connector.bootstrap import Wishes, open_application
+from connector.bootstrap import SystemClock, Wishes, open_application
 from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.invocation import settings_of
 from connector.cli.output import print_table, write_json
 from connector.cli.talking import talk
+from connector.cycle.waiting import ROUTING_CODES
 from connector.logs import configure_logs
-from connector.state import BacklogEntry, QuarantinedRow
+from connector.state import BacklogEntry, KeptRuleSet, QuarantinedRow
 from connector.stopping import stopped_by_signals
 from connector.store.opening import open_store
+from connector.watching import WatchedTable
+from engine.errors import ConfigProblem
 from engine.instants import print_instant
+from engine.ruleset import build_rule_set
+from engine.schedules import find_next_run
 
 backlog_app = typer.Typer(help="See rows that wait, and try them again.")
 
@@ -40,8 +46,10 @@ def list_backlog(
         with store.begin() as session:
             entries = session.list_backlog(table=table, limit=limit)
             rejected = session.list_rejected(limit)
+            kept = session.find_rule_set()
     finally:
         store.close()
+    entries = _with_scheduled_runs(entries, kept)
     if as_json:
         write_json([*map(_entry_data, entries), *map(_rejected_data, rejected)])
         return
@@ -52,16 +60,27 @@ def list_backlog(
 @backlog_app.command("retry")
 def retry(
     context: typer.Context,
+    table: Annotated[str | None, typer.Option(help="Only rows of this table.")] = None,
+    segment: Annotated[
+        str | None, typer.Option(help="Only rows of this segment that nobody was found for.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Try every waiting row now, due or not."""
+    """Try waiting rows now, due or not: at most 500 of a table, those that wait longest first.
+
+    With --segment those created first come first, as in Microsoft's "Run now".
+    """
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)
     with (
         open_application(settings, Wishes(show_message=talk)) as application,
         stopped_by_signals(application.stop),
     ):
-        cycles = [application.retry_backlog(table) for table in application.tables]
+        tables = application.tables if table is None else [application.find_table(table)]
+        if segment is not None:
+            tables = [found for found in tables if segment in found.engine_segment_ids]
+            _raise_if_none(segment, tables)
+        cycles = [application.retry_backlog(found, segment=segment) for found in tables]
     if as_json:
         write_json([cycle_data(cycle) for cycle in cycles])
     else:
@@ -76,11 +95,12 @@ def print_backlog_entries(
         talk("No row waits.")
         return
     print_table(
-        ("Table", "Row", "Reason", "Since", "Next try", "Attempts"),
+        ("Table", "Row", "Segment", "Reason", "Since", "Next try", "Attempts"),
         [
             (
                 entry.table,
                 (names or {}).get(entry.row_id, entry.row_id),
+                entry.segment,
                 entry.reason,
                 _moment(entry.since),
                 _moment(entry.next_try_at) if entry.next_try_at else "when it changes",
@@ -89,6 +109,35 @@ def print_backlog_entries(
             for entry in entries
         ],
     )
+
+
+def _raise_if_none(segment: str, tables: Sequence[WatchedTable]) -> None:
+    if not tables:
+        raise ConfigProblem(f'the rules file has no segment "{segment}" for the tables asked for')
+
+
+def _with_scheduled_runs(
+    entries: Sequence[BacklogEntry], kept: KeptRuleSet | None
+) -> list[BacklogEntry]:
+    """The entries with the next run of their segment, where that comes before their own try."""
+    if kept is None:
+        return list(entries)
+    rule_set = build_rule_set(kept.document)
+    now = SystemClock().now()
+    runs = {
+        (segment.table, segment.name): find_next_run(
+            segment.scheduled_runs, rule_set.time_zone, now
+        )
+        for segment in rule_set.segments
+        if segment.scheduled_runs is not None and segment.active
+    }
+    return [_with_run(entry, runs.get((entry.table, entry.segment or ""))) for entry in entries]
+
+
+def _with_run(entry: BacklogEntry, run: datetime | None) -> BacklogEntry:
+    is_sooner = run is not None and (entry.next_try_at is None or run < entry.next_try_at)
+    is_unassigned = entry.code in ROUTING_CODES
+    return replace(entry, next_try_at=run) if is_sooner and is_unassigned else entry
 
 
 def _moment(at: datetime) -> str:
@@ -108,6 +157,7 @@ def _entry_data(entry: BacklogEntry) -> dict[str, object]:
     return {
         "table": entry.table,
         "id": entry.row_id,
+        "segment": entry.segment,
         "code": entry.code,
         "reason": entry.reason,
         "since": print_instant(entry.since),

@@ -5,6 +5,7 @@ from rich.tree import Tree
 
 from engine.conditions.printing import describe
 from engine.ruleset import (
+    EVERY_DAY,
     AccessTeam,
     AccountColumn,
     AnySeller,
@@ -12,6 +13,7 @@ from engine.ruleset import (
     Retry,
     Rule,
     RuleSet,
+    ScheduledRuns,
     Segment,
     Selection,
     Sellers,
@@ -30,6 +32,8 @@ def build_tree(rule_set: RuleSet, table: str) -> Tree:
             branch.add(escape(f"when {describe(segment.when)}"))
         if segment.sequence is not None:
             branch.add(escape(f"sequence {segment.sequence}"))
+        if segment.scheduled_runs is not None:
+            branch.add(f"unassigned rows are tried {_describe_runs(segment.scheduled_runs)}")
         for number, rule in enumerate(rule_set.rules_of(segment), start=1):
             _add_rule(branch, number, rule)
     return tree
@@ -98,3 +102,10 @@ def _describe_retry(retry: Retry) -> str:
         "at most {} times": retry.attempts,
     }
     return ", ".join(text.format(value) for text, value in notes.items() if value is not None)
+
+
+def _describe_runs(schedule: ScheduledRuns) -> str:
+    is_daily = set(schedule.days) == set(EVERY_DAY)
+    days = "every day" if is_daily else f"on {', '.join(schedule.days)}"
+    begin = f" from {schedule.starts_on}" if schedule.starts_on else ""
+    return f"{days} at {' and '.join(schedule.at)}{begin}, at most {schedule.rows}"

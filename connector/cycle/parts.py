@@ -75,7 +75,10 @@ class CycleParts:
 
 @dataclass(kw_only=True)
 class CycleRun:
-    """One cycle under way: its counts grow; `generation` is the full read its rows are seen by."""
+    """One cycle under way: its counts grow; `generation` is the full read its rows are seen by.
+
+    `about` is what the history says of it when it ended well.
+    """
 
     id: str
     table: WatchedTable
@@ -85,6 +88,7 @@ class CycleRun:
     counts: Counter[str] = field(default_factory=Counter[str])
     reassigned: int = 0
     sees_deletions: bool = True
+    about: str | None = None
 
     def build_record(self) -> CycleRecord:
         """The cycle as it is saved."""

@@ -7,7 +7,9 @@ from connector.cycle.carrying import Carried
 from connector.cycle.deciding import Batch, DecidedRow, decide_rows
 from connector.cycle.parts import Candidate, CycleParts, CycleRun
 from connector.cycle.reading import build_candidate, examine_rows, fetch_complete
-from connector.cycle.table_cycle import build_run, fetch_marked, load_mark, start_over
+from connector.cycle.runs import build_run
+from connector.cycle.scheduled import list_due_ids
+from connector.cycle.table_cycle import fetch_marked, load_mark, start_over
 from connector.cycle.triage import TO_DECIDE, Arrival, ArrivedRow
 from connector.ports import RowPage, StateSession
 from connector.state import PlanOrigin, ReadMode
@@ -122,8 +124,9 @@ def _due(parts: CycleParts, run: CycleRun) -> Iterator[Candidate]:
         entries = session.list_backlog(
             table=run.table.name, due_at=parts.clock.now(), limit=parts.options.retry_rows
         )
-    ids = [entry.row_id for entry in entries]
-    yield from _fresh(parts, run, ids, is_reassignment=False)
+        scheduled = list_due_ids(parts, session, run.table.name)
+    ids = dict.fromkeys([*scheduled, *(entry.row_id for entry in entries)])
+    yield from _fresh(parts, run, list(ids), is_reassignment=False)
 
 
 def _fresh(

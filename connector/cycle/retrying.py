@@ -7,7 +7,8 @@ from connector.cycle.paging import close_intent, open_intent, record_manual
 from connector.cycle.parts import Candidate, CycleParts, CycleRun
 from connector.cycle.reading import build_rejected, examine_rows, fetch_complete
 from connector.cycle.triage import Arrival, ArrivedRow
-from connector.state import PlanOrigin
+from connector.cycle.waiting import ROUTING_CODES
+from connector.state import BacklogEntry, PlanOrigin
 
 
 def retry_due(parts: CycleParts, run: CycleRun, *, everything: bool = False) -> bool:
@@ -20,6 +21,19 @@ def retry_due(parts: CycleParts, run: CycleRun, *, everything: bool = False) -> 
         entries = session.list_backlog(
             table=run.table.name, due_at=due_at, limit=parts.options.retry_rows
         )
+    return _decide_entries(parts, run, entries)
+
+
+def retry_segment(parts: CycleParts, run: CycleRun, segment: str) -> bool:
+    """Decide the unassigned rows of a segment, those created first first; False when stopped."""
+    with parts.store.begin() as session:
+        entries = session.list_unassigned(
+            run.table.name, segment, codes=ROUTING_CODES, limit=parts.options.retry_rows
+        )
+    return _decide_entries(parts, run, entries)
+
+
+def _decide_entries(parts: CycleParts, run: CycleRun, entries: Sequence[BacklogEntry]) -> bool:
     origin, run.origin = run.origin, PlanOrigin.BACKLOG
     try:
         return decide_again(parts, run, [entry.row_id for entry in entries])

@@ -1,6 +1,5 @@
 """One cycle of one table from beginning to end; the steps themselves are in the sibling modules."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,19 +7,14 @@ from connector.cycle.paging import process_page, record_baseline
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.reconciling import SWEEP_ROWS, raise_if_too_many, reconcile_if_due
 from connector.cycle.retrying import retry_due
+from connector.cycle.runs import finish_run, start_run
+from connector.cycle.scheduled import run_scheduled
 from connector.cycle.settling import settle_intents
 from connector.cycle.waking import wake_waiting
 from connector.ports import RowPage
-from connector.state import CycleOutcome, CycleRecord, PlanOrigin, ReadMode, Watermark
+from connector.state import CycleRecord, PlanOrigin, ReadMode, Watermark
 from connector.watching import WatchedTable
-from engine.errors import (
-    ConfigProblem,
-    LeadrobinError,
-    LeaseHeld,
-    ResyncRequired,
-    RetriableError,
-    UnsafePlan,
-)
+from engine.errors import ConfigProblem, ResyncRequired, RetriableError
 
 MAX_RESTARTS = 2
 """How often one cycle starts a full read anew before it gives up."""
@@ -42,64 +36,6 @@ def run_cycle(parts: CycleParts, table: WatchedTable) -> CycleRecord:
     return finish_run(parts, run, lambda: _pass(parts, run))
 
 
-def start_run(parts: CycleParts, table: WatchedTable, origin: PlanOrigin) -> CycleRun:
-    """A new run with its record saved."""
-    run = build_run(parts, table, origin)
-    save_start(parts, run)
-    return run
-
-
-def build_run(parts: CycleParts, table: WatchedTable, origin: PlanOrigin) -> CycleRun:
-    """A new run that nobody hears of yet."""
-    with parts.store.begin() as session:
-        mark = session.load_watermark(table.name)
-    return CycleRun(
-        id=parts.new_id(),
-        table=table,
-        origin=origin,
-        started_at=parts.clock.now(),
-        generation=mark.generation if mark else 1,
-    )
-
-
-def save_start(parts: CycleParts, run: CycleRun) -> None:
-    """Save that a run began, and the columns its fingerprints will be made of.
-
-    Whoever is on the table holds its lease: a run that still seems to be under way is not.
-    """
-    with parts.store.begin() as session:
-        session.break_off_cycles(run.table.name, parts.clock.now())
-        session.save_cycle(run.build_record())
-        session.save_watched_set(run.table.watched_set, run.table.watched)
-
-
-def finish_run(parts: CycleParts, run: CycleRun, work: Callable[[], bool]) -> CycleRecord:
-    """Do the work of a run and save how it ended; `work` answers False when it was stopped.
-
-    Who lost the lease saves nothing any more.
-    """
-    try:
-        is_done = work()
-    except LeaseHeld:
-        raise
-    except LeadrobinError as error:
-        outcome = CycleOutcome.REFUSED if isinstance(error, UnsafePlan) else CycleOutcome.FAILED
-        _save_end(parts, run, outcome, message=str(error))
-        raise
-    return _save_end(parts, run, CycleOutcome.DONE if is_done else CycleOutcome.STOPPED)
-
-
-def _save_end(
-    parts: CycleParts, run: CycleRun, outcome: CycleOutcome, *, message: str | None = None
-) -> CycleRecord:
-    record = replace(
-        run.build_record(), outcome=outcome, finished_at=parts.clock.now(), message=message
-    )
-    with parts.store.begin() as session:
-        session.save_cycle(record)
-    return record
-
-
 def _pass(parts: CycleParts, run: CycleRun) -> bool:
     if not settle_intents(parts, run):
         return False
@@ -110,7 +46,7 @@ def _pass(parts: CycleParts, run: CycleRun) -> bool:
         return False
     wake_waiting(parts, run)
     _forget_history(parts, run)
-    return retry_due(parts, run)
+    return run_scheduled(parts, run) and retry_due(parts, run)
 
 
 def _forget_history(parts: CycleParts, run: CycleRun) -> None:

@@ -289,7 +289,8 @@ def _is_news(
     run: CycleRun, row: DecidedRow, decision: DecisionRecord, result: WriteResult | None
 ) -> bool:
     """A retry that ends as it did before adds nothing to the history."""
-    if run.origin is not PlanOrigin.BACKLOG or result is not None or row.before is None:
+    is_retry = run.origin in {PlanOrigin.BACKLOG, PlanOrigin.SCHEDULED}
+    if not is_retry or result is not None or row.before is None:
         return True
     return decision.routing_status != row.before.routing_status
 

@@ -7,7 +7,7 @@ import pytest
 
 from connector.cycle.parts import CycleOptions
 from connector.cycle.retrying import retry_due
-from connector.cycle.table_cycle import start_run
+from connector.cycle.runs import start_run
 from connector.ports import RowWrite
 from connector.state import PlanOrigin
 from connector.watching import WriteColumns

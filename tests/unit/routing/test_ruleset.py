@@ -180,6 +180,26 @@ BAD: list[tuple[dict[str, Any], Path, str]] = [
     ),
     (in_file(segments=[{"table": "lead", "default": True}]), ("segments", 0, "name"), "missing"),
     (in_file(segments=7), ("segments",), "valid tuple"),
+    (
+        in_file(segments=[DEFAULT | {"scheduled_runs": {"at": []}}]),
+        ("segments", 0, "scheduled_runs"),
+        "at least one time",
+    ),
+    (
+        in_file(segments=[DEFAULT | {"scheduled_runs": {"at": ["8:00"]}}]),
+        ("segments", 0, "scheduled_runs", "at", 0),
+        "write it as 08:30",
+    ),
+    (
+        in_file(segments=[DEFAULT | {"scheduled_runs": {"at": ["08:00"], "days": ["monday"]}}]),
+        ("segments", 0, "scheduled_runs", "days", 0),
+        "'mon'",
+    ),
+    (
+        in_file(segments=[DEFAULT | {"scheduled_runs": {"at": ["08:00"], "starts_on": "1 May"}}]),
+        ("segments", 0, "scheduled_runs", "starts_on"),
+        "write it as 2026-12-01",
+    ),
     (in_file(rules=[TO_ANY | {"retry": {}}]), ("rules", 0, "retry"), "at least one of"),
     (
         in_file(rules=[TO_ANY | {"retry": {"every_minutes": 0}}]),
