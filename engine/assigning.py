@@ -70,7 +70,8 @@ class PoolAssigner:
         self._pool = pool
         self._method: Method = method
         self._is_sticky = rule.sticky_owner
-        self._asks = rule.available_within_hours, rule.respect_capacity
+        self._within_hours = rule.available_within_hours
+        self._respects_capacity = rule.respect_capacity
         self._nobody = Attempt(nobody, rule=rule.name)
         self._lacks_permission = self._nobody._replace(
             status=RoutingStatus.SELLER_LACKS_PERMISSIONS
@@ -139,7 +140,6 @@ class PoolAssigner:
     def _build_request(
         self, record: Record, now: datetime, positions: frozenset[int]
     ) -> DistributionRequest:
-        within_hours, respect_capacity = self._asks
         owner = record.owner
         request = DistributionRequest(
             self._name,
@@ -147,8 +147,8 @@ class PoolAssigner:
             record.table,
             self._method,
             now,
-            within_hours,
-            respect_capacity,
+            self._within_hours,
+            self._respects_capacity,
             None if owner is None else owner.id,
         )
         return self._prefer_account_owner(request, record) if self._is_sticky else request

@@ -81,10 +81,13 @@ class Decider:
         course = self._courses.get(match) or self._add_course(match)
         if record.creator_id is not None and record.is_open:
             self._count_creation(record)
-        attempt = course.settled
+        attempt, router = course.settled, course.router
         tried: list[RuleTrace] | None = [] if trace else None
-        if course.router is not None:
-            attempt = self._route(course, course.router, record, now, tried)
+        if router is not None:
+            is_kept = self._keeps_with_creator and _is_self_created(record)
+            attempt = _keep(record) if is_kept else router.route(record, now, tried)
+            if attempt.target is None and course.fallback is not None:
+                attempt = self._fall_back(course.fallback, record, now)
         return AssignmentDecision(
             record.table,
             record.id,
@@ -128,22 +131,10 @@ class Decider:
         clock = self._pool.clock_of(owner_id)
         return clock is None or clock < at
 
-    def _route(
-        self,
-        course: _Course,
-        router: SegmentRouter,
-        record: Record,
-        now: datetime,
-        tried: list[RuleTrace] | None,
-    ) -> Attempt:
-        if self._keeps_with_creator and _is_self_created(record):
-            return Attempt(RoutingStatus.OWNER_ASSIGNED_MANUALLY, record.owner)
-        attempt = router.route(record, now, tried)
-        if attempt.target is None and course.fallback is not None:
-            target = course.fallback.reference
-            give_without_rule(self._pool, record, now, target)
-            return Attempt(RoutingStatus.OWNER_ASSIGNED, target)
-        return attempt
+    def _fall_back(self, fallback: Candidate, record: Record, now: datetime) -> Attempt:
+        """Nobody was found: the row goes to whom the rule set names for that case."""
+        give_without_rule(self._pool, record, now, fallback.reference)
+        return Attempt(RoutingStatus.OWNER_ASSIGNED, fallback.reference)
 
     def _add_course(self, match: SegmentMatch) -> _Course:
         self._courses[match] = course = self._chart(match)
@@ -198,6 +189,11 @@ def _build_trace(
 
 def _key(segment: Segment) -> tuple[str, str]:
     return segment.table, segment.name
+
+
+def _keep(record: Record) -> Attempt:
+    """A row that stays with its owner."""
+    return Attempt(RoutingStatus.OWNER_ASSIGNED_MANUALLY, record.owner)
 
 
 def _is_self_created(record: Record) -> bool:

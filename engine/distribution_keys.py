@@ -38,7 +38,9 @@ class KeyLayout:
         order_bits = max(most_order.bit_length() + 1, _SPARE_BITS)
         self._clock_shift = self._rank_bits + order_bits
         self.load_shift = self._clock_shift + _CLOCK_BITS + 1
-        self._scale = lcm(*(ledger.weight_of(at) for at in range(len(targets))))
+        weights = [ledger.weight_of(at) for at in range(len(targets))]
+        self._scale = lcm(*weights)
+        self._units = [self._scale // weight for weight in weights]
         self._top = self._scale * max((abs(units) for units in self._limits()), default=0) + 1
         self._bucket_shift = self.load_shift + self._top.bit_length() + _SPARE_BITS
         self.blocked = 1 << (self._bucket_shift + 8)
@@ -67,13 +69,12 @@ class KeyLayout:
     def load(self, position: int) -> int:
         """The part that load balancing compares first: less for more spare capacity."""
         ledger = self._ledger
-        maximum = ledger.maximum[position]
-        if maximum is None:
+        available, maximum = ledger.available[position], ledger.maximum[position]
+        if available is None or maximum is None:
             return 0
-        available = ledger.available[position] or 0
-        consumed = maximum - available
-        spare = (maximum - ledger.handicap[position]) * self._scale
-        spare -= consumed * (self._scale // ledger.weight_of(position))
+        # A row of weight three consumes a third of a unit; `_scale` makes such parts whole.
+        consumed = (maximum - available) * self._units[position]
+        spare = (maximum - ledger.handicap[position]) * self._scale - consumed
         return 2 * self._top - spare << self.load_shift
 
     def bucket(self, number: int) -> int:

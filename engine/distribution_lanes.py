@@ -37,6 +37,7 @@ class Lane:
         self._rank_of = layout.rank_of
         self._rule = kind.rule or ""
         self._clocks = None if kind.rule or ledger.settings.fairness else ledger.clock
+        self._is_line = kind == LaneKind(False, None, None, False) and self._clocks is not None
         self._window: Window | None = None
         if kind.within_hours is not None:
             self._window = Window(shelf, kind.within_hours, len(ledger.targets))
@@ -54,7 +55,8 @@ class Lane:
 
     def refresh(self, position: int, line: int | None = None) -> None:
         """Something about the target at `position` moved; `line` is its place by its own clock."""
-        self._table.set(self._rank_of[position], self._key(position, line))
+        key = line if self._is_line and line is not None else self._key(position, line)
+        self._table.set(self._rank_of[position], key)
 
     def _key(self, position: int, line: int | None = None) -> int:
         layout = self._layout

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from engine.capacity import available_units
 from engine.distribution_model import DistributionSettings
@@ -10,6 +10,14 @@ from engine.sellers import Calendar, Directory, Seller, Team
 
 Target = Seller | Team
 AnyTarget = TypeVar("AnyTarget", Seller, Team)
+
+
+class _Charge(NamedTuple):
+    """What a row costs under a rule, where it is counted, and whether capacity minds it."""
+
+    units: int
+    counts: list[int]
+    is_counted: bool
 
 
 class Ledger:
@@ -43,7 +51,7 @@ class Ledger:
         self._counted = settings.counted_tables
         self._by_rule = settings.round_robin_scope == "rule"
         self._use_weights = settings.use_weights
-        self._costs: dict[tuple[str, str | None], int] = {}
+        self._charges: dict[tuple[str, str], _Charge] = {}
         self._next_order = max(self.order, default=0) + 1
 
     def weight_of(self, position: int) -> int:
@@ -72,9 +80,18 @@ class Ledger:
         if self._use_weights:
             self.turns[position] = (self.turns[position] + 1) % self.weight_of(position)
         if owner != position:
-            self.consume(position, table, self.cost(table, rule))
+            charge = self._charges.get((table, rule)) or self._add_charge(table, rule)
+            charge.counts[position] += charge.units
+            available = self.available[position]
+            if charge.is_counted and available is not None:
+                self.available[position] = available - charge.units
             if owner is not None:
                 self.release(owner, table, self.cost(table))
+
+    def _add_charge(self, table: str, rule: str) -> _Charge:
+        charge = _Charge(self.cost(table, rule), self._counts_of(table), self._is_counted(table))
+        self._charges[table, rule] = charge
+        return charge
 
     def move_clock(self, position: int, at: datetime) -> None:
         """Set the organisation's clock and take the next place among equal ones."""
@@ -90,18 +107,12 @@ class Ledger:
         self._next_order += 1
 
     def cost(self, table: str, rule: str | None = None) -> int:
-        """Units that a row of `table` costs; the answer is kept."""
-        known = self._costs.get((table, rule))
-        if known is None:
-            known = self._costs[table, rule] = self.settings.units.cost(table, rule)
-        return known
+        """Units that a row of `table` costs."""
+        return self.settings.units.cost(table, rule)
 
     def consume(self, position: int, table: str, units: int) -> None:
         """Count `units` more of `table`."""
-        counts = self._consumed.get(table)
-        if counts is None:
-            counts = self._consumed[table] = self._counts(table)
-        counts[position] += units
+        self._counts_of(table)[position] += units
         self._move_available(position, table, -units)
 
     def release(self, position: int, table: str, units: int) -> None:
@@ -143,8 +154,17 @@ class Ledger:
 
     def _move_available(self, position: int, table: str, units: int) -> None:
         available = self.available[position]
-        if available is not None and (self._counted is None or table in self._counted):
+        if available is not None and self._is_counted(table):
             self.available[position] = available + units
+
+    def _is_counted(self, table: str) -> bool:
+        return self._counted is None or table in self._counted
+
+    def _counts_of(self, table: str) -> list[int]:
+        """The units of `table` by position, from its first use on."""
+        if table not in self._consumed:
+            self._consumed[table] = self._counts(table)
+        return self._consumed[table]
 
     def _counts(self, table: str) -> list[int]:
         return [target.consumed.get(table, 0) for target in self.targets]

@@ -1,6 +1,6 @@
 """The rules of a segment, top-down; whom one rule assigns to is in `assigning`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -43,6 +43,7 @@ class Assigner(Protocol):
         ...
 
 
+Run = Callable[[Record, datetime], Attempt]
 _NO_RULE = Attempt(RoutingStatus.NO_ASSIGNMENT_RULE)
 _RANKS: dict[RoutingStatus | None, int] = {status: failure_rank(status) for status in RoutingStatus}
 
@@ -59,6 +60,8 @@ class RuleRunner:
         self._assigner = assigner
         hours = rule.created_within_hours
         self._oldest = None if hours is None else timedelta(hours=hours)
+        self.run: Run = assigner.assign if hours is None else self._run_if_young
+        """Assign a row that meets the conditions, unless it is too old."""
 
     @cached_property
     def _test(self) -> RowTest | None:
@@ -74,11 +77,8 @@ class RuleRunner:
             return False
         return record.created_on is None or now - record.created_on > self._oldest
 
-    def run(self, record: Record, now: datetime) -> Attempt:
-        """Assign a row that meets the conditions, unless it is too old."""
-        if self._oldest is not None and self.is_too_old(record, now):
-            return self._too_old
-        return self._assigner.assign(record, now)
+    def _run_if_young(self, record: Record, now: datetime) -> Attempt:
+        return self._too_old if self.is_too_old(record, now) else self._assigner.assign(record, now)
 
     def trace(self, record: Record, now: datetime, evaluator: Evaluator) -> RuleTrace:
         """What the rule will come to and why, before it runs."""
@@ -137,6 +137,7 @@ class SegmentRouter:
         self._evaluator = evaluator
         self._stops = stops_on_failure
         conditions = [runner.rule.when for runner in runners]
+        self._runs = tuple(runner.run for runner in self._runners)
         self._find = evaluator.compile_first_match(conditions, runners[0].rule.table)
 
     def route(
@@ -148,7 +149,7 @@ class SegmentRouter:
         first = self._find(record.row, now)
         if first < 0:
             return self._runners[0].not_met
-        attempt = self._runners[first].run(record, now)
+        attempt = self._runs[first](record, now)
         if attempt.target is not None:
             return attempt
         failed = _worse(self._runners[0].not_met, attempt) if first else attempt
