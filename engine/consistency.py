@@ -18,6 +18,7 @@ def find_inconsistencies(rule_set: "RuleSet") -> tuple[Problem, ...]:
         *_repeated_names(rule_set),
         *_repeated_priorities(rule_set),
         *_repeated_ids(rule_set),
+        *_ambiguous_units(rule_set),
         *(
             found
             for index, segment in enumerate(rule_set.segments)
@@ -87,6 +88,19 @@ def _repeated_ids(rule_set: "RuleSet") -> Iterator[Problem]:
     for index in _repeated(keys):
         message = "another segment of this table has this segment_id already"
         yield Problem(("segments", named[index], "segment_id"), message)
+
+
+def _ambiguous_units(rule_set: "RuleSet") -> Iterator[Problem]:
+    """What a row costs is remembered by the name of the rule that gave it away."""
+    first: dict[str, Rule] = {}
+    for index, rule in enumerate(rule_set.rules):
+        other = first.setdefault(rule.name, rule)
+        if other.capacity_units != rule.capacity_units:
+            yield Problem(
+                ("rules", index, "name"),
+                f'the rule "{rule.name}" of the segment "{other.segment}" has other'
+                " capacity_units; rules of one name cost the same: rename one of them",
+            )
 
 
 def _several_defaults(rule_set: "RuleSet") -> Iterator[Problem]:

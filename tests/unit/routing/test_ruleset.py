@@ -94,6 +94,14 @@ BAD: list[tuple[dict[str, Any], Path, str]] = [
     ),
     (in_file(sequences=[STEPS, STEPS]), ("sequences", 1, "name"), "twice"),
     (in_file(rules=[ANY, ANY]), ("rules", 1, "name"), "twice"),
+    (
+        in_file(
+            segments=[DEFAULT, UK],
+            rules=[ANY, ANY | {"segment": "UK", "capacity_units": 2}],
+        ),
+        ("rules", 1, "name"),
+        "rename one",
+    ),
     (in_file(rules=[ANY | {"segment": "Nope"}]), ("rules", 0, "segment"), 'no segment "Nope"'),
     (
         in_file(rules=[ANY | {"table": "opportunity"}]),
