@@ -9,6 +9,7 @@ from engine.candidates import CandidateFinder
 from engine.conditions.cells import read_cell, related_row
 from engine.decisions import CandidateTrace, Stage
 from engine.distribution import DistributionRequest, Method, SellerPool
+from engine.distribution_lanes import Lane
 from engine.records import EntityReference, Record, Row
 from engine.routing import Attempt
 from engine.ruleset import Rule
@@ -72,6 +73,7 @@ class PoolAssigner:
         self._is_sticky = rule.sticky_owner
         self._within_hours = rule.available_within_hours
         self._respects_capacity = rule.respect_capacity
+        self._lane: Lane | None = None
         self._nobody = Attempt(nobody, rule=rule.name)
         self._lacks_permission = self._nobody._replace(
             status=RoutingStatus.SELLER_LACKS_PERMISSIONS
@@ -86,12 +88,14 @@ class PoolAssigner:
         positions, lacks_permission = self._finder.find(record, now)
         if not positions:
             return self._lacks_permission if lacks_permission else self._nobody
-        request = self._build_request(record, now, positions)
-        outcome = self._pool.choose(request)
-        position = outcome.position
+        if self._is_sticky:
+            positions = self._prefer_account_owner(record, now, positions)
+        lane = self._lane or self._open_lane()
+        position = self._pool.first(lane, positions, now)
         if position < 0:
+            outcome = self._pool.choose(self._build_request(record, now, positions))
             return Attempt(outcome.status, rule=self._name)
-        self._pool.assign(request, outcome)
+        self._pool.give(position, self._name, record.table, now, owner_id_of(record))
         return self._given[position]
 
     def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
@@ -137,11 +141,22 @@ class PoolAssigner:
             for first, name in zip(chosen[:1], later[:1], strict=False)
         )
 
+    def _open_lane(self) -> Lane:
+        """On first use: a lane is kept up to date from then on."""
+        self._lane = self._pool.lane(
+            self._method,
+            rule=self._name,
+            within_hours=self._within_hours,
+            respect_capacity=self._respects_capacity,
+        )
+        return self._lane
+
     def _build_request(
         self, record: Record, now: datetime, positions: frozenset[int]
     ) -> DistributionRequest:
-        owner = record.owner
-        request = DistributionRequest(
+        if self._is_sticky:
+            positions = self._prefer_account_owner(record, now, positions)
+        return DistributionRequest(
             self._name,
             positions,
             record.table,
@@ -149,20 +164,20 @@ class PoolAssigner:
             now,
             self._within_hours,
             self._respects_capacity,
-            None if owner is None else owner.id,
+            owner_id_of(record),
         )
-        return self._prefer_account_owner(request, record) if self._is_sticky else request
 
     def _prefer_account_owner(
-        self, request: DistributionRequest, record: Record
-    ) -> DistributionRequest:
+        self, record: Record, now: datetime, positions: frozenset[int]
+    ) -> frozenset[int]:
         """The account's owner alone, when a candidate who can take the row; else everybody."""
         owner_id = _account_owner_of(record.row)
         position = None if owner_id is None else self._pool.position_of(owner_id)
-        if position is None or position not in request.candidates:
-            return request
-        alone = request._replace(candidates=frozenset((position,)))
-        return alone if self._pool.choose(alone).position == position else request
+        if position is None or position not in positions:
+            return positions
+        alone = frozenset((position,))
+        lane = self._lane or self._open_lane()
+        return alone if self._pool.first(lane, alone, now) == position else positions
 
 
 def _account_owner_of(row: Row) -> str | None:

@@ -19,7 +19,6 @@ from engine.distribution_model import (
     Method,
     Scope,
 )
-from engine.distribution_pools import Pool
 from engine.distribution_windows import TimelineShelf
 from engine.sellers import Directory, Seller, Team
 from engine.statuses import RoutingStatus
@@ -32,12 +31,6 @@ __all__ = [
     "Scope",
     "SellerPool",
 ]
-
-_MOST_POOLS = 20_000
-"""Beyond so many different candidate sets the index is started afresh, to bound its memory."""
-
-_Question = tuple[frozenset[int], Method, str | None, int | None, bool]
-"""What a pool answers: candidates, method, rule whose clock counts, window, capacity."""
 
 
 class SellerPool:
@@ -54,8 +47,6 @@ class SellerPool:
         self._layout = KeyLayout(self._ledger)
         self._shelf = TimelineShelf(self._ledger.calendars)
         self._lanes: dict[LaneKind, Lane] = {}
-        self._pools: dict[_Question, tuple[Lane, Pool]] = {}
-        self._chosen = [self._outcome_of(position) for position in self._layout.position_of]
         self._by_rule = settings.round_robin_scope == "rule"
         self._calibration: Calibration | None = None
         if settings.fairness is not None:
@@ -71,31 +62,42 @@ class SellerPool:
         The status is 2, or 5 without candidates, 7 when nobody has capacity, 6 when nobody is free
         in time.
         """
-        if self._calibration is not None:
-            self._refresh(self._calibration.advance(request.now))
-        rule, candidates, _, method, now, within_hours, respect_capacity, _ = request
-        scope = rule if self._by_rule else None
-        question = (candidates, method, scope, within_hours, respect_capacity)
-        lane, pool = self._pools.get(question) or self._pool_for(question)
-        if within_hours is not None:
-            lane.advance(now)
-        rank = pool.first()
-        if rank < 0:
+        lane = self.lane(
+            request.method,
+            rule=request.rule,
+            within_hours=request.within_hours,
+            respect_capacity=request.respect_capacity,
+        )
+        position = self.first(lane, request.candidates, request.now)
+        if position < 0:
             return DistributionOutcome(None, self._failure(request))
-        return self._chosen[rank]
+        target = self._ledger.targets[position]
+        return DistributionOutcome(
+            target if isinstance(target, Seller) else None,
+            RoutingStatus.OWNER_ASSIGNED,
+            target if isinstance(target, Team) else None,
+            position,
+        )
 
-    def _pool_for(self, question: _Question) -> tuple[Lane, Pool]:
-        """The lane and pool that answer a question, made on the first occasion."""
-        candidates, method, rule, within_hours, respect_capacity = question
-        kind = LaneKind(method == "load_balancing", rule, within_hours, respect_capacity)
+    def lane(
+        self, method: Method, *, rule: str, within_hours: int | None, respect_capacity: bool
+    ) -> Lane:
+        """The way of comparing that a rule asks for; it can be kept and handed to `first`."""
+        scope = rule if self._by_rule else None
+        kind = LaneKind(method == "load_balancing", scope, within_hours, respect_capacity)
         if kind not in self._lanes:
             self._lanes[kind] = Lane(kind, self._ledger, self._layout, self._shelf)
-        if len(self._pools) >= _MOST_POOLS:
-            self._pools.clear()
-            self._lanes = {kind: Lane(kind, self._ledger, self._layout, self._shelf)}
-        lane = self._lanes[kind]
-        self._pools[question] = (lane, lane.pool(candidates))
-        return self._pools[question]
+        return self._lanes[kind]
+
+    def first(self, lane: Lane, candidates: frozenset[int], now: datetime) -> int:
+        """The position of who comes first as of `now`, -1 when nobody can be chosen.
+
+        Hand in the same frozenset object again for the same candidates: it is the key of an index.
+        """
+        if self._calibration is not None:
+            self._refresh(self._calibration.advance(now))
+        rank = lane.first(candidates, now)
+        return self._layout.position_of[rank] if rank >= 0 else -1
 
     def _failure(self, request: DistributionRequest) -> RoutingStatus:
         if not request.candidates:
@@ -113,8 +115,12 @@ class SellerPool:
         Moves the clocks to the request's now, consumes the rule's units, and gives the table's
         units back to the listed owner the record is taken from; who keeps it pays nothing.
         """
-        rule, _, table, _, now, _, _, owner_id = request
-        position = outcome.position
+        self.give(outcome.position, request.rule, request.table, request.now, request.owner_id)
+
+    def give(
+        self, position: int, rule: str, table: str, now: datetime, owner_id: str | None
+    ) -> None:
+        """The same for a position, as `first` gives it."""
         owner = None if owner_id is None else self.position_of(owner_id)
         self._ledger.assign(position, rule=rule, table=table, now=now, owner=owner)
         line = self._layout.line(position, now)
@@ -175,12 +181,3 @@ class SellerPool:
         if self._calibration is not None:
             self._refresh(self._calibration.advance(request.now))
         return Reasons(self._ledger, request)
-
-    def _outcome_of(self, position: int) -> DistributionOutcome:
-        target = self._ledger.targets[position]
-        return DistributionOutcome(
-            target if isinstance(target, Seller) else None,
-            RoutingStatus.OWNER_ASSIGNED,
-            target if isinstance(target, Team) else None,
-            position,
-        )

@@ -1,6 +1,5 @@
 """One key table for each way of comparing candidates, kept in step with the ledger and the time."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,8 +18,13 @@ class LaneKind(NamedTuple):
     respect_capacity: bool
 
 
+_MOST_POOLS = 20_000
+"""Beyond so many different candidate sets the index is started afresh, to bound its memory."""
+
+
 class Lane:
-    """The current key of every target under one way of comparing.
+    """The current key of every target under one way of comparing, and a pool for each set of
+    candidates that was asked for.
 
     Who cannot be chosen now, for want of capacity or time, is blocked.
     """
@@ -43,15 +47,22 @@ class Lane:
             self._window = Window(shelf, kind.within_hours, len(ledger.targets))
         keys = [self._key(position) for position in layout.position_of]
         self._table = KeyTable(keys, layout.mask, layout.blocked, layout.load_shift)
+        self._pools: dict[frozenset[int], Pool] = {}
 
-    def pool(self, candidates: Iterable[int]) -> Pool:
-        """A pool over the positions in `candidates`."""
-        return Pool(self._table, map(self._layout.rank_of.__getitem__, candidates))
+    def first(self, candidates: frozenset[int], now: datetime) -> int:
+        """The rank of the one who comes first as of `now`, -1 when all are blocked."""
+        pool = self._pools.get(candidates) or self._add_pool(candidates)
+        if self._window is not None:
+            for position in self._window.advance(now):
+                self.refresh(position)
+        return pool.first()
 
-    def advance(self, now: datetime) -> None:
-        """Let the time be `now`."""
-        for position in () if self._window is None else self._window.advance(now):
-            self.refresh(position)
+    def _add_pool(self, candidates: frozenset[int]) -> Pool:
+        if len(self._pools) >= _MOST_POOLS:
+            self._pools.clear()
+        pool = Pool(self._table, map(self._layout.rank_of.__getitem__, candidates))
+        self._pools[candidates] = pool
+        return pool
 
     def refresh(self, position: int, line: int | None = None) -> None:
         """Something about the target at `position` moved; `line` is its place by its own clock."""
