@@ -17,7 +17,7 @@ from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError, bad_query, not_supported
 from connector.emulator.query.path import Resource
 from connector.emulator.resources import RowResource, method_not_allowed
-from connector.emulator.storage import quote
+from connector.emulator.sql_names import quote
 
 PLATFORM_VERSION = "9.2.25111.00159"
 

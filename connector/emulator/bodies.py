@@ -20,7 +20,8 @@ from connector.emulator.organization import Organization
 from connector.emulator.query.errors import ODataError
 from connector.emulator.query.path import RowKey, parse_path, resolve_path
 from connector.emulator.query.syntax import LiteralKind
-from connector.emulator.storage import StoredRow, StoredValue, type_column
+from connector.emulator.sql_names import type_column
+from connector.emulator.storage import StoredRow, StoredValue
 from connector.emulator.values import read_value
 
 

@@ -27,7 +27,8 @@ from connector.emulator.selecting import (
     select_columns,
     selected_names,
 )
-from connector.emulator.storage import StoredRow, Tombstone, quote
+from connector.emulator.sql_names import quote
+from connector.emulator.storage import StoredRow, Tombstone
 
 LARGEST_PAGE = 5000
 

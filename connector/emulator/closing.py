@@ -13,8 +13,9 @@ from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
 from connector.emulator.query.errors import ODataError, invalid_argument
 from connector.emulator.query.path import parse_path, resolve_path
+from connector.emulator.sql_names import type_column
 from connector.emulator.states import CLOSED_CODES, default_status, raise_if_wrong_pair
-from connector.emulator.storage import StoredRow, type_column
+from connector.emulator.storage import StoredRow
 
 _COPIED_ADDRESS = ("city", "country", "stateorprovince", "postalcode", "line1", "line2")
 

@@ -13,7 +13,7 @@ from connector.emulator.changes import (
     raise_if_cannot_track,
     read_tracked,
 )
-from connector.emulator.messages import Request, Response, json_response
+from connector.emulator.messages import Request, Response, json_response, number_response
 from connector.emulator.metadata import TableDefinition
 from connector.emulator.organization import Organization
 from connector.emulator.privileges import GLOBAL, Privileges
@@ -82,7 +82,7 @@ class CollectionResource:
         self.privileges.raise_if_denied(self.request.caller, "Read", self.table)
         if "$deltatoken" in self.options:
             raise_if_cannot_track(self.organization, self.privileges, self.table, self.request)
-            return _number(count_changes(self._tracked()))
+            return number_response(count_changes(self._tracked()))
         sql = compile_count(
             self.table,
             self.options,
@@ -91,7 +91,7 @@ class CollectionResource:
             restriction=self._row_security(),
         )
         found = self.organization.storage.query(sql.text, sql.parameters)
-        return _number(min(int(found[0][0]), 5000))
+        return number_response(min(int(found[0][0]), 5000))
 
     def _tabular(self) -> TabularRead:
         storage = self.organization.storage
@@ -185,6 +185,7 @@ def query_context(organization: Organization, request: Request) -> QueryContext:
         now=organization.clock.now(),
         user_id=request.caller.user_id,
         business_unit_id=request.caller.business_unit_id,
+        want_index=organization.storage.indexes.want,
     )
 
 
@@ -228,8 +229,3 @@ def _expanded_context(base: str, plan: SelectPlan, select: str | None) -> str:
         inner = ",".join("/".join(name.path) for name in expansion.item.select or ())
         names.append(f"{expansion.navigation.name}({inner})")
     return context_url(base, plan.table, names)
-
-
-def _number(value: int) -> Response:
-    headers = (("Content-Type", "text/plain"), ("OData-Version", "4.0"))
-    return Response(200, headers, str(value).encode())

@@ -14,7 +14,8 @@ from connector.emulator.metadata import TableDefinition
 from connector.emulator.operations import Call, Handler
 from connector.emulator.query.errors import ODataError, invalid_argument
 from connector.emulator.query.path import parse_path, resolve_path
-from connector.emulator.storage import StoredRow, StoredValue, type_column
+from connector.emulator.sql_names import type_column
+from connector.emulator.storage import StoredRow, StoredValue
 from connector.emulator.values import parse_guid
 
 _CONNECTABLE = ("lead", "opportunity", "account", "contact")

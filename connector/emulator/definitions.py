@@ -24,7 +24,7 @@ from connector.emulator.document_filters import (
     select_members,
 )
 from connector.emulator.error_codes import ErrorCode
-from connector.emulator.messages import Request, Response, json_response
+from connector.emulator.messages import Request, Response, json_response, number_response
 from connector.emulator.metadata import Catalog, ColumnDefinition, TableDefinition
 from connector.emulator.organization import Organization
 from connector.emulator.query.errors import ODataError, bad_query, not_supported
@@ -57,10 +57,13 @@ class _Reading:
     catalog: Catalog
     base: str
     options: QueryOptions
+    counts: bool = False
 
     def respond_many(self, documents: list[Document], path: str, always: str) -> Response:
         """A collection of documents, filtered, selected and expanded."""
         kept = filter_documents(documents, self.options.get("$filter"), self.options.aliases)
+        if self.counts:
+            return number_response(len(kept))
         names = parse_names(self.options.get("$select"))
         shown = [self._finish(each, names, always) for each in kept]
         document: Document = {"@odata.context": f"{self.base}/$metadata#{path}"}
@@ -70,6 +73,8 @@ class _Reading:
 
     def respond_one(self, document: Document, path: str, always: str) -> Response:
         """One document."""
+        if self.counts:
+            raise unrecognized_path()
         names = parse_names(self.options.get("$select"))
         shown = self._finish(document, names, always)
         context = f"{self.base}/$metadata#{path}/$entity"
@@ -107,6 +112,15 @@ class _Reading:
         return select_members(found, names, "MetadataId") if found else None
 
 
+def raise_if_written(request: Request) -> None:
+    """501 for a change of metadata: the emulator's tables are what its program says."""
+    if request.method not in ("GET", "HEAD"):
+        raise not_supported(
+            f"Changing metadata ({request.method} {request.path[:200]}) is not served by the "
+            "emulator."
+        )
+
+
 def read_definitions(
     organization: Organization, request: Request, options: QueryOptions
 ) -> Response:
@@ -114,9 +128,11 @@ def read_definitions(
     for name in _REFUSED:
         if name in options:
             raise bad_query(f"The query parameter {name} is not supported on metadata.")
-    segments = parse_path(request.path, options.aliases)
+    path = request.path.strip("/").removesuffix("/$count")
+    segments = parse_path(path, options.aliases)
     root = segments[0].name if segments else ""
-    reading = _Reading(organization.catalog, request.base, options)
+    counts = request.path.strip("/") != path
+    reading = _Reading(organization.catalog, request.base, options, counts)
     match root:
         case "EntityDefinitions":
             return _read_tables(reading, segments)

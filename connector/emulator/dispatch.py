@@ -6,7 +6,7 @@ from connector.emulator.actions import run_operation
 from connector.emulator.batch import BatchSeam, InnerRequest, InnerResponse, parse_batch, run_batch
 from connector.emulator.collections import CollectionResource, read_expanded
 from connector.emulator.csdl import metadata_document, service_document
-from connector.emulator.definitions import is_definition_path, read_definitions
+from connector.emulator.definitions import is_definition_path, raise_if_written, read_definitions
 from connector.emulator.error_codes import ErrorCode
 from connector.emulator.messages import (
     Request,
@@ -65,7 +65,7 @@ class Dispatcher:
             return metadata_document(self.organization.catalog, request)
         options = parse_query_options(request.query)
         if is_definition_path(path):
-            _raise_unless_get(request)
+            raise_if_written(request)
             return read_definitions(self.organization, request, options)
         resource = resolve_path(parse_path(path, options.aliases), self.organization.catalog)
         return self._resource(request, options, resource)

@@ -20,8 +20,9 @@ from connector.emulator.organization import (
     fixed_id,
 )
 from connector.emulator.query.errors import ODataError
+from connector.emulator.sql_names import type_column
 from connector.emulator.states import default_status
-from connector.emulator.storage import VERSION_STEP, StoredRow, StoredValue, type_column
+from connector.emulator.storage import VERSION_STEP, StoredRow, StoredValue
 from connector.emulator.values import parse_guid, read_value
 
 Note = Callable[[str], None]

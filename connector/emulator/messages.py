@@ -132,6 +132,12 @@ def empty_response(headers: tuple[tuple[str, str], ...] = ()) -> Response:
     return Response(204, (("OData-Version", "4.0"), *headers))
 
 
+def number_response(value: int) -> Response:
+    """A number alone, as `$count` answers."""
+    headers = (("Content-Type", "text/plain"), ("OData-Version", "4.0"))
+    return Response(200, headers, str(value).encode())
+
+
 def error_response(error: ODataError, preferences: Preferences | None = None) -> Response:
     """Dataverse's error document; details only when the caller asked for annotations."""
     message = error.message.encode("utf-8", "replace").decode()

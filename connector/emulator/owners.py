@@ -9,7 +9,8 @@ from connector.emulator.metadata import Cascade, ManyToOne, TableDefinition
 from connector.emulator.organization import ROOT_UNIT_ID, Organization
 from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError
-from connector.emulator.storage import StoredRow, StoredValue, type_column
+from connector.emulator.sql_names import type_column
+from connector.emulator.storage import StoredRow, StoredValue
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from connector.emulator.metadata import (
     ColumnType,
     TableDefinition,
 )
-from connector.emulator.storage import Storage, quote, type_column
+from connector.emulator.sql_names import quote, type_column
+from connector.emulator.storage import Storage
 
 FORMATTED = "OData.Community.Display.V1.FormattedValue"
 NAVIGATION = "Microsoft.Dynamics.CRM.associatednavigationproperty"

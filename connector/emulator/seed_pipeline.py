@@ -19,7 +19,8 @@ from connector.emulator.seed_names import (
 )
 from connector.emulator.seed_people import SeededPeople
 from connector.emulator.seed_rows import SeedRows
-from connector.emulator.storage import StoredRow, type_column
+from connector.emulator.sql_names import type_column
+from connector.emulator.storage import StoredRow
 
 ACCOUNTS = 60
 INSIGHT_KINDS = ("Renewal due", "Upsell", "Cross-sell")

@@ -15,8 +15,9 @@ from connector.emulator.organization import (
     Organization,
     fixed_id,
 )
+from connector.emulator.sql_names import type_column
 from connector.emulator.states import default_status
-from connector.emulator.storage import StoredRow, type_column
+from connector.emulator.storage import StoredRow
 
 
 class SeedRows:

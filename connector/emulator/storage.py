@@ -7,7 +7,7 @@ Layout (queries are compiled against exactly this):
 * ids and lookups: lower-case GUID text; a polymorphic lookup has `<column>__type` beside it with
 the
   target's logical name;
-* text: collation DATAVERSE (Unicode case folding);
+* text: collation DATAVERSE (Unicode case folding, trailing blanks ignored);
 * date and time: 'YYYY-MM-DDTHH:MM:SSZ'; date only: 'YYYY-MM-DD'; both compare as text;
 * choice, integer, bigint: INTEGER; two options: 0/1; money, decimal, double: REAL;
 * multi-select choice: '1,9' ascending;
@@ -21,8 +21,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from connector.emulator.indexes import EqualityIndexes
 from connector.emulator.metadata import Catalog, ColumnDefinition, ColumnType, TableDefinition
 from connector.emulator.query.patterns import register_functions
+from connector.emulator.sql_names import fold, folded_sql, quote, sql_names, type_column
 
 StoredValue = str | int | float | None
 StoredRow = dict[str, StoredValue]
@@ -87,7 +89,7 @@ def compare_texts(left: str, right: str) -> int:
 
     Folding anew is cheaper than remembering: a scan meets more texts than a cache can hold.
     """
-    a, b = left.casefold(), right.casefold()
+    a, b = fold(left), fold(right)
     return (a > b) - (a < b)
 
 
@@ -115,6 +117,7 @@ class Storage:
         self.connection.row_factory = sqlite3.Row
         self.connection.create_collation("DATAVERSE", compare_texts)
         register_functions(self.connection)
+        self.indexes = EqualityIndexes(self.connection)
         self._depth = 0
         self.open_versions: set[int] = set()
         self.pinned_version: int | None = None
@@ -175,11 +178,18 @@ class Storage:
         self, table: TableDefinition, values: Mapping[str, StoredValue]
     ) -> list[StoredRow]:
         """Read the rows whose columns equal `values` (None = null)."""
-        where = " AND ".join(f"{quote(name)} IS ?" for name in values) or "1"
+        where = " AND ".join(self._equals(table, name) for name in values) or "1"
         rows = self.query(
             f"SELECT * FROM {quote(table.logical_name)} WHERE {where}", tuple(values.values())
         )
         return [dict(row) for row in rows]
+
+    def _equals(self, table: TableDefinition, name: str) -> str:
+        column = table.columns_by_name.get(name)
+        if column is None:
+            return f"{quote(name)} IS ?"
+        self.indexes.want(table, column)
+        return f"{folded_sql(quote(name), column)} IS {folded_sql('?', column)}"
 
     def insert_rows(
         self, table: TableDefinition, rows: Iterable[Mapping[str, StoredValue]]
@@ -291,6 +301,7 @@ class Storage:
             yield
         except BaseException:
             self.connection.execute(f"ROLLBACK TO {point}")
+            self.indexes.forget()
             raise
         finally:
             self.connection.execute(f"RELEASE {point}")
@@ -306,7 +317,9 @@ class Storage:
         try:
             source.deserialize(image[:18] + _ROLLBACK_JOURNAL + image[20:])
             source.create_collation("DATAVERSE", compare_texts)
+            register_functions(source)
             source.backup(self.connection)
+            self.indexes.forget()
         finally:
             source.close()
 
@@ -319,23 +332,6 @@ _ROLLBACK_JOURNAL = b"\x01\x01"
 """File format numbers: an image of a WAL database cannot be opened in memory as it is."""
 
 _INDEXED = frozenset({"versionnumber", "ownerid"})
-
-
-def quote(name: str) -> str:
-    """Quote an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def sql_names(column: ColumnDefinition) -> tuple[str, ...]:
-    """The SQL columns of a column: itself, and `<column>__type` for polymorphic lookups."""
-    if column.is_polymorphic:
-        return (column.logical_name, type_column(column.logical_name))
-    return (column.logical_name,)
-
-
-def type_column(logical_name: str) -> str:
-    """Where the target table of a polymorphic lookup is stored."""
-    return f"{logical_name}__type"
 
 
 def _column_sql(column: ColumnDefinition, primary_id: str) -> str:

@@ -17,7 +17,7 @@ from connector.emulator.query.planning import Parent, parent_restriction
 from connector.emulator.query.rows import Cell, CellPage, CellRow
 from connector.emulator.query.selects import parse_select_statement
 from connector.emulator.rows import FORMATTED, RowShaper, WireRow, etag_of, wire_value
-from connector.emulator.storage import type_column
+from connector.emulator.sql_names import type_column
 
 COOKIE = "Microsoft.Dynamics.CRM.fetchxmlpagingcookie"
 MORE_RECORDS = "Microsoft.Dynamics.CRM.morerecords"
@@ -46,7 +46,7 @@ class TabularRead:
         """Everything that limits the rows besides the query itself."""
         if self.parent is None:
             return self.restriction
-        collection = parent_restriction(self.parent, self.context.catalog)
+        collection = parent_restriction(self.parent, self.context)
         return collection if self.restriction is None else all_of([collection, self.restriction])
 
 

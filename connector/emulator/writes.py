@@ -36,8 +36,9 @@ from connector.emulator.owners import (
 )
 from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError, invalid_argument
+from connector.emulator.sql_names import type_column
 from connector.emulator.states import raise_if_closed, settle_state
-from connector.emulator.storage import StoredRow, StoredValue, type_column
+from connector.emulator.storage import StoredRow, StoredValue
 
 _NEVER_UNLINKED = frozenset(
     {

@@ -29,9 +29,15 @@ from connector.emulator.query.rows import CellPage
 from connector.emulator.query.scopes import ColumnRef, Scope, resolve_column
 from connector.emulator.query.syntax import Name, Node
 from connector.emulator.query.values import edm_type, is_number
-from connector.emulator.storage import quote
+from connector.emulator.sql_names import quote
 
-_METHODS = {"sum": "sum", "average": "avg", "min": "min", "max": "max"}
+_METHODS = {
+    "sum": "sum",
+    "average": "avg",
+    "min": "min",
+    "max": "max",
+    "countdistinct": "countcolumn",
+}
 _LARGEST_PAGE = 5000
 
 
@@ -191,6 +197,8 @@ def _aggregate(aggregate: Aggregate, scope: Scope) -> Output:
         return Output(aggregate.alias, aggregate_sql("count", "*"))
     column = resolve_column(scope, aggregate.column.path)
     definition = column.definition
+    if aggregate.method == "countcolumn":
+        return Output(aggregate.alias, aggregate_sql("countcolumn", column.sql, distinct=True))
     edm = edm_type(definition)
     dates = edm in ("Edm.Date", "Edm.DateTimeOffset") and aggregate.method in ("min", "max")
     if not (is_number(edm) or dates):

@@ -3,7 +3,7 @@
 https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/reference/operators
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from connector.emulator.query.identity import IDENTITY_OPERATORS, identity_condi
 from connector.emulator.query.periods import HOUR_OPERATORS, Window, day_window, window_of
 from connector.emulator.query.scopes import ColumnRef
 from connector.emulator.query.values import edm_type, parse_instant, text_to_stored
+from connector.emulator.sql_names import folded_sql
 
 MOST_VALUES = 2000
 _COMPARISONS = {"eq": "=", "ne": "<>", "neq": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
@@ -64,6 +65,14 @@ def collated(column: ColumnRef) -> str:
     if column.definition.type in (ColumnType.STRING, ColumnType.MEMO):
         return f"{column.sql} COLLATE DATAVERSE"
     return column.sql
+
+
+def equals_one_of(column: ColumnRef, values: Sequence[SqlValue], context: QueryContext) -> Sql:
+    """Whether a column equals one of the values, in the form that an index of it serves."""
+    context.want_index(column.table, column.definition)
+    operand = folded_sql("?", column.definition)
+    listed = Sql(", ".join(operand for _ in values), tuple(values)).wrap()
+    return f"{folded_sql(column.sql, column.definition)} IN " + listed
 
 
 def compile_condition(condition: Condition, budget: Budget) -> Sql:
@@ -122,6 +131,8 @@ def _or_null(condition: Condition, sql: Sql) -> Sql:
 
 def _comparison(condition: Condition) -> Sql:
     (value,) = _expect(condition, 1)
+    if condition.operator == "eq":
+        return equals_one_of(condition.column, (value,), condition.context)
     sql = Sql(f"{condition.collated} {_COMPARISONS[condition.operator]} ?", (value,))
     return _or_null(condition, sql) if condition.operator in ("ne", "neq") else sql
 
@@ -157,7 +168,7 @@ def _listed(condition: Condition) -> tuple[SqlValue, ...]:
 
 
 def _in(condition: Condition) -> Sql:
-    return f"{condition.collated} IN " + value_list(_listed(condition))
+    return equals_one_of(condition.column, _listed(condition), condition.context)
 
 
 def _not_in(condition: Condition) -> Sql:

@@ -1,10 +1,17 @@
 """What a query is evaluated against besides rows: the caller, the instant, the calendar; no SQL."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from connector.emulator.metadata import Catalog
+from connector.emulator.metadata import Catalog, ColumnDefinition, TableDefinition
+
+WantIndex = Callable[[TableDefinition, ColumnDefinition], None]
+
+
+def _no_index(_table: TableDefinition, _column: ColumnDefinition) -> None:
+    """For queries over few rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +20,8 @@ class QueryContext:
 
     `now` is aware; `time_zone` is the caller's IANA zone, for relative dates; `week_start` counts
     from Monday = 0; the fiscal year starts on the first day of `fiscal_month` and has
-    `fiscal_periods` equal periods. `secret` keys the check value inside paging cookies.
+    `fiscal_periods` equal periods. `secret` keys the check value inside paging cookies;
+    `want_index` is told of columns that a query compares for equality.
     """
 
     catalog: Catalog
@@ -26,6 +34,7 @@ class QueryContext:
     fiscal_month: int = 1
     fiscal_periods: int = 4
     secret: bytes = b"emulator"
+    want_index: WantIndex = _no_index
 
     @property
     def zone(self) -> ZoneInfo:

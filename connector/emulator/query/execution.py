@@ -33,9 +33,9 @@ from connector.emulator.query.planning import (
     shown_columns,
 )
 from connector.emulator.query.rows import ExpandedRow, ExpandedRows, ResultPage, ResultRow
-from connector.emulator.query.scopes import Scope, target_table
+from connector.emulator.query.scopes import Scope, target_table, want_link_index
 from connector.emulator.query.selection import Expansion
-from connector.emulator.storage import quote, type_column
+from connector.emulator.sql_names import quote, type_column
 
 _CHUNK = 500
 _PARENT = "__parent"
@@ -151,6 +151,7 @@ class _Expander:
     def _expand_collection(self, rows: list[ResultRow], expansion: Expansion) -> None:
         target = target_table(self.context.catalog, expansion.navigation)
         scope = Scope(self.context, target, "t0", Budget())
+        want_link_index(self.context, expansion.navigation)
         keys = sort_keys(expansion.item.order, scope)
         limit = self.page_size
         if expansion.item.top is not None:

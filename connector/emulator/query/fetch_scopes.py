@@ -20,7 +20,7 @@ from connector.emulator.query.fetchxml import (
 from connector.emulator.query.fragments import Budget, Sql, all_of, any_of, column_sql
 from connector.emulator.query.scopes import ColumnRef, column_ref
 from connector.emulator.query.values import are_comparable, edm_type
-from connector.emulator.storage import quote
+from connector.emulator.sql_names import quote
 
 _COLUMN_OPERATORS = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
 
@@ -116,7 +116,13 @@ def _join(sources: Sources, parent: Source, link: FetchLink) -> Sql:
     table = find_table(sources.context, link.entity.name)
     source = sources.add(link.entity, name, multiplies=link.source != table.primary_id)
     inner, conditions = join_links(sources, source, link.entity.links)
-    on = all_of([_link_on(source, parent, link), *conditions, *_own_filters(sources, source)])
+    on = all_of(
+        [
+            _link_on(sources.context, source, parent, link),
+            *conditions,
+            *_own_filters(sources, source),
+        ]
+    )
     member = Sql(f"{quote(source.table.logical_name)} {source.alias}")
     if inner.text:
         member = (member + inner).wrap()
@@ -124,8 +130,10 @@ def _join(sources: Sources, parent: Source, link: FetchLink) -> Sql:
     return keyword + member + " ON " + on
 
 
-def _link_on(source: Source, parent: Source, link: FetchLink) -> Sql:
-    return Sql(f"{source.column(link.source).sql} = {parent.column(link.target).sql}")
+def _link_on(context: QueryContext, source: Source, parent: Source, link: FetchLink) -> Sql:
+    column = source.column(link.source)
+    context.want_index(source.table, column.definition)
+    return Sql(f"{column.sql} = {parent.column(link.target).sql}")
 
 
 def _own_filters(sources: Sources, source: Source) -> list[Sql]:
@@ -149,7 +157,7 @@ def existence(sources: Sources, parent: Source, link: FetchLink) -> Sql:
 def _exists(sources: Sources, parent: Source, link: FetchLink, *, with_filters: bool) -> Sql:
     table = find_table(sources.context, link.entity.name)
     source = Source(table, sources.budget.next_alias(), link.entity, link.alias)
-    where = [_link_on(source, parent, link)]
+    where = [_link_on(sources.context, source, parent, link)]
     joins = Sql("")
     if with_filters:
         inner = Sources(sources.context, sources.budget, [*sources.joined, source])

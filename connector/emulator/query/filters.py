@@ -1,7 +1,7 @@
 # ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
 """Compiles filter expressions to SQL with SQL Server's three-valued logic; parses nothing."""
 
-from connector.emulator.query.conditions import collated, compare_columns, is_text
+from connector.emulator.query.conditions import collated, compare_columns, equals_one_of, is_text
 from connector.emulator.query.errors import ODataError, bad_query
 from connector.emulator.query.fragments import FALSE, TRUE, UNKNOWN, Sql, all_of, any_of
 from connector.emulator.query.functions import compile_function, unknown_function
@@ -14,6 +14,7 @@ from connector.emulator.query.scopes import (
     resolve_column,
     resolve_navigation,
     target_table,
+    want_link_index,
 )
 from connector.emulator.query.syntax import (
     Call,
@@ -28,7 +29,7 @@ from connector.emulator.query.syntax import (
     Quantified,
 )
 from connector.emulator.query.values import are_comparable, edm_type, literal_to_stored
-from connector.emulator.storage import quote
+from connector.emulator.sql_names import quote
 
 _KINDS = {
     "eq": "Equal",
@@ -158,10 +159,11 @@ def _column_literal(name: Name, operator: str, literal: Literal, scope: Scope) -
         value = literal_to_stored(literal, column.definition)
     except (TypeError, ValueError) as error:
         raise _incompatible(edm_type(column.definition), literal.kind.value, operator) from error
-    sql = Sql(f"{collated(column)} {_SIGNS[operator]} ?", (value,))
     if operator in ("eq", "ne") and is_text(column) and has_wildcards(str(value)):
         return _wildcard_equality(column, operator, str(value))
-    return sql
+    if operator == "eq":
+        return equals_one_of(column, (value,), scope.context)
+    return Sql(f"{collated(column)} {_SIGNS[operator]} ?", (value,))
 
 
 def _wildcard_equality(column: ColumnRef, operator: str, value: str) -> Sql:
@@ -233,6 +235,7 @@ def _quantified(node: Quantified, scope: Scope) -> Sql:
     origin, navigation = resolve_navigation(scope, node.path)
     scope.budget.count_link(origin.alias, *node.path, str(node.position))
     inner = child_scope(scope, target_table(scope.catalog, navigation), node.variable)
+    want_link_index(scope.context, navigation)
     where = [link_condition(navigation, origin.alias, inner.alias)]
     if node.predicate is not None:
         predicate = compile_filter(node.predicate, inner)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from connector.emulator.error_codes import ErrorCode
 from connector.emulator.query.errors import ODataError
-from connector.emulator.storage import quote
+from connector.emulator.sql_names import quote
 
 SqlValue = str | int | float | None
 

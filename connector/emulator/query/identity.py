@@ -9,7 +9,7 @@ from connector.emulator.query.errors import ODataError, invalid_argument
 from connector.emulator.query.fragments import Sql, any_of
 from connector.emulator.query.scopes import ColumnRef
 from connector.emulator.query.values import GUID, edm_type, is_number
-from connector.emulator.storage import quote
+from connector.emulator.sql_names import quote
 
 _HIERARCHY = frozenset({"above", "eq-or-above", "under", "eq-or-under", "not-under"})
 _CALLER = frozenset(

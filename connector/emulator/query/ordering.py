@@ -18,7 +18,7 @@ from connector.emulator.query.fragments import (
 from connector.emulator.query.scopes import ColumnRef, Scope, column_ref, resolve_column
 from connector.emulator.query.syntax import OrderItem
 from connector.emulator.query.values import edm_type, is_number
-from connector.emulator.storage import quote
+from connector.emulator.sql_names import quote
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from connector.emulator.sql_names import fold
+
 WILDCARDS = frozenset("%_[")
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
-    """Make `dataverse_like(pattern, text)` and `dataverse_local(instant, zone)` known to a
-    connection.
+    """Make `dataverse_like(pattern, text)`, `dataverse_fold(text)` and
+    `dataverse_local(instant, zone)` known to a connection.
     """
     connection.create_function("dataverse_like", 2, like, deterministic=True)
+    connection.create_function("dataverse_fold", 1, folded, deterministic=True)
     connection.create_function("dataverse_local", 2, local_text, deterministic=True)
 
 
@@ -25,6 +28,11 @@ def like(pattern: str | None, text: str | None) -> int | None:
     if pattern is None or text is None:
         return None
     return 1 if _matcher(pattern)(str(text).casefold()) else 0
+
+
+def folded(text: str | None) -> str | None:
+    """A text as equality sees it, null as it is."""
+    return None if text is None else fold(str(text))
 
 
 def local_text(instant: str | None, zone: str) -> str | None:

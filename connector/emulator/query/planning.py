@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from connector.emulator.metadata import Catalog, ColumnDefinition, Navigation, TableDefinition
+from connector.emulator.metadata import ColumnDefinition, Navigation, TableDefinition
 from connector.emulator.query.context import QueryContext
 from connector.emulator.query.cookies import Position, read_skiptoken
 from connector.emulator.query.errors import bad_query
@@ -17,7 +17,7 @@ from connector.emulator.query.options import (
 )
 from connector.emulator.query.ordering import SortKey, behind, order_by, sort_keys
 from connector.emulator.query.parser import parse_filter, parse_order
-from connector.emulator.query.scopes import Scope, link_condition
+from connector.emulator.query.scopes import Scope, link_condition, want_link_index
 from connector.emulator.query.selection import (
     Expansion,
     parse_expand,
@@ -25,7 +25,7 @@ from connector.emulator.query.selection import (
     resolve_expand,
     resolve_select,
 )
-from connector.emulator.storage import quote, sql_names
+from connector.emulator.sql_names import quote, sql_names
 
 LARGEST_PAGE = 5000
 MAIN_ALIAS = "t0"
@@ -123,10 +123,11 @@ def row_restriction(table: TableDefinition, row_id: str) -> Sql:
     return Sql(f"{column_sql(MAIN_ALIAS, table.primary_id)} = ?", (row_id,))
 
 
-def parent_restriction(parent: Parent, catalog: Catalog) -> Sql:
+def parent_restriction(parent: Parent, context: QueryContext) -> Sql:
     """The restriction to the rows of one row's collection."""
     navigation = parent.navigation
-    table = catalog.tables[navigation.table]
+    table = context.catalog.tables[navigation.table]
+    want_link_index(context, navigation)
     link = link_condition(navigation, _PARENT_ALIAS, MAIN_ALIAS)
     key = column_sql(_PARENT_ALIAS, table.primary_id)
     source = f"{quote(table.logical_name)} {_PARENT_ALIAS}"
@@ -172,7 +173,7 @@ def _conditions(
     if text is not None:
         conditions.append(compile_filter(parse_filter(text, options.aliases), scope))
     if parent is not None:
-        conditions.append(parent_restriction(parent, scope.catalog))
+        conditions.append(parent_restriction(parent, scope.context))
     if restriction is not None:
         conditions.append(restriction)
     return all_of(conditions)

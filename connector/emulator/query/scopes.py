@@ -14,7 +14,7 @@ from connector.emulator.metadata import (
 from connector.emulator.query.context import QueryContext
 from connector.emulator.query.errors import bad_query, missing_property, not_supported
 from connector.emulator.query.fragments import Budget, Sql, column_sql, text_literal
-from connector.emulator.storage import quote, type_column
+from connector.emulator.sql_names import quote, type_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,14 @@ def link_condition(navigation: Navigation, source: str, target: str) -> Sql:
         return Sql(f"{condition} AND {kind} = ?", (navigation.target,))
     kind = column_sql(target, type_column(navigation.target_column))
     return Sql(f"{condition} AND {kind} = ?", (navigation.table,))
+
+
+def want_link_index(context: QueryContext, navigation: Navigation) -> None:
+    """Have the rows of a collection found by the lookup that leads back."""
+    table = target_table(context.catalog, navigation)
+    column = table.column(navigation.target_column)
+    if navigation.kind is not NavigationKind.INTERSECTION and column is not None:
+        context.want_index(table, column)
 
 
 def child_scope(scope: Scope, table: TableDefinition, variable: str | None) -> Scope:

@@ -1,8 +1,45 @@
 """Metadata: definitions, choices, relationships, the service document, CSDL."""
 
+import pytest
+
 from connector.emulator.metadata import ColumnType
 from connector.emulator.tables.standard import ALL_TABLES, standard_catalog
 from tests.contract.emulator.conftest import Api, error_of
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["EntityDefinitions", "EntityDefinitions(LogicalName='lead')/Attributes",
+     "RelationshipDefinitions", "GlobalOptionSetDefinitions"],
+)  # fmt: skip
+def test_definitions_are_counted(api: Api, path: str) -> None:
+    answer = api.get(f"{path}/$count")
+    assert answer.headers["Content-Type"] == "text/plain"
+    assert int(answer.text) == len(api.rows(path))
+
+
+def test_definitions_are_counted_as_filtered(api: Api) -> None:
+    query = "$filter=ChangeTrackingEnabled eq false"
+    counted = int(api.get(f"EntityDefinitions/$count?{query}").text)
+    assert counted == len(api.rows(f"EntityDefinitions?{query}")) < len(ALL_TABLES)
+    assert api.get("EntityDefinitions(LogicalName='lead')/$count").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "EntityDefinitions"),
+        ("PUT", "EntityDefinitions(LogicalName='lead')"),
+        ("DELETE", "EntityDefinitions(LogicalName='lead')/Attributes(LogicalName='subject')"),
+        ("POST", "RelationshipDefinitions"),
+        ("POST", "GlobalOptionSetDefinitions"),
+    ],
+)
+def test_changes_of_metadata_are_not_served_and_named(api: Api, method: str, path: str) -> None:
+    answer = api.call(method, path, json={})
+    assert answer.status_code == 501
+    message = answer.json()["error"]["message"]
+    assert message == f"Changing metadata ({method} {path}) is not served by the emulator."
 
 
 def test_definitions_refuse_what_they_do_not_know(api: Api) -> None:

@@ -125,3 +125,23 @@ def test_aggregates_and_fetchxml_stay_inside_a_rows_collection(api: Api) -> None
     assert api.rows(f"{collection}?$apply=aggregate($count as n)") == [{"n": 2}]
     assert len(api.rows(f"{collection}?$select=subject")) == 2
     assert api.get(f"{collection}/$count").content.removeprefix(b"\xef\xbb\xbf") == b"2"
+
+
+@pytest.mark.parametrize("text", ["Kelso  ", "kelso", "KELSO "])
+def test_equality_ignores_case_and_trailing_blanks(api: Api, text: str) -> None:
+    api.create("leads", {"subject": "Blank", "companyname": "Kelso  "})
+    fetch = (
+        "<fetch><entity name='lead'><filter>"
+        f"<condition attribute='companyname' operator='eq' value='{text}'/></filter></entity></fetch>"
+    )
+    assert len(api.rows(f"leads?$filter=companyname eq '{text}'")) == 1
+    assert len(api.rows(f"leads?fetchXml={quote(fetch)}")) == 1
+    assert api.rows(f"leads?$filter=companyname ne '{text}' and subject eq 'Blank'") == []
+    assert api.rows(f"leads?$filter=companyname eq ' {text}'") == []
+
+
+def test_distinct_values_are_counted(api: Api) -> None:
+    for company in ("One", "ONE ", "Two", None):
+        api.create("leads", {"subject": "Distinct", "companyname": company})
+    apply = "filter(subject eq 'Distinct')/aggregate(companyname with countdistinct as n)"
+    assert api.rows(f"leads?$apply={apply}") == [{"n": 2}]
