@@ -90,6 +90,7 @@ def read_changes(
     Columns that only the server sets are left out silently.
     https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api
     """
+    _raise_if_of_another_type(table, body.get("@odata.type"))
     changes = Changes()
     for name, value in body.items():
         if name.startswith("@"):
@@ -102,6 +103,18 @@ def read_changes(
         elif stem not in body:
             raise _undeclared_annotation(table, stem)
     return changes
+
+
+def _raise_if_of_another_type(table: TableDefinition, kind: object) -> None:
+    if (
+        kind is not None
+        and str(kind).removeprefix("#") != f"Microsoft.Dynamics.CRM.{table.logical_name}"
+    ):
+        raise payload_error(
+            table,
+            f"A resource with type '{str(kind)[:200]}' was found, but it is not assignable to the "
+            f"expected type 'Microsoft.Dynamics.CRM.{table.logical_name}'.",
+        )
 
 
 def _read_property(

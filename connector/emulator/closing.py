@@ -29,18 +29,25 @@ def _qualify_lead(call: Call) -> Response:
     _raise_if_closed("lead", lead)
     status = _status(call, table, body.get("Status", 3), state=1)
     created: list[tuple[str, str]] = []
-    account = _create_account(call, lead) if body.get("CreateAccount") else None
-    contact = _create_contact(call, lead, account) if body.get("CreateContact") else None
+    account = _create_account(call, lead) if _wants(body, "CreateAccount") else None
+    contact = _create_contact(call, lead, account) if _wants(body, "CreateContact") else None
     created += [("account", account)] if account else []
     created += [("contact", contact)] if contact else []
     changes: dict[str, Any] = {"statecode": 1, "statuscode": status}
-    if body.get("CreateOpportunity"):
+    if _wants(body, "CreateOpportunity"):
         opportunity = _create_opportunity(call, lead, account, contact)
         created.append(("opportunity", opportunity))
         bind = "qualifyingopportunityid@odata.bind"
         changes[bind] = f"/opportunities({opportunity})"
     call.writer.update(table, lead, changes)
     return call.answer("QualifyLeadResponse", {"CreatedEntities": _references(call, created)})
+
+
+def _wants(body: dict[str, Any], name: str) -> bool:
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise invalid_argument(f"'{name}' must be true or false.")
+    return value
 
 
 def _references(call: Call, created: list[tuple[str, str]]) -> list[dict[str, Any]]:

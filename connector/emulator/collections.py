@@ -3,6 +3,7 @@
 Compiling and running queries is in `query/`; this is their JSON.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ from connector.emulator.query.planning import (
     row_restriction,
 )
 from connector.emulator.query.rows import Expanded, ExpandedRow, ExpandedRows, ResultPage, ResultRow
+from connector.emulator.query.selection import Expansion
 from connector.emulator.rows import RowShaper, WireRow
 from connector.emulator.selecting import context_url, selected_names
 from connector.emulator.tabular import TabularRead, is_tabular, read_tabular
@@ -66,6 +68,22 @@ class CollectionResource:
             return read_tracked(self._tracked())
         if is_tabular(self.options):
             return json_response(read_tabular(self._tabular()))
+        return json_response(self._document(*self._page()))
+
+    def references(self) -> Response:
+        """The rows of a row's collection as `@odata.id` alone."""
+        self.privileges.raise_if_denied(self.request.caller, "Read", self.table)
+        _, page = self._page()
+        root = f"{self.request.base}/{self.table.entity_set}"
+        document: dict[str, Any] = {
+            "@odata.context": f"{self.request.base}/$metadata#Collection($ref)",
+            "value": [{"@odata.id": f"{root}({row.id})"} for row in page.rows],
+        }
+        if page.next_token is not None:
+            document["@odata.nextLink"] = self._next_link(f"{self.path}/$ref", page.next_token)
+        return json_response(document)
+
+    def _page(self) -> tuple[SelectPlan, ResultPage]:
         plan = plan_collection(
             self.table,
             self.options,
@@ -74,8 +92,10 @@ class CollectionResource:
             parent=self.parent,
             restriction=self._row_security(),
         )
-        page = run_plan(plan, self.organization.storage.connection)
-        return json_response(self._document(plan, page))
+        return plan, run_plan(plan, self.organization.storage.connection)
+
+    def _next_link(self, path: str, token: str) -> str:
+        return f"{self.request.base}/{path}?{next_query(self.request.query, token)}"
 
     def count(self) -> Response:
         """`/$count`: a bare number, capped at 5,000; with a delta token the pending changes."""
@@ -140,8 +160,7 @@ class CollectionResource:
             values = (row.values for row in page.rows)
             document["value"] = shaper.shape_all(plan.table, values, plan.columns)
         if page.next_token is not None:
-            query = next_query(self.request.query, page.next_token)
-            document["@odata.nextLink"] = f"{self.request.base}/{self.path}?{query}"
+            document["@odata.nextLink"] = self._next_link(self.path, page.next_token)
         return document
 
     def _annotations(self, total: int | None, *, exceeded: bool) -> dict[str, Any]:
@@ -162,12 +181,15 @@ def read_expanded(
     options: QueryOptions,
     table: TableDefinition,
     row_id: str,
+    *,
+    parent: Parent | None = None,
 ) -> WireRow | None:
-    """One row with its `$expand`, None when it is gone."""
+    """One row with its `$expand`, None when it is gone or not in the collection of `parent`."""
     plan = plan_collection(
         table,
         options,
         query_context(organization, request),
+        parent=parent,
         restriction=row_restriction(table, row_id),
     )
     page = run_plan(plan, organization.storage.connection)
@@ -224,8 +246,17 @@ def _shape_single(shaper: RowShaper, base: str, expanded: ExpandedRow) -> WireRo
 
 
 def _expanded_context(base: str, plan: SelectPlan, select: str | None) -> str:
-    names = selected_names(select)
-    for expansion in plan.expansions:
-        inner = ",".join("/".join(name.path) for name in expansion.item.select or ())
-        names.append(f"{expansion.navigation.name}({inner})")
+    names = [*selected_names(select), *_expanded_names(plan.expansions)]
     return context_url(base, plan.table, names)
+
+
+def _expanded_names(expansions: Iterable[Expansion]) -> list[str]:
+    return [
+        f"{expansion.navigation.name}({','.join(_inner_names(expansion))})"
+        for expansion in expansions
+    ]
+
+
+def _inner_names(expansion: Expansion) -> list[str]:
+    selected = ["/".join(name.path) for name in expansion.item.select or ()]
+    return [*selected, *_expanded_names(expansion.children)]

@@ -5,6 +5,7 @@ from xml.sax.saxutils import quoteattr
 
 from connector.emulator.messages import Request, Response
 from connector.emulator.metadata import (
+    PRINCIPALS,
     Catalog,
     ColumnDefinition,
     ColumnType,
@@ -36,7 +37,6 @@ _TRACKING = (
     '<Annotation Term="Org.OData.Capabilities.V1.ChangeTracking"><Record>'
     '<PropertyValue Property="Supported" Bool="true" /></Record></Annotation>'
 )
-_PRINCIPALS = ("systemuser", "team")
 
 
 def service_document(catalog: Catalog, base: str) -> dict[str, object]:
@@ -93,7 +93,7 @@ def _references(*, annotated: bool) -> Iterator[str]:
 
 
 def _entity_type(catalog: Catalog, table: TableDefinition) -> Iterator[str]:
-    principal = table.logical_name in _PRINCIPALS
+    principal = table.logical_name in PRINCIPALS
     base = "mscrm.principal" if principal else "mscrm.crmbaseentity"
     yield f'<EntityType Name="{table.logical_name}" BaseType="{base}">'
     if not principal:
@@ -108,7 +108,7 @@ def _entity_type(catalog: Catalog, table: TableDefinition) -> Iterator[str]:
 
 def _property(table: TableDefinition, column: ColumnDefinition) -> str:
     parts = [f'<Property Name="{column.wire_name}" Type="{edm_type(column)}"']
-    if column.logical_name == table.primary_id and table.logical_name not in _PRINCIPALS:
+    if column.logical_name == table.primary_id and table.logical_name not in PRINCIPALS:
         parts.append('Nullable="false"')
     if column.type.is_text and column.max_length:
         parts.append(f'MaxLength="{column.max_length}"')
@@ -128,7 +128,7 @@ def _navigation(catalog: Catalog, navigation: Navigation) -> Iterator[str]:
         kind = f"Collection(mscrm.{target})"
         yield f'<NavigationProperty Name="{navigation.name}" Type="{kind}"{shown} />'
         return
-    key = "ownerid" if target in ("principal", *_PRINCIPALS) else navigation.target_column
+    key = "ownerid" if target in PRINCIPALS | {"principal"} else navigation.target_column
     yield f'<NavigationProperty Name="{navigation.name}" Type="mscrm.{target}"{shown}>'
     yield f'<ReferentialConstraint Property="_{navigation.column}_value" '
     yield f'ReferencedProperty="{key}" /></NavigationProperty>'

@@ -34,7 +34,7 @@ from connector.emulator.query.selection import parse_expand
 from connector.emulator.query.syntax import ExpandItem
 
 _ROOTS = ("EntityDefinitions", "GlobalOptionSetDefinitions", "RelationshipDefinitions")
-_REFUSED = ("$skiptoken", "$deltatoken", "$apply")
+_REFUSED = ("$skiptoken", "$deltatoken", "$apply", "$top", "$orderby")
 _COLLECTIONS = (
     "Attributes",
     "Keys",
@@ -127,7 +127,7 @@ def read_definitions(
     """Answer a GET of metadata; raises ODataError for what is not there or not supported."""
     for name in _REFUSED:
         if name in options:
-            raise bad_query(f"The query parameter {name} is not supported on metadata.")
+            raise bad_query(f"The query parameter {name} is not supported")
     path = request.path.strip("/").removesuffix("/$count")
     segments = parse_path(path, options.aliases)
     root = segments[0].name if segments else ""
@@ -156,10 +156,39 @@ def _read_tables(reading: _Reading, segments: tuple[Segment, ...]) -> Response:
     path = f"EntityDefinitions({table.metadata_id})/{rest[0].name}"
     if rest[0].name == "Attributes":
         return _read_columns(reading, table, rest, path)
-    if rest[0].name in _COLLECTIONS and len(rest) == 1 and rest[0].arguments is None:
+    if rest[0].name in _COLLECTIONS:
         documents = _collection(reading.catalog, table, rest[0].name)
+        return _read_listed(reading, documents, rest, path)
+    return _read_member(reading, table_document(table), rest, path)
+
+
+def _read_listed(
+    reading: _Reading, documents: list[Document], rest: tuple[Segment, ...], path: str
+) -> Response:
+    """A collection below a table, one cast of it, or one member by name."""
+    first, more = rest[0], list(rest[1:])
+    if more and more[0].is_qualified:
+        kind = f"#{CAST}{more.pop(0).operation}"
+        documents = [each for each in documents if each.get("@odata.type", kind) == kind]
+    if more:
+        raise unrecognized_path()
+    if not first.arguments:
         return reading.respond_many(documents, path, "MetadataId")
-    raise unrecognized_path()
+    wanted = {first.arguments[0].name or "MetadataId": first.arguments[0].literal.value}
+    for document in documents:
+        if wanted.items() <= document.items():
+            return reading.respond_one(document, path, "MetadataId")
+    raise ODataError(404, ErrorCode.BAD_REQUEST_URL, f"Could not find {path} by that name.")
+
+
+def _read_member(
+    reading: _Reading, document: Document, rest: tuple[Segment, ...], path: str
+) -> Response:
+    """One property of a table's definition."""
+    if len(rest) != 1 or rest[0].arguments or rest[0].name not in document or reading.counts:
+        raise unrecognized_path()
+    context = f"{reading.base}/$metadata#{path}"
+    return json_response({"@odata.context": context, "value": document[rest[0].name]})
 
 
 def _find_table(catalog: Catalog, segment: Segment) -> TableDefinition:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from connector.emulator.actions import run_operation
 from connector.emulator.batch import BatchSeam, InnerRequest, InnerResponse, parse_batch, run_batch
+from connector.emulator.bodies import row_not_found
 from connector.emulator.collections import CollectionResource, read_expanded
 from connector.emulator.csdl import metadata_document, service_document
 from connector.emulator.definitions import is_definition_path, raise_if_written, read_definitions
@@ -21,7 +22,13 @@ from connector.emulator.organization import Organization
 from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError, bad_query
 from connector.emulator.query.options import QueryOptions, parse_query_options
-from connector.emulator.query.path import Resource, RowKey, parse_path, resolve_path
+from connector.emulator.query.path import (
+    Resource,
+    RowKey,
+    parse_path,
+    resolve_path,
+    unrecognized_path,
+)
 from connector.emulator.query.planning import Parent
 from connector.emulator.resources import RowResource, method_not_allowed
 
@@ -128,10 +135,21 @@ class Dispatcher:
         if "$expand" not in options:
             return rows.get(key)
         self.privileges.raise_if_denied(request.caller, "Read", rows.table)
-        row = rows.find(key)
-        row_id = str(row[rows.table.primary_id])
-        wire = read_expanded(self.organization, request, options, rows.table, row_id)
-        return json_response(wire, 200, (("ETag", str((wire or {}).get("@odata.etag"))),))
+        return self._planned_row(request, options, key, rows)
+
+    def _planned_row(
+        self,
+        request: Request,
+        options: QueryOptions,
+        key: RowKey,
+        rows: RowResource,
+        parent: Parent | None = None,
+    ) -> Response:
+        row_id = str(rows.find(key)[rows.table.primary_id])
+        wire = read_expanded(self.organization, request, options, rows.table, row_id, parent=parent)
+        if wire is None:
+            raise row_not_found(rows.table, row_id)
+        return json_response(wire, 200, (("ETag", str(wire.get("@odata.etag"))),))
 
     def _property(self, request: Request, resource: Resource, rows: RowResource) -> Response:
         key = resource.key or RowKey()
@@ -149,17 +167,35 @@ class Dispatcher:
         navigation, key = resource.navigation, resource.key
         if navigation is None or key is None:
             raise bad_query("The path names no row.")
-        if resource.suffix == "$ref":
+        reads = request.method in ("GET", "HEAD")
+        if resource.suffix == "$ref" and not (reads and navigation.is_collection):
             return rows.references(resource, key)
-        if request.method not in ("GET", "HEAD"):
+        if not reads:
             raise method_not_allowed(request.method)
         parent_row = rows.find(key)
         if navigation.is_collection:
-            target = self.organization.catalog.tables[navigation.target]
             parent = Parent(navigation, str(parent_row[rows.table.primary_id]))
-            collection = self._collection(request, options, target, parent)
-            return collection.count() if resource.suffix == "$count" else collection.read()
+            return self._collection_below(request, options, resource, parent)
         return self._related_row(request, options, resource, parent_row)
+
+    def _collection_below(
+        self, request: Request, options: QueryOptions, resource: Resource, parent: Parent
+    ) -> Response:
+        target = self.organization.catalog.tables[parent.navigation.target]
+        collection = self._collection(request, options, target, parent)
+        match resource.suffix, resource.target_key:
+            case "$count", None:
+                return collection.count()
+            case "$ref", None:
+                return collection.references()
+            case "", None:
+                return collection.read()
+            case "", RowKey() as key:
+                self.privileges.raise_if_denied(request.caller, "Read", target)
+                rows = RowResource(self.organization, self.privileges, request, target)
+                return self._planned_row(request, options, key, rows, parent)
+            case _:
+                raise unrecognized_path()
 
     def _related_row(
         self,

@@ -67,6 +67,10 @@ _NUMBER_TYPES = frozenset(
 )
 
 
+PRINCIPALS = frozenset({"systemuser", "team"})
+"""Tables whose rows are owners: in the Web API their key is the property `ownerid`."""
+
+
 class DateBehavior(StrEnum):
     """How a DateTime column relates to time zones; DATE_ONLY is Edm.Date on the wire."""
 

@@ -11,6 +11,7 @@ from connector.emulator.bodies import (
     find_row,
     find_row_id,
     key_values,
+    payload_error,
     resolve_reference,
     row_not_found,
 )
@@ -192,12 +193,18 @@ class RowResource:
         row = self.find(key)
         raise_if_stale(self.table, self.request, row)
         changes = Changes()
-        deleting = self.request.method == "DELETE"
-        value = None if deleting else self.request.json_object().get("value")
-        changes.values[column.logical_name] = read_value(self.table, column, value)
+        changes.values[column.logical_name] = read_value(self.table, column, self._new_value())
         changes.touched.add(column.logical_name)
         self.writer.apply(self.table, row, changes)
         return empty_response()
+
+    def _new_value(self) -> Any:
+        if self.request.method == "DELETE":
+            return None
+        body = self.request.json_object()
+        if "value" not in body:
+            raise payload_error(self.table, "A property is set by a body with the member 'value'.")
+        return body["value"]
 
     def references(self, resource: Resource, key: RowKey) -> Response:
         """`nav/$ref`: PUT sets, POST adds, DELETE removes, GET shows the reference."""
@@ -206,7 +213,7 @@ class RowResource:
             raise bad_query("The path names no navigation property.")
         row = self.find(key)
         match self.request.method:
-            case "GET":
+            case "GET" | "HEAD":
                 return self._get_reference(navigation, row)
             case "PUT" if not navigation.is_collection:
                 return self._set_reference(navigation, row)
@@ -220,8 +227,6 @@ class RowResource:
                 raise method_not_allowed(self.request.method)
 
     def _get_reference(self, navigation: Navigation, row: StoredRow) -> Response:
-        if navigation.is_collection:
-            raise bad_query("Reading the references of a collection is not supported.")
         value = row[navigation.column]
         if value is None:
             return empty_response()

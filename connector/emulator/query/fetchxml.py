@@ -104,6 +104,8 @@ def parse_fetchxml(text: str) -> Fetch:
     entities = [child for child in root if child.tag == "entity"]
     if len(entities) != 1 or len(root) != 1:
         raise invalid_argument("A 'fetch' element must contain exactly one 'entity' element.")
+    if root.get("datasource"):
+        raise not_supported("The datasource of FetchXML is not served: the emulator keeps no bin.")
     top, count, page = (_number(root, name) for name in ("top", "count", "page"))
     if top is not None and (page is not None or count is not None):
         raise invalid_argument(_TOP)

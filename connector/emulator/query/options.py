@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from connector.emulator.query.errors import ODataError, bad_query
+from connector.emulator.query.errors import ODataError, bad_query, not_supported
 
 SYSTEM_OPTIONS = frozenset(
     {
@@ -27,7 +27,13 @@ _REFUSED = {
     "$search": "Search Clause is not supported in CRM",
     "$format": "The query parameter $format is not supported",
 }
-_CASELESS = {"fetchxml": "fetchXml", "sql": "sql"}
+_CASELESS = {
+    "fetchxml": "fetchXml",
+    "sql": "sql",
+    "savedquery": "savedQuery",
+    "userquery": "userQuery",
+}
+_NOT_SERVED = frozenset({"savedQuery", "userQuery"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,8 @@ def _raise_if_refused(name: str, seen: set[str]) -> None:
         raise _duplicate(name)
     if name in _REFUSED:
         raise bad_query(_REFUSED[name])
+    if name in _NOT_SERVED:
+        raise not_supported(f"The query option '{name}' is not served: the emulator has no views.")
     if name.startswith("$") and name not in SYSTEM_OPTIONS:
         raise bad_query(
             f"The query parameter '{name}' begins with a system-reserved '$' character "

@@ -8,7 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from connector.emulator.error_codes import ErrorCode
-from connector.emulator.metadata import Catalog, ColumnDefinition, Navigation, TableDefinition
+from connector.emulator.metadata import (
+    PRINCIPALS,
+    Catalog,
+    ColumnDefinition,
+    Navigation,
+    TableDefinition,
+)
 from connector.emulator.query.errors import ODataError, bad_query, missing_property
 from connector.emulator.query.lexer import TokenKind, parse_literal
 from connector.emulator.query.options import decode_escapes
@@ -204,7 +210,8 @@ def _row_key(segment: Segment, table: TableDefinition) -> RowKey | None:
     if not segment.arguments:
         return None
     first = segment.arguments[0]
-    if first.name in (None, table.primary_id) and len(segment.arguments) == 1:
+    key_name = "ownerid" if table.logical_name in PRINCIPALS else table.primary_id
+    if first.name in (None, key_name) and len(segment.arguments) == 1:
         return RowKey(id=_guid_of(first.literal, table))
     named = tuple((str(each.name), each.literal) for each in segment.arguments if each.name)
     columns = tuple(
@@ -254,6 +261,8 @@ def _step(resource: Resource, segment: Segment, catalog: Catalog) -> Resource:
     if resource.suffix or resource.operation is not None:
         raise unrecognized_path()
     if segment.name in _SUFFIXES:
+        if segment.name == "$value" and resource.column is None:
+            raise unrecognized_path()
         return replace(resource, suffix=segment.name)
     if segment.is_qualified:
         return replace(resource, operation=_operation(segment))
