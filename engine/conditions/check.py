@@ -40,7 +40,7 @@ _COMPARABLE: set[Family | None] = {Family.NUMBER, Family.CHOICE}
 _SELLER_TABLE = "systemuser"
 _TRUTH_LABELS = {1: "true", 0: "false"}
 _NEAR = 0.8
-"""The similarity (difflib's ratio) from which a label counts as misspelt."""
+"""The similarity (difflib's ratio) from which a label or a standard prefix counts as misspelt."""
 
 
 def check_condition(
@@ -205,12 +205,12 @@ class _Checker:
 def _must_be_known(name: str, table: TableSchema) -> bool:
     """Whether the name has no publisher prefix; a misspelt `address1` is none either."""
     prefix = name.partition("_")[0].lower()
-    is_standard = bool(difflib.get_close_matches(prefix, _STANDARD_PREFIXES, n=1, cutoff=0.8))
+    is_standard = bool(difflib.get_close_matches(prefix, _STANDARD_PREFIXES, cutoff=_NEAR))
     return table.is_complete and (is_standard or _PUBLISHER_PREFIX.match(name) is None)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, list(known), n=1)
+    found = difflib.get_close_matches(name, list(known))
     return f"; did you mean “{found[0]}”?" if found else ""
 
 
@@ -262,7 +262,7 @@ def _check_label(value: Scalar, column: Column, path: Path) -> Problem:
     """A near miss of a known label is a slip of the pen; anything else may be the tenant's own."""
     options = column.options or _TRUTH_LABELS
     labels = {fold(label): label for label in options.values()}
-    found = difflib.get_close_matches(fold(spell(value)), labels, n=1, cutoff=_NEAR)
+    found = difflib.get_close_matches(fold(spell(value)), labels, cutoff=_NEAR)
     if found:
         message = (
             f"“{column.name}” has no choice “{spell(value)}”; did you mean “{labels[found[0]]}”?"

@@ -93,7 +93,7 @@ class _OuterJoin:
 
     @property
     def table(self) -> str:
-        return self.element.attributes.get("name", "")
+        return self.element.attribute("name")
 
 
 @dataclass(slots=True)
@@ -126,8 +126,8 @@ class _Reader:
             if navigation is None:
                 continue
             path = (*prefix, navigation)
-            name = link.attributes.get("name")
-            aliases[link.attributes.get("alias", name or "")] = path
+            name = link.attribute("name")
+            aliases[link.attribute("alias") or name] = path
             aliases |= self._aliases(link.children, name, path)
         return aliases
 
@@ -139,11 +139,11 @@ class _Reader:
         navigation = to_one or self._navigation(link, table)
         if navigation is None or (to_one is not None and not _restricts(link)):
             return False
-        name = link.attributes.get("name", "")
+        name = link.attribute("name")
         known = self.schema.get(name)
         primary_id = f"{name}id" if known is None else known.primary_id
-        keys = frozenset({link.attributes.get("from", ""), primary_id})
-        alias = link.attributes.get("alias", name)
+        keys = frozenset({link.attribute("from"), primary_id})
+        alias = link.attribute("alias") or name
         self.outer_joins[alias] = _OuterJoin(link, navigation, keys, to_one is not None)
         return True
 
@@ -186,15 +186,14 @@ class _Reader:
         if navigation is None:
             self.refuse(_unknown_link(element))
             return None
-        far = _far_link(element) if element.attributes.get("intersect") == "true" else None
+        far = _far_link(element) if element.attribute("intersect") == "true" else None
         linked = element if far is None else far
-        inner = self.scope(linked.children, linked.attributes.get("name"), {}, depth + 1)
-        where = None if not inner else inner[0] if len(inner) == 1 else All(tuple(inner))
-        return _related((navigation,), kind, where)
+        inner = self.scope(linked.children, linked.attribute("name"), {}, depth + 1)
+        return _related((navigation,), kind, _all_of(inner))
 
     def _navigation(self, link: Element, table: str | None) -> str | None:
-        if link.attributes.get("intersect") == "true":
-            return self._to_many(link, table, link.attributes.get("name", ""))
+        if link.attribute("intersect") == "true":
+            return self._to_many(link, table, link.attribute("name"))
         to_one = self._to_one(link, table)
         return self._to_many(link, table, None) if to_one is None else to_one
 
@@ -202,14 +201,15 @@ class _Reader:
         """The N:1 navigation property of a link, by the schema or by the names of lookup and
         key.
         """
-        linked, start, end = (link.attributes.get(key, "") for key in ("name", "from", "to"))
+        linked, start, end = (link.attribute(key) for key in ("name", "from", "to"))
         for relationship in self._relationships(table):
             lookup = relationship.column or relationship.navigation
             if relationship.kind is RelationshipKind.MANY_TO_ONE and (
                 (relationship.table, lookup) == (linked, end)
             ):
                 return relationship.navigation
-        if start != f"{linked}id" or end == f"{table}id" or not _NAME.fullmatch(end):
+        is_key = linked != "" and start == f"{linked}id"
+        if not is_key or end == f"{table}id" or not _NAME.fullmatch(end):
             return None
         if end == "ownerid":
             return _OWNERS.get(linked)
@@ -220,11 +220,11 @@ class _Reader:
 
         None also where several come into question.
         """
-        kind, wanted = RelationshipKind.ONE_TO_MANY, link.attributes.get("name")
+        kind, wanted = RelationshipKind.ONE_TO_MANY, link.attribute("name")
         if intersect is not None:
             kind, far = RelationshipKind.MANY_TO_MANY, _far_link(link)
-            wanted = None if far is None else far.attributes.get("name")
-        near = table or self._table_with_key(link.attributes.get("to", ""))
+            wanted = "" if far is None else far.attribute("name")
+        near = table or self._table_with_key(link.attribute("to"))
         found = {
             relationship.navigation: relationship.column
             for relationship in self._relationships(near)
@@ -233,7 +233,7 @@ class _Reader:
         if intersect is not None:
             exact = [name for name in found if name == intersect]
         else:
-            exact = [name for name in found if found[name] == link.attributes.get("from")]
+            exact = [name for name in found if found[name] == link.attribute("from")]
         named = exact or [name for name in found if found[name] is None]
         return named[0] if len(named) == 1 else None
 
@@ -247,29 +247,18 @@ class _Reader:
         return known.relationships.values() if known is not None else ()
 
     def _condition(self, element: Element, aliases: _Aliases, depth: int) -> Condition | None:
-        attributes = element.attributes
-        join = self.outer_joins.get(attributes.get("entityname", ""))
+        entity = element.attribute("entityname")
+        join = self.outer_joins.get(entity)
         if join is not None:
             return self._outer_condition(element, join, depth)
-        path = self._path(attributes, aliases)
-        name = attributes.get("operator", "eq").strip()
-        operator = _OPERATOR_NAMES.get(_SYNONYMS.get(name, name))
-        if operator is None:
-            near = difflib.get_close_matches(name, sorted(_OPERATOR_NAMES), n=1)
-            self.refuse(
-                f"there is no operator “{name}”" + (f"; did you mean “{near[0]}”?" if near else "")
-            )
-        if path is None or operator is None:
+        if entity and entity not in aliases:
+            self.refuse(f"entityname “{entity}” is not the alias of a link-entity in the FetchXML")
             return None
-        if "valueof" in attributes:
-            return self._columns(path, operator, attributes["valueof"], aliases)
-        return self._compare(path, operator, element)
+        return self._comparison(element, aliases[entity] if entity else (), aliases)
 
     def _outer_condition(self, element: Element, join: _OuterJoin, depth: int) -> Condition | None:
         """A condition on an outer link: where there is no row, its columns are null."""
-        own = {key: text for key, text in element.attributes.items() if key != "entityname"}
-        plain = Element(element.name, own, element.children, element.text)
-        condition = self._condition(plain, {}, depth)
+        condition = self._comparison(element, (), {})
         inner = self.scope(join.element.children, join.table, {}, depth + 1)
         if not isinstance(condition, Compare):
             self.refuse(f"valueof has no place on the outer link “{join.table}”")
@@ -283,17 +272,35 @@ class _Reader:
             return None
         return _joined(join, condition, inner, asks_for_row=asks_for_row)
 
-    def _path(self, attributes: Mapping[str, str], aliases: _Aliases) -> ColumnPath | None:
-        column, entity = attributes.get("attribute", ""), attributes.get("entityname")
-        if "aggregate" in attributes or not _NAME.fullmatch(column):
+    def _comparison(
+        self, element: Element, prefix: ColumnPath, aliases: _Aliases
+    ) -> Condition | None:
+        column, operator = self._column(element), self._operator(element)
+        if column is None or operator is None:
+            return None
+        path = (*prefix, column)
+        if "valueof" in element.attributes:
+            return self._columns(path, operator, element.attribute("valueof"), aliases)
+        return self._compare(path, operator, element)
+
+    def _column(self, element: Element) -> str | None:
+        column = element.attribute("attribute")
+        if "aggregate" in element.attributes:
+            self.refuse(f"an aggregate of “{column}” has no place in a FetchXML filter")
+            return None
+        if not _NAME.fullmatch(column):
             self.refuse(f"a condition names a column in “attribute”, not “{column}”")
             return None
-        if entity is None:
-            return (column,)
-        if entity not in aliases:
-            self.refuse(f"entityname “{entity}” is not the alias of a link-entity in the FetchXML")
-            return None
-        return (*aliases[entity], column)
+        return column
+
+    def _operator(self, element: Element) -> Operator | None:
+        name = element.attributes.get("operator", "eq").strip()
+        operator = _OPERATOR_NAMES.get(_SYNONYMS.get(name, name))
+        if operator is None:
+            near = difflib.get_close_matches(name, sorted(_OPERATOR_NAMES))
+            hint = f"; did you mean “{near[0]}”?" if near else ""
+            self.refuse(f"there is no operator “{name}”{hint}")
+        return operator
 
     def _columns(
         self, path: ColumnPath, operator: Operator, other: str, aliases: _Aliases
@@ -373,10 +380,16 @@ def _related(navigation: ColumnPath, kind: str, where: Condition | None) -> Cond
     return Related(navigation, True, where)
 
 
+def _all_of(conditions: list[Condition]) -> Condition | None:
+    if len(conditions) > 1:
+        return All(tuple(conditions))
+    return conditions[0] if conditions else None
+
+
 def _joined(
     join: _OuterJoin, condition: Compare, inner: list[Condition], *, asks_for_row: bool
 ) -> Condition:
-    where = None if not inner else inner[0] if len(inner) == 1 else All(tuple(inner))
+    where = _all_of(inner)
     absent = Related((join.navigation,), False, where)
     if asks_for_row:
         is_null = condition.operator is Operator.NULL

@@ -136,9 +136,7 @@ class _Builder:
             relationship = self._relationship(table, name)
             if relationship is None or relationship.kind is not RelationshipKind.MANY_TO_ONE:
                 known = table or "the table"
-                text += self.refuse(
-                    f"the schema of {known} does not know “{name}” as an N:1 relation"
-                )
+                self.refuse(f"the schema of {known} does not know “{name}” as an N:1 relation")
                 continue
             below = [path for path in paths if path[: len(here)] == here]
             inner = self._joins(here, below, relationship.table)

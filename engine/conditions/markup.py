@@ -18,6 +18,10 @@ class Element:
     children: list["Element"] = field(default_factory=list["Element"])
     text: str = ""
 
+    def attribute(self, name: str) -> str:
+        """The text of an attribute; empty where the element does not carry it."""
+        return self.attributes.get(name, "")
+
 
 def parse_elements(text: str) -> list[Element]:
     """The elements at the top level of an XML fragment, in order; raises InvalidDocument.
@@ -31,9 +35,11 @@ def parse_elements(text: str) -> list[Element]:
         )
     stripped = text.strip()
     is_document = stripped.startswith("<?xml")
-    source = stripped if is_document else f"<fragment>{stripped}</fragment>"
-    root = _Builder().parse(source)
-    return root.children if is_document else root.children[0].children
+    if is_document:
+        return _Builder().parse(stripped).children
+    # The wrapper has a line of its own, so that columns are those of the text.
+    wrapped = f"<fragment>\n{stripped}</fragment>"
+    return _Builder().parse(wrapped, lines_before=1).children[0].children
 
 
 class _Builder:
@@ -47,12 +53,14 @@ class _Builder:
         self._parser.StartDoctypeDeclHandler = self._refuse_document_type
         self._parser.buffer_text = True
 
-    def parse(self, source: str) -> Element:
+    def parse(self, source: str, *, lines_before: int = 0) -> Element:
         try:
             self._parser.Parse(source.encode(), True)
-        except (expat.ExpatError, UnicodeEncodeError) as error:
-            message = f"the FetchXML is not well-formed XML: {error}"
-            raise InvalidDocument([Problem((), message)]) from error
+        except UnicodeEncodeError as error:
+            raise _malformed("it holds half a character (a lone surrogate)") from error
+        except expat.ExpatError as error:
+            place = f"line {error.lineno - lines_before}, column {error.offset + 1}"
+            raise _malformed(f"{expat.ErrorString(error.code)}: {place}") from error
         return self._root
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -70,3 +78,7 @@ class _Builder:
 
     def _refuse_document_type(self, *_: object) -> None:
         raise InvalidDocument([Problem((), "FetchXML has no document type: remove <!DOCTYPE …>")])
+
+
+def _malformed(why: str) -> InvalidDocument:
+    return InvalidDocument([Problem((), f"the FetchXML is not well-formed XML: {why}")])

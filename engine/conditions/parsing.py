@@ -263,7 +263,7 @@ def _is_list(raw: object) -> bool:
 
 
 def _nearest(name: str, known: frozenset[str]) -> str:
-    found = difflib.get_close_matches(name, sorted(known), n=1)
+    found = difflib.get_close_matches(name, sorted(known))
     return f"; did you mean “{found[0]}”?" if found else ""
 
 

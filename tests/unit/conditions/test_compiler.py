@@ -135,6 +135,31 @@ def test_well_formed_rows_never_need_the_interpreter(monkeypatch):
         assert [predicate(row, NOW) for row in ROWS[:2]] == [True, False]
 
 
+@pytest.mark.parametrize("table", ["lead", None])
+@pytest.mark.parametrize(
+    ("condition", "cell", "answer"),
+    [
+        (compare("city", "gt", "London"), "leeds", False),
+        (compare("city", "gt", "London"), "LONDON", False),
+        (compare("city", "gt", "London"), "lyon", True),
+        (compare("city", "ge", "London"), "LONDON", True),
+        (compare("city", "lt", "London"), "Leeds", True),
+        (compare("city", "lt", "London"), None, False),
+        (compare("city", "lt", "London"), "", False),
+        (compare("city", "le", "London"), "LONDON", True),
+        (compare("city", "le", "London"), "Lyon", False),
+    ],
+)
+def test_text_has_an_order_without_the_interpreter(monkeypatch, table, condition, cell, answer):
+    def forbid(*_: object) -> bool:
+        raise AssertionError
+
+    monkeypatch.setattr(compiler, "holds", forbid)
+    options = CompileOptions(table=table, schema=SCHEMA)
+    predicate = compile_predicate(parse_condition(condition), options)
+    assert predicate({"city": cell}, NOW) is answer
+
+
 def test_rows_without_a_column_are_read_leniently_from_the_first_one_on():
     compiled = compile_first_match(SEGMENTS, CompileOptions(table="lead", schema=SCHEMA))
     assert compiled.first_match({"source": 1}, NOW) == 1

@@ -116,70 +116,246 @@ def test_each_form_of_a_condition_is_read_and_survives_printing(raw, tree):
 
 
 @pytest.mark.parametrize(
-    ("raw", "path", "words"),
+    ("raw", "path", "sentence"),
     [
-        ([], (), "mapping"),
-        (None, (), "nothing"),
-        ({}, (), "one of the keys"),
-        ({"colum": "a"}, (), "did you mean “column”"),
-        ({"all": CITY}, ("all",), "list of conditions, not a mapping"),
-        ({"any": []}, ("any",), "at least one"),
-        ({"all": [CITY, 5]}, ("all", 1), "not “5”"),
-        ({"not": [CITY]}, ("not",), "not a list"),
-        ({**CITY, "valu": 1}, ("valu",), "did you mean “value"),
-        ({"all": [CITY], "zzz": 1}, ("zzz",), "does not belong"),
-        ({"column": "a"}, (), "“operator” is missing"),
-        ({"column": "a b", "operator": "null"}, ("column",), "logical name of a column"),
-        ({"column": 5, "operator": "null"}, ("column",), "not “5”"),
-        ({"column": "a", "operator": "equal", "value": 1}, ("operator",), "no operator “equal”"),
-        ({"column": "a", "operator": "begin-with", "value": 1}, ("operator",), "“begins-with”"),
-        ({"column": "a", "operator": 5, "value": 1}, ("operator",), "no operator “5”"),
-        ({"column": "a", "operator": "eq"}, (), "“value” is missing"),
-        ({"column": "a", "operator": "eq", "value": None}, ("value",), "use the operator null"),
-        ({"column": "a", "operator": "eq", "value": [1]}, ("value",), "takes one value"),
-        ({"column": "a", "operator": "eq", "value": {}}, ("value",), "takes one value"),
-        ({"column": "a", "operator": "eq", "value": float("inf")}, ("value",), "finite"),
-        ({"column": "a", "operator": "null", "value": 1}, ("value",), "takes no value"),
-        ({"column": "a", "operator": "in", "value": []}, ("value",), "empty"),
-        ({"column": "a", "operator": "in", "value": [1, None]}, ("value", 1), "one value"),
-        ({"column": "a", "operator": "between", "value": [1]}, ("value",), "exactly two"),
-        ({"column": "a", "operator": "last-x-days", "value": 0}, ("value",), "at least 1"),
-        ({"column": "a", "operator": "last-x-days", "value": "soon"}, ("value",), "whole number"),
-        ({"column": "a", "operator": "last-x-days", "value": True}, ("value",), "whole number"),
-        ({"column": "a", "operator": "on", "value": "soon"}, ("value",), "such as 2026-11-23"),
-        ({"column": "a", "operator": "on", "value": 20261123}, ("value",), "such as 2026-11-23"),
-        ({"column": "a", "operator": "in-fiscal-period", "value": 14}, ("value",), "1 to 13"),
-        ({"column": "a", "operator": "in-fiscal-year", "value": 0}, ("value",), "1 to 9999"),
+        ([], (), "a condition is a mapping, not a list"),
+        (None, (), "a condition is a mapping, not nothing"),
+        (
+            {},
+            (),
+            ("a condition has one of the keys all, any, not, related, attribute, fetchxml, column"),
+        ),
+        (
+            {"colum": "a"},
+            (),
+            (
+                "a condition has one of the keys all, any, not, related, attribute, fetchxml, "
+                "column; did you mean “column”?"
+            ),
+        ),
+        ({"all": CITY}, ("all",), "expects a list of conditions, not a mapping"),
+        ({"any": []}, ("any",), "expects at least one condition: the list is empty"),
+        ({"all": [CITY, 5]}, ("all", 1), "a condition is a mapping, not “5”"),
+        ({"not": [CITY]}, ("not",), "a condition is a mapping, not a list"),
+        (
+            {**CITY, "valu": 1},
+            ("valu",),
+            "“valu” does not belong in a “column” condition; did you mean “value”?",
+        ),
+        ({"all": [CITY], "zzz": 1}, ("zzz",), "“zzz” does not belong in a “all” condition"),
+        ({"column": "a"}, (), "“operator” is missing: for example eq, in, ge, like, null"),
+        (
+            {"column": "a b", "operator": "null"},
+            ("column",),
+            "expects the logical name of a column, not “a b”",
+        ),
+        (
+            {"column": 5, "operator": "null"},
+            ("column",),
+            "expects the logical name of a column, not “5”",
+        ),
+        (
+            {"column": "a", "operator": "equal", "value": 1},
+            ("operator",),
+            "there is no operator “equal”",
+        ),
+        (
+            {"column": "a", "operator": "begin-with", "value": 1},
+            ("operator",),
+            "there is no operator “begin-with”; did you mean “begins-with”?",
+        ),
+        ({"column": "a", "operator": 5, "value": 1}, ("operator",), "there is no operator “5”"),
+        (
+            {"column": "a", "operator": "eq"},
+            (),
+            "“value” is missing: the operator eq takes one value",
+        ),
+        (
+            {"column": "a", "operator": "eq", "value": None},
+            ("value",),
+            (
+                "the operator eq takes one value, not nothing: for an empty column use the "
+                "operator null"
+            ),
+        ),
+        (
+            {"column": "a", "operator": "eq", "value": [1]},
+            ("value",),
+            ("the operator eq takes one value: a text, a number, a date, true or false"),
+        ),
+        (
+            {"column": "a", "operator": "eq", "value": {}},
+            ("value",),
+            ("the operator eq takes one value: a text, a number, a date, true or false"),
+        ),
+        (
+            {"column": "a", "operator": "eq", "value": float("inf")},
+            ("value",),
+            "the operator eq takes a number that is finite",
+        ),
+        (
+            {"column": "a", "operator": "null", "value": 1},
+            ("value",),
+            "the operator null takes no value: leave “value” out",
+        ),
+        (
+            {"column": "a", "operator": "in", "value": []},
+            ("value",),
+            "the operator in takes a list of values: it is empty",
+        ),
+        (
+            {"column": "a", "operator": "in", "value": [1, None]},
+            ("value", 1),
+            (
+                "the operator in takes one value, not nothing: for an empty column use the "
+                "operator null"
+            ),
+        ),
+        (
+            {"column": "a", "operator": "between", "value": [1]},
+            ("value",),
+            "the operator between takes a list of exactly two values, not 1",
+        ),
+        (
+            {"column": "a", "operator": "last-x-days", "value": 0},
+            ("value",),
+            "the operator last-x-days takes a whole number of at least 1",
+        ),
+        (
+            {"column": "a", "operator": "last-x-days", "value": "soon"},
+            ("value",),
+            "the operator last-x-days takes a whole number",
+        ),
+        (
+            {"column": "a", "operator": "last-x-days", "value": True},
+            ("value",),
+            "the operator last-x-days takes a whole number",
+        ),
+        (
+            {"column": "a", "operator": "on", "value": "soon"},
+            ("value",),
+            (
+                "the operator on takes a date such as 2026-11-23 or a time such as "
+                "2026-11-23T09:00:00Z"
+            ),
+        ),
+        (
+            {"column": "a", "operator": "on", "value": 20261123},
+            ("value",),
+            (
+                "the operator on takes a date such as 2026-11-23 or a time such as "
+                "2026-11-23T09:00:00Z"
+            ),
+        ),
+        (
+            {"column": "a", "operator": "in-fiscal-period", "value": 14},
+            ("value",),
+            ("the operator in-fiscal-period takes the number of a fiscal period, 1 to 13"),
+        ),
+        (
+            {"column": "a", "operator": "in-fiscal-year", "value": 0},
+            ("value",),
+            "the operator in-fiscal-year takes a fiscal year, 1 to 9999",
+        ),
         (
             {"column": "a", "operator": "in-fiscal-period-and-year", "value": 1},
             ("value",),
-            "two numbers",
+            (
+                "the operator in-fiscal-period-and-year takes a list of two numbers: the fiscal "
+                "period, then the fiscal year"
+            ),
         ),
         (
             {"column": "a", "operator": "in-fiscal-period-and-year", "value": [1, 0]},
             ("value", 1),
-            "1 to 9999",
+            "the operator in-fiscal-period-and-year takes a fiscal year, 1 to 9999",
         ),
-        ({**CITY, "value_of": "b"}, ("value",), "not both"),
-        ({"column": "a", "operator": "in", "value_of": "b"}, ("operator",), "goes with"),
-        ({"column": "a", "operator": "eq", "value_of": "b c"}, ("value_of",), "logical name"),
-        ({"column": "a b", "operator": "eq", "value": "$(b)"}, ("column",), "logical name"),
-        ({"related": 5}, ("related",), "navigation property"),
-        ({"related": "a", "exists": "yes"}, ("exists",), "true or false"),
-        ({"related": "a", "where": 5}, ("where",), "mapping"),
-        ({"attribute": " ", "operator": "null"}, ("attribute",), "name of a seller attribute"),
-        ({"attribute": "a", "operator": "gt", "value": 1}, ("operator",), "takes eq, in"),
-        ({"attribute": "a", "operator": "nil"}, ("operator",), "no operator"),
-        ({"attribute": "a", "operator": "null", "value": 1}, ("value",), "takes no value"),
-        ({"attribute": "a", "operator": "in"}, (), "“value” is missing"),
-        ({"fetchxml": 5}, ("fetchxml",), "text of a <filter>"),
-        ({"all": [{"fetchxml": "<filter>"}]}, ("all", 0, "fetchxml"), "well-formed"),
-        ({"column": "x" * 70 + "!", "operator": "null"}, ("column",), "…"),
+        ({**CITY, "value_of": "b"}, ("value",), "give either “value” or “value_of”, not both"),
+        (
+            {"column": "a", "operator": "in", "value_of": "b"},
+            ("operator",),
+            "“value_of” goes with eq, ge, gt, le, lt, ne only",
+        ),
+        (
+            {"column": "a", "operator": "eq", "value_of": "b c"},
+            ("value_of",),
+            "expects the logical name of a column, not “b c”",
+        ),
+        (
+            {"column": "a b", "operator": "eq", "value": "$(b)"},
+            ("column",),
+            "expects the logical name of a column, not “a b”",
+        ),
+        (
+            {"related": 5},
+            ("related",),
+            "expects the logical name of a navigation property, not “5”",
+        ),
+        ({"related": "a", "exists": "yes"}, ("exists",), "“exists” is true or false, not “yes”"),
+        ({"related": "a", "where": 5}, ("where",), "a condition is a mapping, not “5”"),
+        (
+            {"attribute": " ", "operator": "null"},
+            ("attribute",),
+            "“attribute” is the name of a seller attribute",
+        ),
+        (
+            {"attribute": "a", "operator": "gt", "value": 1},
+            ("operator",),
+            "a seller attribute takes eq, in, ne, not-null, null, not “gt”",
+        ),
+        ({"attribute": "a", "operator": "nil"}, ("operator",), "there is no operator “nil”"),
+        (
+            {"attribute": "a", "operator": "null", "value": 1},
+            ("value",),
+            "the operator null takes no value: leave “value” out",
+        ),
+        (
+            {"attribute": "a", "operator": "in"},
+            (),
+            "“value” is missing: the operator in takes a list of values",
+        ),
+        ({"fetchxml": 5}, ("fetchxml",), "“fetchxml” is the text of a <filter>, not “5”"),
+        (
+            {"all": [{"fetchxml": "<filter>"}]},
+            ("all", 0, "fetchxml"),
+            "the FetchXML is not well-formed XML: mismatched tag: line 1, column 11",
+        ),
+        (
+            {"column": "a", "operator": "between", "value": [None, 1]},
+            ("value", 0),
+            (
+                "the operator between takes one value, not nothing: for an empty column use the "
+                "operator null"
+            ),
+        ),
+        (
+            {"column": "a", "operator": "in-fiscal-period-and-year", "value": [0, 2026]},
+            ("value", 0),
+            "the operator in-fiscal-period-and-year takes the number of a fiscal period, 1 to 13",
+        ),
+        (
+            {"column": "x" * 59 + "!", "operator": "null"},
+            ("column",),
+            f"expects the logical name of a column, not “{'x' * 59}!”",
+        ),
+        (
+            {"column": "x" * 60 + "!", "operator": "null"},
+            ("column",),
+            f"expects the logical name of a column, not “{'x' * 57}…”",
+        ),
+        (
+            {"column": "x" * 70 + "!", "operator": "null"},
+            ("column",),
+            (
+                "expects the logical name of a column, not "
+                "“xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…”"
+            ),
+        ),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(raw, path, words):
+def test_what_is_wrong_is_named_with_its_place(raw, path, sentence):
     (problem,) = [each for each in problems_of(raw) if each.path == path]
-    assert words in problem.message
+    assert problem.message == sentence
 
 
 def test_all_problems_are_told_at_once():
@@ -198,6 +374,27 @@ def test_conditions_nested_too_deep_are_refused_in_words():
     assert f"{MAX_DEPTH} deep at most" in problem.message
     filters = "<filter>" * 80 + "</filter>" * 80
     assert "too deep" in problems_of({"fetchxml": filters})[0].message
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda inner: {"all": [inner]},
+        lambda inner: {"any": [inner]},
+        lambda inner: {"not": inner},
+        lambda inner: {"related": "a", "where": inner},
+    ],
+)
+def test_every_kind_of_nesting_counts_towards_the_depth(around):
+    def nested(count: int) -> object:
+        raw: object = CITY
+        for _ in range(count):
+            raw = around(raw)
+        return raw
+
+    parse_condition(nested(MAX_DEPTH - 1))
+    (problem,) = problems_of(nested(MAX_DEPTH))
+    assert problem.message == f"conditions may be nested {MAX_DEPTH} deep at most: flatten them"
 
 
 def test_fetchxml_counts_towards_the_depth_of_what_it_stands_in():
@@ -231,7 +428,7 @@ def test_every_operator_has_its_facts():
 
 def test_decimals_are_printed_as_numbers():
     whole = Compare(("a",), Operator.EQ, Decimal(5))
-    assert print_condition(whole)["value"] == 5
+    assert repr(print_condition(whole)["value"]) == "5"
     part = Compare(("a",), Operator.EQ, Decimal("0.5"))
     assert print_condition(part)["value"] == 0.5
     assert print_condition(Compare(("a",), Operator.EQ, date(2026, 1, 2)))["value"] == "2026-01-02"
@@ -248,6 +445,10 @@ def test_decimals_are_printed_as_numbers():
             "city eq London and (city eq London or city eq London)",
         ),
         ({"all": [{"any": [CITY]}]}, "city eq London"),
+        (
+            {"any": [{"all": [{"all": [CITY, CITY]}]}, CITY]},
+            "(city eq London and city eq London) or city eq London",
+        ),
         ({"not": CITY}, "not (city eq London)"),
         ({"column": "a.b", "operator": "in", "value": [1, True, ""]}, "a.b in (1, true, “”)"),
         ({"column": "a", "operator": "null"}, "a null"),
