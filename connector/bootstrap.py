@@ -167,7 +167,7 @@ class _Building:
     def finish(self, stop: threading.Event, wishes: Wishes, leases: TableLeases) -> Application:
         settings, rule_set, client = self.settings, self.rule_set, self.client
         client.start_cycle(FIRST_ANSWER)
-        organization_id = client.who_am_i().organization_id
+        we = client.who_am_i()
         client.start_cycle()
         if wishes.writes and not settings.write.coexist:
             raise_if_rules_active(client, self._describe)
@@ -202,7 +202,8 @@ class _Building:
                 engine_rules, sellers, schema=schema, hierarchies=hierarchies
             ),
             page_lock=threading.Lock(),
-            organization_id=organization_id,
+            organization_id=we.organization_id,
+            user_id=we.user_id.lower(),
             connector=client,
             options=_cycle_options(settings, wishes),
             is_stopping=stop.is_set,

@@ -125,6 +125,7 @@ def build_watched_table(
     own = [path[0] for path in paths if len(path) == 1]
     hops = list(_first_hops(known, navigations))
     present = [name for name in _ALWAYS if name in known.columns]
+    own += _touch_columns(rule_set, known)
     columns = reader.wire_names(known, [*present, *written, *own, *hops])
     query = TableQuery(
         table=table,
@@ -278,6 +279,13 @@ def _seller_side_paths(rule_set: RuleSet, table: str) -> Iterator[ColumnPath]:
 def _account_of(table: str) -> str:
     """The navigation property that leads to a row's account."""
     return "msdyn_relatedrecord" if table == "msdyn_salessuggestion" else "parentaccountid"
+
+
+def _touch_columns(rule_set: RuleSet, table: TableSchema) -> list[str]:
+    """What shows whether somebody worked on a row, where rules take rows back."""
+    policies = [rule.take_back for rule in _rules_of(rule_set, table.name) if rule.take_back]
+    named = [policy.touch_column for policy in policies if policy.touch_column]
+    return [*named, "modifiedby"] if policies else []
 
 
 def _target_conditions(rule: Rule) -> Iterator[Condition]:

@@ -66,6 +66,8 @@ def _seller_bar(seller: Seller) -> tuple[Stage, str] | None:
         return Stage.DISABLED, "the user is disabled"
     if not seller.is_assignable:
         return Stage.NOT_ASSIGNABLE, "the assignment of work to this seller is switched off"
+    if seller.had_it:
+        return Stage.HAD_IT, "the row was taken back from this seller"
     return None
 
 

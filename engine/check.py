@@ -28,6 +28,7 @@ def check_rule_set(rule_set: RuleSet, schema: Schema) -> list[Problem]:
         *_check_tables(rule_set, schema),
         *_ask_of_conditions(rule_set, schema, check_condition),
         *_check_account_columns(rule_set, schema),
+        *_check_touch_columns(rule_set, schema),
     ]
 
 
@@ -150,3 +151,20 @@ def _check_account_column(name: str, account: TableSchema, at: Path) -> Iterator
             yield Problem(at, f'the table account has no column "{name}"{hint}')
     elif column.type is not ColumnType.OWNER and not POINTS_TO_OWNERS & set(column.targets):
         yield Problem(at, f'the column "{name}" of account leads to no user or team')
+
+
+def _check_touch_columns(rule_set: RuleSet, schema: Schema) -> Iterator[Problem]:
+    """The column must hold an instant or a day; a tenant's own column is taken as it is."""
+    for index, rule in enumerate(rule_set.rules):
+        table = schema.get(rule.table)
+        name = rule.take_back.touch_column if rule.take_back else None
+        if table is None or name is None:
+            continue
+        at: Path = ("rules", index, "take_back", "touch_column")
+        column = table.columns.get(name)
+        if column is None and "_" not in name:
+            near = get_close_matches(name, table.columns, n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            yield Problem(at, f'the table {table.name} has no column "{name}"{hint}')
+        elif column is not None and column.type not in {ColumnType.DATETIME, ColumnType.DATE}:
+            yield Problem(at, f'the column "{name}" of {table.name} holds no date')

@@ -165,6 +165,7 @@ _ONLY_FOR: dict[str, frozenset[str]] = {
     "available_within_hours": _SELLERS | {"spread teams"},
     "respect_capacity": _SELLERS | {"spread teams"},
     "sticky_owner": _SELLERS,
+    "take_back": _SELLERS,
     "when_several": _GROUPS,
 }
 

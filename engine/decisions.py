@@ -14,6 +14,7 @@ class Stage(StrEnum):
 
     DISABLED = "disabled"
     NOT_ASSIGNABLE = "not assignable"
+    HAD_IT = "had it"
     CONDITION = "condition"
     PERMISSION = "permission"
     CAPACITY = "capacity"

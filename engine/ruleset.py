@@ -6,12 +6,10 @@ fit together in `engine.consistency`, columns and people's names elsewhere.
 
 import hashlib
 import json
-import re
 from collections import abc
-from datetime import date
+from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self, cast
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -37,9 +35,16 @@ from engine.conditions.model import Condition
 from engine.conditions.parsing import parse_condition
 from engine.conditions.printing import print_condition
 from engine.consistency import find_inconsistencies
-from engine.durations import parse_duration
 from engine.errors import InvalidDocument, Path, Problem
 from engine.rule_messages import describe_problem
+from engine.rule_texts import (
+    check_clock_time,
+    check_day,
+    check_duration,
+    check_time_zone,
+    check_working_time,
+    parse_working_time,
+)
 
 
 def _problems_error(problems: abc.Sequence[Problem]) -> PydanticCustomError:
@@ -58,35 +63,6 @@ def _read_condition(raw: object) -> object:
         raise _problems_error(error.problems) from error
 
 
-def _check_time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as error:
-        message = f'"{name}" is not a time zone; write a name such as Europe/London'
-        raise ValueError(message) from error
-    return name
-
-
-def _check_duration(text: str) -> str:
-    parse_duration(text)
-    return text
-
-
-def _check_day(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        message = f'"{text}" is not a day; write it as 2026-12-01'
-        raise ValueError(message) from error
-
-
-def _check_clock_time(text: str) -> str:
-    if not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", text):
-        message = f'"{text}" is not a time of the day; write it as 08:30'
-        raise ValueError(message)
-    return text
-
-
 ConditionField = Annotated[
     Condition,
     BeforeValidator(_read_condition),
@@ -94,11 +70,12 @@ ConditionField = Annotated[
     WithJsonSchema(CONDITION_MARK),
 ]
 Text = Annotated[str, Field(strict=True, min_length=1)]
-TimeZone = Annotated[str, Field(strict=True), AfterValidator(_check_time_zone)]
-DurationText = Annotated[str, Field(strict=True), AfterValidator(_check_duration)]
+TimeZone = Annotated[str, Field(strict=True), AfterValidator(check_time_zone)]
+DurationText = Annotated[str, Field(strict=True), AfterValidator(check_duration)]
+WorkingTime = Annotated[str, Field(strict=True), AfterValidator(check_working_time)]
 MonthDay = Annotated[str, Field(strict=True, pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
-Day = Annotated[str, Field(strict=True), AfterValidator(_check_day)]
-ClockTime = Annotated[str, Field(strict=True), AfterValidator(_check_clock_time)]
+Day = Annotated[str, Field(strict=True), AfterValidator(check_day)]
+ClockTime = Annotated[str, Field(strict=True), AfterValidator(check_clock_time)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 EVERY_DAY: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Hours = Annotated[StrictInt, Field(ge=1, le=120)]
@@ -316,6 +293,24 @@ class Retry(_Model):
         return self
 
 
+class TakeBack(_Model):
+    """When a seller loses a row that nobody touched for `after` of the seller's working time.
+
+    It goes to somebody who did not have it yet, at most `hops` times. `touched_by` says whose
+    change counts as a touch, us excepted; a later instant in `touch_column` counts as well.
+    """
+
+    after: WorkingTime
+    hops: Positive = 2
+    touched_by: Literal["anyone", "owner"] = "anyone"
+    touch_column: Text | None = None
+
+    @property
+    def delay(self) -> timedelta:
+        """`after` as a length of time."""
+        return parse_working_time(self.after)
+
+
 class Rule(_Model):
     """An assignment rule: whom rows of one segment go to.
 
@@ -340,6 +335,7 @@ class Rule(_Model):
     sticky_owner: StrictBool = False
     capacity_units: Positive | None = None
     retry: Retry | None = None
+    take_back: TakeBack | None = None
 
 
 class Fairness(_Model):

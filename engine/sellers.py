@@ -38,7 +38,7 @@ class Seller:
     table. `max_capacity` None falls back to the rule set's default capacity. `readable_tables` None
     = not known, taken as all. `turns_taken` counts the records of a turn that is not over yet (only
     with weights). `joined_at` and `head_start` are kept by the calibration of newcomers and
-    returners (`fairness`).
+    returners (`fairness`). `had_it` = the row that is decided was taken back from the seller.
     """
 
     id: str
@@ -58,6 +58,7 @@ class Seller:
     turns_taken: int = 0
     joined_at: datetime | None = None
     head_start: int = 0
+    had_it: bool = False
 
     def reference(self) -> EntityReference:
         """The seller as an owner."""

@@ -17,6 +17,7 @@ from engine.ruleset import (
     Segment,
     Selection,
     Sellers,
+    TakeBack,
     Teams,
 )
 
@@ -59,6 +60,8 @@ def _add_rule(branch: Tree, number: int, rule: Rule) -> None:
     leaf.add(escape(f"to {_describe_target(rule)}"))
     if rule.retry is not None:
         leaf.add(f"what waits is tried {_describe_retry(rule.retry)}")
+    if rule.take_back is not None:
+        leaf.add(escape(f"taken back {_describe_take_back(rule.take_back)}"))
 
 
 def _describe_target(rule: Rule) -> str:
@@ -93,6 +96,13 @@ def _describe_distribution(rule: Rule) -> list[str]:
     if rule.respect_capacity:
         notes.append("with capacity left")
     return notes
+
+
+def _describe_take_back(policy: TakeBack) -> str:
+    by = "its owner touches" if policy.touched_by == "owner" else "somebody touches"
+    sign = f" (or {policy.touch_column} says so)" if policy.touch_column else ""
+    most = "once" if policy.hops == 1 else f"{policy.hops} times"
+    return f"after {policy.after} of working time unless {by} it{sign}, at most {most}"
 
 
 def _describe_retry(retry: Retry) -> str:

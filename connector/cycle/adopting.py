@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from connector.cycle.deciding import TAKEN_FROM
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.writing import with_decision
 from connector.plan_document import parse_reference
@@ -15,9 +16,10 @@ from engine.records import EntityReference, Record, Row
 def adopt_late_writes(
     parts: CycleParts, run: CycleRun, session: StateSession, rows: Sequence[Row]
 ) -> frozenset[str]:
-    """Note decisions whose write counted as failed and is in force after all; their row ids.
+    """Note decisions whose write counted as failed and is in force after all.
 
-    The ledger then knows the row as it was decided, so that later changes are still seen.
+    The ledger then knows the row as it was decided, so that later changes are still seen. Gives the
+    ids of these rows, and of those that were to be taken back and stayed: none waits any more.
     """
     table = run.table
     by_id = {str(row.get(table.primary_id, "")).lower(): row for row in rows}
@@ -25,6 +27,7 @@ def adopt_late_writes(
     failed = [entry.row_id for entry in waiting if entry.code == WriteOutcome.FAILED.value]
     ledger = session.load_rows(table.name, failed)
     adopted: list[str] = []
+    left: list[str] = []
     for row_id in failed:
         record = normalise(by_id[row_id], table=table.name, primary_id=table.primary_id)
         decision = _find_decision(session, table.name, row_id)
@@ -32,13 +35,16 @@ def adopt_late_writes(
         if decision is None or before is None or not isinstance(record, Record):
             continue
         if not _is_in_force(decision, before, record):
+            if TAKEN_FROM in decision.after:
+                # Its owner has it still; when it is due again, `taking_back` will know.
+                left.append(row_id)
             continue
         session.save_rows([_as_decided(before, decision, record)])
         session.add_decisions([_arrived(parts, run, decision)])
         adopted.append(row_id)
-    session.remove_backlog(table.name, adopted)
+    session.remove_backlog(table.name, [*adopted, *left])
     run.counts["arrived_late"] += len(adopted)
-    return frozenset(adopted)
+    return frozenset([*adopted, *left])
 
 
 def _find_decision(session: StateSession, table: str, row_id: str) -> DecisionRecord | None:

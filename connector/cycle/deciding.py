@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Protocol
 
 from connector.clocks import apply_state, clocks_of, find_moved, read_clocks
@@ -24,7 +25,12 @@ from engine.planning import (
     raise_if_unsafe,
 )
 from engine.records import Record
+from engine.sellers import Directory
+from engine.take_backs import pass_over
 from engine.traces import trace_to_data
+
+TAKEN_FROM = "taken_from"
+"""In what a decision led to: the seller that the row was taken back from."""
 
 
 class DecidingState(Protocol):
@@ -75,12 +81,10 @@ def decide_rows(
         return Batch(plan=build_plan(parts.rule_set.checksum, ()))
     clocks = session.load_clocks()
     people = apply_state(parts.directory(), clocks, session.count_open(), parts.rule_set)
-    decider = parts.make_decider(people)
-    now = parts.clock.now()
-    rows = [_decide_one(parts, run, decider, candidate, now) for candidate in candidates]
+    rows, people = _decide_all(parts, run, people, candidates)
     plan = build_plan(parts.rule_set.checksum, (row.planned for row in rows))
     _raise_if_unsafe(parts, run, session, plan)
-    moved = find_moved(clocks, read_clocks(decider.snapshot()))
+    moved = find_moved(clocks, read_clocks(people))
     return Batch(
         plan=plan,
         rows=[_with_checksum(row, plan) for row in rows],
@@ -122,6 +126,23 @@ def placement_of(table: WatchedTable, record: Record, before: LedgerRow | None) 
     )
 
 
+def _decide_all(
+    parts: CycleParts, run: CycleRun, people: Directory, candidates: Sequence[Candidate]
+) -> tuple[list[DecidedRow], Directory]:
+    """The decided rows, and the people as they stand then.
+
+    Rows that must not go to the same people share an engine; rows that may go to anybody are
+    nearly all.
+    """
+    rows: list[DecidedRow] = []
+    now = parts.clock.now()
+    for passed_over, group in groupby(candidates, key=lambda found: found.passed_over):
+        decider = parts.make_decider(pass_over(people, passed_over))
+        rows += [_decide_one(parts, run, decider, candidate, now) for candidate in group]
+        people = pass_over(decider.snapshot(), frozenset())
+    return rows, people
+
+
 def _decide_one(
     parts: CycleParts, run: CycleRun, decider: RecordDecider, candidate: Candidate, now: datetime
 ) -> DecidedRow:
@@ -129,6 +150,8 @@ def _decide_one(
     decision = decider.decide(record, now, trace=parts.options.keeps_traces)
     current = placement_of(run.table, candidate.record, candidate.before)
     wanted = _choose_placement(run.table, decision, current, candidate)
+    if candidate.handover is not None:
+        return _take_back(parts, run, candidate, decision, current=current, wanted=wanted)
     planned = plan_row(
         candidate.record,
         decision,
@@ -141,6 +164,38 @@ def _decide_one(
         before=candidate.before,
         planned=planned,
         decision=_build_decision(parts, run, decision, current, wanted),
+    )
+
+
+def _take_back(
+    parts: CycleParts,
+    run: CycleRun,
+    candidate: Candidate,
+    decision: AssignmentDecision,
+    *,
+    current: Placement,
+    wanted: Placement,
+) -> DecidedRow:
+    """A row taken back from its owner, or left there when nobody new is found for it."""
+    record, taken = candidate.record, decision.assigned_to
+    planned: PlannedRow | Skip
+    if taken is None or taken.id in candidate.passed_over:
+        planned = Skip(table=record.table, id=record.id, reason="nobody else is found for it")
+    else:
+        planned = plan_row(record, decision, current=current, wanted=wanted, is_known=True)
+    made = _build_decision(parts, run, decision, current, wanted)
+    known = candidate.before.owner if candidate.before else None
+    owner = record.owner if record.owner and record.owner.name else known or record.owner
+    name = (owner.name or owner.id) if owner else "nobody"
+    return DecidedRow(
+        record=record,
+        before=candidate.before,
+        planned=planned,
+        decision=replace(
+            made,
+            message=f"taken back from {name}, untouched",
+            after={**made.after, TAKEN_FROM: build_reference_data(record.owner)},
+        ),
     )
 
 

@@ -5,7 +5,14 @@ from dataclasses import replace
 
 from connector.clocks import touch_clock
 from connector.cycle.adopting import adopt_late_writes
-from connector.cycle.deciding import Batch, build_intent, decide_rows, placement_data
+from connector.cycle.deciding import (
+    TAKEN_FROM,
+    Batch,
+    build_intent,
+    decide_rows,
+    placement_data,
+)
+from connector.cycle.handing_over import note_touches
 from connector.cycle.parts import Candidate, CycleParts, CycleRun
 from connector.cycle.reading import (
     Examined,
@@ -51,6 +58,7 @@ def process_page(parts: CycleParts, run: CycleRun, page: RowPage, *, after: Wate
     with parts.page_lock:
         with parts.store.begin() as session:
             _record_undecided(parts, run, session, examined)
+            note_touches(parts, run, session, examined.arrived)
             run.counts["deleted"] += session.delete_rows(run.table.name, gone)
             intent, batch = open_intent(parts, run, session, candidates)
             if intent is None:
@@ -69,7 +77,11 @@ def open_intent(
     session.lock_clocks()
     batch = decide_rows(parts, run, session, candidates)
     session.save_clocks(batch.clocks_after)
-    unwritten = [row for row in batch.rows if not isinstance(row.planned, PlannedRow)]
+    unwritten = [
+        row
+        for row in batch.rows
+        if not isinstance(row.planned, PlannedRow) and TAKEN_FROM not in row.decision.after
+    ]
     record_rows(parts, run, session, unwritten, {})
     if not batch.plan.rows:
         return None, batch

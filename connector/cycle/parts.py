@@ -14,7 +14,7 @@ from connector.ports import (
     SequenceConnector,
     StateStore,
 )
-from connector.state import CycleRecord, LedgerRow, PlanOrigin
+from connector.state import CycleRecord, Handover, LedgerRow, PlanOrigin
 from connector.watching import WatchedTable
 from engine.planning import SafetyLimits
 from engine.records import Record
@@ -52,8 +52,8 @@ class CycleParts:
 
     `directory` gives the people without clocks, `make_decider` builds the engine over the people
     with them. `page_lock` keeps the cycles of several tables from deciding at the same time: they
-    share the sellers. `is_stopping` is asked between requests. `report` hears of progress: what,
-    and how many.
+    share the sellers. `user_id` is the user we write as. `is_stopping` is asked between requests.
+    `report` hears of progress: what, and how many.
     """
 
     source: RowSource
@@ -66,6 +66,7 @@ class CycleParts:
     make_decider: Callable[[Directory], RecordDecider]
     page_lock: AbstractContextManager[object]
     organization_id: str | None = None
+    user_id: str | None = None
     connector: SequenceConnector | None = None
     options: CycleOptions = field(default_factory=CycleOptions)
     is_stopping: Callable[[], bool] = lambda: False
@@ -106,9 +107,16 @@ class Candidate:
     """A row to decide: as it is now, and as the ledger remembers it.
 
     With `is_fresh` the row is decided as if it had no segment yet: new rows, retries and backfills.
+    With `handover` the row is taken back from its owner, and nobody who had it gets it again.
     """
 
     record: Record
     before: LedgerRow | None
     is_fresh: bool
     is_reassignment: bool
+    handover: Handover | None = None
+
+    @property
+    def passed_over(self) -> frozenset[str]:
+        """The ids of those who must not get the row."""
+        return frozenset(self.handover.had_by if self.handover else ())

@@ -10,6 +10,7 @@ from connector.cycle.reading import build_candidate, examine_rows, fetch_complet
 from connector.cycle.runs import build_run
 from connector.cycle.scheduled import list_due_ids
 from connector.cycle.table_cycle import fetch_marked, load_mark, start_over
+from connector.cycle.taking_back import list_overdue
 from connector.cycle.triage import TO_DECIDE, Arrival, ArrivedRow
 from connector.ports import RowPage, StateSession
 from connector.state import PlanOrigin, ReadMode
@@ -51,6 +52,8 @@ def preview_cycle(parts: CycleParts, table: WatchedTable, carried: Carried) -> P
         candidates.update({candidate.record.id: candidate for candidate in found})
     for due in _due(parts, run):
         candidates.setdefault(due.record.id, due)
+    for overdue in list_overdue(parts, run):
+        candidates.setdefault(overdue.record.id, overdue)
     batch = _decide(parts, run, list(candidates.values()), carried)
     carried.add_batch(batch)
     return Preview(table=table.name, batch=batch, open_plans=open_plans)

@@ -10,6 +10,7 @@ from connector.cycle.retrying import retry_due
 from connector.cycle.runs import finish_run, start_run
 from connector.cycle.scheduled import run_scheduled
 from connector.cycle.settling import settle_intents
+from connector.cycle.taking_back import take_back_due
 from connector.cycle.waking import wake_waiting
 from connector.ports import RowPage
 from connector.state import CycleRecord, PlanOrigin, ReadMode, Watermark
@@ -46,7 +47,7 @@ def _pass(parts: CycleParts, run: CycleRun) -> bool:
         return False
     wake_waiting(parts, run)
     _forget_history(parts, run)
-    return run_scheduled(parts, run) and retry_due(parts, run)
+    return run_scheduled(parts, run) and retry_due(parts, run) and take_back_due(parts, run)
 
 
 def _forget_history(parts: CycleParts, run: CycleRun) -> None:

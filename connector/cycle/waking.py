@@ -8,12 +8,12 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import cast
 
+from connector.cycle.handing_over import find_rule
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.waiting import ROUTING_CODES
 from connector.ports import StateSession
 from connector.state import DecisionRecord
 from engine.availability import wait_until_free
-from engine.ruleset import Rule
 from engine.sellers import Directory, Queue, Seller, Team
 from engine.statuses import RoutingStatus
 
@@ -66,11 +66,6 @@ def find_next_chance(parts: CycleParts, decision: DecisionRecord, now: datetime)
         return None
     rule = find_rule(parts, decision)
     return find_opening(parts.directory(), rule.available_within_hours if rule else None, now)
-
-
-def find_rule(parts: CycleParts, decision: DecisionRecord) -> Rule | None:
-    """The rule a decision names."""
-    return parts.rule_set.find_rule(decision.table, decision.segment, decision.rule)
 
 
 def _describe(parts: CycleParts, session: StateSession) -> dict[str, object]:

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from connector.clocks import restore_clocks
-from connector.cycle.deciding import DecidedRow
+from connector.cycle.deciding import TAKEN_FROM, DecidedRow
+from connector.cycle.handing_over import find_rule, note_handovers
 from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.triage import describe_row
 from connector.cycle.waiting import Waiting, wait_for_routing, wait_for_write
-from connector.cycle.waking import find_next_chance, find_rule
+from connector.cycle.waking import find_next_chance
 from connector.ports import RowWrite, StateSession, WriteOutcome, WriteResult
 from connector.state import BacklogEntry, DecisionRecord, Intent, LedgerRow, PlanOrigin
 from connector.watching import WatchedTable
@@ -79,9 +80,12 @@ def record_rows(
     entries: list[BacklogEntry] = []
     decisions: list[DecisionRecord] = []
     gone: list[str] = []
+    arrived: list[tuple[DecidedRow, DecisionRecord]] = []
     for row in rows:
         result = results.get(row.record.id)
         decision = _finish(row.decision, result)
+        if result is None or result.outcome in ARRIVED:
+            arrived.append((row, decision))
         if result is not None and result.outcome is WriteOutcome.ROW_GONE:
             gone.append(row.record.id)
         else:
@@ -102,6 +106,7 @@ def record_rows(
     session.save_backlog(entries)
     session.delete_rows(table, gone)
     session.add_decisions(decisions)
+    note_handovers(parts, session, arrived)
 
 
 def settle_clocks(
@@ -280,9 +285,15 @@ def _wait(parts: CycleParts, row: Waiting, result: WriteResult | None) -> Backlo
             policy=rule.retry if rule else None,
             chance_at=find_next_chance(parts, row.decision, now),
         )
-    if result.outcome is WriteOutcome.ROW_GONE:
+    is_lost = result.outcome is WriteOutcome.FAILED
+    if result.outcome is WriteOutcome.ROW_GONE or (_is_take_back(row.decision) and not is_lost):
         return None
     return wait_for_write(row, result.outcome, now, message=result.message)
+
+
+def _is_take_back(decision: DecisionRecord) -> bool:
+    """The row has an owner whatever becomes of it: it does not wait, it stays due."""
+    return TAKEN_FROM in decision.after
 
 
 def _is_news(
@@ -301,6 +312,8 @@ def _count(
     run.counts["decided"] += 1
     if decision.routing_status == RoutingStatus.OWNER_ASSIGNED:
         run.counts["assigned"] += 1
+    if _is_take_back(decision) and result is not None and result.outcome in ARRIVED:
+        run.counts["taken_back"] += 1
     if result is not None:
         run.counts[result.outcome.value] += 1
     elif isinstance(row.planned, Skip):

@@ -23,6 +23,13 @@ START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 LOOKUP = "@Microsoft.Dynamics.CRM.lookuplogicalname"
 
 
+APPLICATION_USER = "00000000-0000-0000-0009-000000000001"
+"""Whom our writes are shown as."""
+
+SOMEBODY = "00000000-0000-0000-0009-000000000002"
+"""Whom other clients' writes are shown as, unless they say otherwise."""
+
+
 class Crash(BaseException):
     """The process dies here: no handler of the product may catch it."""
 
@@ -74,7 +81,7 @@ class FakeDataverse:
         row = rows.setdefault(row_id, {f"{table}id": row_id, "statecode": 0})
         if "createdon" not in row:
             row["createdon"] = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        row.update(columns)
+        row.update({"_modifiedby_value": SOMEBODY, **columns})
         self._stamp(row)
 
     def set_owner(self, table: str, row_id: str, owner: EntityReference) -> None:
@@ -187,6 +194,7 @@ class FakeDataverse:
         for column, target in write.binds.items():
             row[f"_{column}_value"] = target.id if target else None
             row[f"_{column}_value{LOOKUP}"] = target.table if target else None
+        row["_modifiedby_value"] = APPLICATION_USER
         self._stamp(row)
         return self._result(write, WriteOutcome.APPLIED, etag=str(row["@odata.etag"]))
 

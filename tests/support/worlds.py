@@ -23,7 +23,7 @@ from engine.records import EntityReference
 from engine.ruleset import RuleSet, build_rule_set
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, TableSchema
 from engine.sellers import Directory, Seller
-from tests.support.fake_dataverse import LOOKUP, FakeClock, FakeDataverse
+from tests.support.fake_dataverse import APPLICATION_USER, LOOKUP, FakeClock, FakeDataverse
 
 Value = TypeVar("Value")
 
@@ -87,6 +87,8 @@ _COLUMNS = {
     "statecode": ColumnType.STATE,
     "ownerid": ColumnType.OWNER,
     "createdby": ColumnType.LOOKUP,
+    "modifiedby": ColumnType.LOOKUP,
+    "new_contactedon": ColumnType.DATETIME,
     "parentaccountid": ColumnType.LOOKUP,
     "msdyn_segmentid": ColumnType.LOOKUP,
     "lrobin_sequenceid": ColumnType.LOOKUP,
@@ -217,6 +219,7 @@ class World:
             directory=self.dataverse.fetch_directory,
             make_decider=lambda people: Decider(engine_rules, people, schema=SCHEMA),
             page_lock=threading.Lock(),
+            user_id=APPLICATION_USER,
             options=self.options,
             is_stopping=self.is_stopping,
             connector=self.dataverse,

@@ -208,6 +208,21 @@ BAD: list[tuple[dict[str, Any], Path, str]] = [
         ("segments", 0, "scheduled_runs", "starts_on"),
         "write it as 2026-12-01",
     ),
+    (
+        in_file(rules=[TO_ANY | {"take_back": {"after": "2 days"}}]),
+        ("rules", 0, "take_back", "after"),
+        "working time",
+    ),
+    (
+        in_file(
+            rules=[
+                TO_ANY
+                | {"assign_to": {"teams": {"named": ["A"]}}, "take_back": {"after": "1 hour"}}
+            ]
+        ),
+        ("rules", 0, "take_back"),
+        "no meaning when assigning to teams",
+    ),
     (in_file(rules=[TO_ANY | {"retry": {}}]), ("rules", 0, "retry"), "at least one of"),
     (
         in_file(rules=[TO_ANY | {"retry": {"every_minutes": 0}}]),
