@@ -95,12 +95,11 @@ def print_backlog_entries(
         talk("No row waits.")
         return
     print_table(
-        ("Table", "Row", "Segment", "Reason", "Since", "Next try", "Attempts"),
+        ("Table", "Row", "Reason", "Since", "Next try", "Attempts"),
         [
             (
                 entry.table,
                 (names or {}).get(entry.row_id, entry.row_id),
-                entry.segment,
                 entry.reason,
                 _moment(entry.since),
                 _moment(entry.next_try_at) if entry.next_try_at else "when it changes",
