@@ -47,6 +47,7 @@ class Ledger:
         ]
         tables = {table for target in self.targets for table in target.consumed}
         self._consumed = {table: self._counts(table) for table in tables}
+        self._emptied = set[tuple[int, str]]()
         self.calendars = [self._calendars(target) for target in self.targets]
         self._counted = settings.counted_tables
         self._by_rule = settings.round_robin_scope == "rule"
@@ -122,12 +123,18 @@ class Ledger:
         if counts is not None and returned > 0:
             counts[position] -= returned
             self._move_available(position, table, returned)
+            if not counts[position]:
+                self._emptied.add((position, table))
 
     def consumed(self, position: int) -> dict[str, int]:
         """Units consumed by table, without tables that never counted for this target."""
         listed = self.targets[position].consumed
         counts = {table: counts[position] for table, counts in sorted(self._consumed.items())}
-        return {table: units for table, units in counts.items() if units or table in listed}
+        return {
+            table: units
+            for table, units in counts.items()
+            if units or table in listed or (position, table) in self._emptied
+        }
 
     def snapshot(self) -> Directory:
         """The directory with everything that moved since."""

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path as FilePath
 from typing import Any, TypeVar, cast
 
@@ -39,6 +40,8 @@ OWN_KEYS = CLOCK_KEYS | {
     "weight",
 }
 """Keys that are not columns of the row."""
+KINDS = ("sellers", "teams", "queues", "hierarchies")
+CAPACITY_KEYS = ("max", "consumed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,6 @@ def _fold_id(raw: object) -> str:
 
 def _update(entry: Entry, person: Seller | Team) -> Entry:
     """The entry with the person's clocks and counts; an absent one that is still empty stays so."""
-    updated = dict(entry)
     by_rule = {rule: format_time(at) for rule, at in person.last_assigned_at_by_rule.items()}
     at = person.last_assigned_at
     state: Entry = {
@@ -132,13 +134,27 @@ def _update(entry: Entry, person: Seller | Team) -> Entry:
         "joined_at": None if person.joined_at is None else format_time(person.joined_at),
         "head_start": person.head_start,
     }
-    updated |= {key: value for key, value in state.items() if value or key in entry}
+    updated = _merge(entry, {key: value for key, value in state.items() if value or key in entry})
     if person.consumed or "capacity" in entry:
         capacity = cast("Entry", entry.get("capacity") or {})
         consumed = dict(person.consumed)
         if consumed or "consumed" in capacity:
             updated["capacity"] = {**capacity, "consumed": consumed}
     return updated
+
+
+def _merge(entry: Entry, state: Entry) -> Entry:
+    """The entry with the state's keys; a new one stands before those that come after it in the
+    state, so that runs in a chain write the same bytes as one long run.
+    """
+    keys = list(entry)
+    following = len(keys)
+    for key in reversed(state):
+        if key in entry:
+            following = keys.index(key)
+        else:
+            keys.insert(following, key)
+    return {key: state.get(key, entry.get(key)) for key in keys}
 
 
 class _Reader:
@@ -149,6 +165,7 @@ class _Reader:
         self._time_zone = time_zone
 
     def read(self, data: Mapping[str, Any]) -> Directory:
+        self._refuse_misspelt(data, (), KINDS)
         return Directory(
             sellers=self._each(data, "sellers", "systemuserid", self._read_seller),
             teams=self._each(data, "teams", "teamid", self._read_team),
@@ -212,7 +229,7 @@ class _Reader:
         return True
 
     def _read_seller(self, entry: Entry, at: Path) -> Seller:
-        capacity = self._mapping(entry.get("capacity"), (*at, "capacity"))
+        capacity = self._capacity(entry, at)
         readable = self._texts(entry, "readable_tables", at)
         return Seller(
             id=_fold_id(entry["systemuserid"]),
@@ -230,7 +247,7 @@ class _Reader:
         )
 
     def _read_team(self, entry: Entry, at: Path) -> Team:
-        capacity = self._mapping(entry.get("capacity"), (*at, "capacity"))
+        capacity = self._capacity(entry, at)
         return Team(
             id=_fold_id(entry["teamid"]),
             name=str(entry.get("name") or entry["teamid"]),
@@ -265,6 +282,18 @@ class _Reader:
             "joined_at": self._time(entry, "joined_at", at),
             "head_start": self._whole(entry, "head_start", at, least=None) or 0,
         }
+
+    def _capacity(self, entry: Entry, at: Path) -> Mapping[str, Any]:
+        capacity = self._mapping(entry.get("capacity"), (*at, "capacity"))
+        self._refuse_misspelt(capacity, (*at, "capacity"), CAPACITY_KEYS)
+        return capacity
+
+    def _refuse_misspelt(self, data: Mapping[str, Any], at: Path, known: Sequence[str]) -> None:
+        """A key of the file's own may stand beside ours; one that is nearly ours is a slip."""
+        for key in data:
+            close = get_close_matches(key, known, n=1)
+            if close and key not in known:
+                self._refuse((*at, key), f'"{key}" is not known here; did you mean "{close[0]}"?')
 
     def _refuse(self, path: Path, message: str) -> None:
         self.problems.append(Problem(path, message))
