@@ -63,8 +63,14 @@ def simulate(  # noqa: PLR0913  the options of the verb
     if directory_out is not None:
         write_directory(simulation.directory_file, simulation.snapshot(), directory_out)
     if simulation.bad_lines:
-        talk(f"{simulation.bad_lines} of the lines could not be read; each says why.")
+        talk(_count_bad_lines(simulation.bad_lines))
         raise typer.Exit(EXIT_WITH_BAD_LINES)
+
+
+def _count_bad_lines(count: int) -> str:
+    if count == 1:
+        return "1 line could not be read; it says why."
+    return f"{count} lines could not be read; each says why."
 
 
 def _print_lines(lines: Iterator[dict[str, Any]]) -> None:

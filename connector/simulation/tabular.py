@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from engine.schema import ColumnType, Schema, TableSchema
 
 TABULAR_SUFFIXES = frozenset({".parquet", ".csv"})
 ROWS_AT_ONCE = 1000
+TYPE_KEY = "@odata.type"
 TRUE_FALSE = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 WHOLE = frozenset(
     {
@@ -33,19 +35,27 @@ SPACED_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d(:?
 def read_tabular(file: Path, table: str | None, schema: Schema) -> Iterator[SourceRow | BadLine]:
     """Yield the rows of a Parquet or CSV file in order; lines are counted with the header.
 
-    Empty cells are null. A column named by a path, `parentaccountid.industrycode`, lands in the
-    nested row. `table` may be left out when the file has a column "@odata.type". Raises
-    ConfigProblem when the file cannot be read.
+    Empty cells and not-a-number are null. A column named by a path, such as
+    `parentaccountid.industrycode`, lands in the nested row. `table` may be left out when the file
+    has a column "@odata.type". Raises ConfigProblem when the file cannot be read or nothing names
+    the table.
     """
-    known = schema.get(table) if table is not None else None
     reader = _RowReader(schema)
     is_csv = file.suffix.lower() == ".csv"
     for number, text in enumerate(_fetch_json(file, is_csv=is_csv), start=2 if is_csv else 1):
         raw = cast("dict[str, object]", json.loads(text))
+        if table is None and TYPE_KEY not in raw:
+            raise ConfigProblem(f"{file} has no column {TYPE_KEY}: name the table with --table.")
+        known = schema.get(table or _type_of(raw))
         try:
             yield SourceRow(number, reader.read(raw, known), table)
         except ValueError as error:
             yield BadLine(number, str(error))
+
+
+def _type_of(raw: Mapping[str, object]) -> str:
+    """The table that a row names itself; empty when it names none."""
+    return str(raw.get(TYPE_KEY) or "").rpartition(".")[2]
 
 
 def _fetch_json(file: Path, *, is_csv: bool) -> Iterator[str]:
@@ -72,7 +82,7 @@ class _RowReader:
     def read(self, raw: Mapping[str, object], table: TableSchema | None) -> dict[str, object]:
         row: dict[str, object] = {}
         for name, value in raw.items():
-            if value is None or value == "":
+            if value is None or value == "" or _is_nan(value):
                 continue
             navigation, dot, rest = name.partition(".")
             if dot and "@" not in navigation:
@@ -96,6 +106,11 @@ class _RowReader:
     def _related(self, table: TableSchema | None, navigation: str) -> TableSchema | None:
         relationship = table.relationships.get(navigation) if table is not None else None
         return self._schema.get(relationship.table) if relationship is not None else None
+
+
+def _is_nan(value: object) -> bool:
+    """Not-a-number is how data frames write an empty cell of a column of fractions."""
+    return isinstance(value, float) and isnan(value)
 
 
 def _read_text(name: str, text: str, column_type: ColumnType | None) -> object:

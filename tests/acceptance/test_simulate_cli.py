@@ -29,7 +29,7 @@ def simulate(capsys: Capture, *arguments: object, records: object = RECORDS) -> 
 def test_the_example_decides_the_sample_rows(capsys: Capture, tmp_path: Path) -> None:
     run = simulate(capsys, "--now", NOW, "--directory-out", tmp_path / "after.json")
     assert run.code == 1
-    assert run.err == "3 of the lines could not be read; each says why.\n"
+    assert run.err == "3 lines could not be read; each says why.\n"
     assert_golden(DATA / "golden" / "simulate.jsonl", run.out)
     assert_golden(
         DATA / "golden" / "simulate_directory.json",
@@ -98,8 +98,8 @@ def test_rows_of_a_table_file_need_a_table(capsys: Capture, tmp_path: Path) -> N
     path = tmp_path / "leads.csv"
     path.write_text("leadid\na\n", encoding="utf-8")
     run = simulate(capsys, "--now", NOW, records=path)
-    assert run.code == 1
-    assert "@odata.type is missing" in run.lines[0]["error"]
+    assert (run.code, run.out) == (2, "")
+    assert "leads.csv has no column @odata.type: name the table with --table." in run.err
 
 
 @pytest.mark.parametrize(

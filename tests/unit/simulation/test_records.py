@@ -150,7 +150,7 @@ def test_parquet_keeps_nested_rows_and_times(tmp_path: Path) -> None:
 def test_rows_come_in_the_order_of_the_file_however_many(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     duckdb.sql("SELECT range AS n FROM range(5000)").write_parquet(str(path))
-    found = [row.row for row in read_tabular(path, None, {}) if isinstance(row, SourceRow)]
+    found = [row.row for row in read_tabular(path, "lead", {}) if isinstance(row, SourceRow)]
     assert found == [{"n": number} for number in range(5000)]
 
 
@@ -167,3 +167,29 @@ def test_a_file_that_is_no_parquet_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(ConfigProblem) as caught:
         list(read_tabular(path, "lead", STANDARD_TABLES))
     assert "cannot be read as Parquet" in str(caught.value)
+
+
+def test_rows_that_name_their_table_take_the_types_of_its_columns(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        f"@odata.type,leadid,revenue\n#Microsoft.Dynamics.CRM.lead,{ID},20\n", encoding="utf-8"
+    )
+    (found,) = read_tabular(path, None, STANDARD_TABLES)
+    assert isinstance(found, SourceRow)
+    row = {"@odata.type": "#Microsoft.Dynamics.CRM.lead", "leadid": ID, "revenue": 20.0}
+    assert found.row == row
+
+
+def test_a_table_that_nothing_names_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"leadid,revenue\n{ID},20\n", encoding="utf-8")
+    with pytest.raises(ConfigProblem, match=r"no column @odata\.type: name the table with --table"):
+        list(read_tabular(path, None, STANDARD_TABLES))
+
+
+def test_not_a_number_is_an_empty_cell(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    values = f"(VALUES ('{ID}', 'nan'::DOUBLE)) t(leadid, revenue)"
+    duckdb.sql(f"COPY (SELECT * FROM {values}) TO '{path}' (FORMAT parquet)")
+    (found,) = read_tabular(path, "lead", STANDARD_TABLES)
+    assert found == SourceRow(1, {"leadid": ID}, "lead")
