@@ -12,6 +12,8 @@ def describe_problem(kind: str, text: str, path: Path, *, known: Collection[str]
     """A validation problem of one kind as a sentence; `known` are the keys a file can have."""
     last = path[-1] if path else "the file"
     name = last if isinstance(last, str) else f"item {last + 1}"
+    if kind == "extra_forbidden" and name in known:
+        return f'"{name}" has no place here; it belongs elsewhere in the file'
     if kind == "extra_forbidden":
         return f'"{name}" is not known here{_nearest(name, known)}'
     if kind == "missing":

@@ -473,13 +473,18 @@ def list_problems(error: ValidationError) -> tuple[Problem, ...]:
 
 
 def _problems_of(detail: ErrorDetails) -> abc.Iterator[Problem]:
-    path = tuple(part for part in detail["loc"] if not str(part).startswith("<"))
+    path = tuple(part for part in detail["loc"] if not _is_tag(part))
     nested = cast("list[tuple[Path, str]]", detail.get("ctx", {}).get("problems", []))
     if not nested:
         message = describe_problem(detail["type"], detail["msg"], path, known=_known_keys())
         yield Problem(path, message)
     for below, message in nested:
         yield Problem((*path, *below), message)
+
+
+def _is_tag(part: int | str) -> bool:
+    """Whether a step of pydantic's path is a name of ours for a reader, not a key of the file."""
+    return isinstance(part, str) and part.startswith("<") and part.endswith(">")
 
 
 def _known_keys() -> set[str]:

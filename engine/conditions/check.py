@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
-from engine.conditions.constants import Constant, fold, read_constant, spell
+from engine.conditions.constants import Constant, fold, is_id, read_constant, spell
 from engine.conditions.context import logical_name
 from engine.conditions.matching import choice_numbers
 from engine.conditions.model import (
@@ -243,8 +243,10 @@ def _wrong_value(value: Scalar, constant: Constant, column: Column) -> str | Non
                 f"“{column.name}” is a date: write one such as 2026-11-23 or 2026-11-23T09:00:00Z "
                 f"instead of “{spell(value)}”"
             )
-        case Family.REFERENCE if not isinstance(value, str):
-            return f"“{column.name}” is a lookup: write the id of a row instead of “{spell(value)}”"
+        case Family.REFERENCE if not is_id(value):
+            return (
+                f"“{column.name}” holds the id of a row: write a GUID instead of “{spell(value)}”"
+            )
         case _:
             return None
 

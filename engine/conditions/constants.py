@@ -16,7 +16,8 @@ from engine.schema import Column, ColumnType
 Number = int | float
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})", re.ASCII)
-_BRACED_GUID = re.compile(r"\{([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}", re.ASCII)
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_BRACED_GUID = re.compile(rf"\{{({_GUID.pattern})\}}", re.ASCII)
 _TRUTH = {"true": 1, "false": 0, "yes": 1, "no": 0}
 
 
@@ -96,6 +97,11 @@ def _fold_id(value: Scalar) -> str:
     text = fold(spell(value))
     found = _BRACED_GUID.fullmatch(text.strip())
     return text if found is None else found[1]
+
+
+def is_id(value: Scalar) -> bool:
+    """Whether a constant is a row's id: a GUID, in braces or not, in either case."""
+    return isinstance(value, str) and _GUID.fullmatch(_fold_id(value)) is not None
 
 
 def number_of(value: Scalar) -> Number | None:

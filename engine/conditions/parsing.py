@@ -131,12 +131,15 @@ class _Reader:
             self.refuse(here, f"“fetchxml” is the text of a <filter>, not {_shape(text)}")
             return None
         try:
-            return fetchxml.parse_fetchxml(
+            found = fetchxml.parse_fetchxml(
                 text, schema=STANDARD_TABLES, depth_left=MAX_DEPTH - depth
             )
         except InvalidDocument as error:
             self.problems += [Problem(here, problem.message) for problem in error.problems]
             return None
+        if _is_empty(found):
+            self.refuse(here, "the FetchXML has a <filter> but no <condition> in it")
+        return found
 
     def attribute(self, node: Mapping[str, object], path: Path, _depth: int) -> Condition | None:
         name = node["attribute"]
@@ -276,3 +279,7 @@ def _shape(raw: object) -> str:
         return "a list"
     text = str(parse_scalar(raw))
     return f"“{text}”" if len(text) <= 60 else f"“{text[:57]}…”"
+
+
+def _is_empty(condition: Condition) -> bool:
+    return isinstance(condition, All | Any) and all(map(_is_empty, condition.children))

@@ -157,7 +157,7 @@ def test_what_tables_allow_has_no_problems(raw):
         (
             compare("ownerid", "eq", 5),
             ("value",),
-            "“ownerid” is a lookup: write the id of a row instead of “5”",
+            "“ownerid” holds the id of a row: write a GUID instead of “5”",
         ),
         (
             compare("city", "eq", value_of="revenue"),

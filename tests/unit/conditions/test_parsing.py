@@ -398,7 +398,8 @@ def test_every_kind_of_nesting_counts_towards_the_depth(around):
 
 
 def test_fetchxml_counts_towards_the_depth_of_what_it_stands_in():
-    raw: dict[str, object] = {"fetchxml": "<filter>" * 20 + "</filter>" * 20}
+    condition = "<condition attribute='a' operator='null'/>"
+    raw: dict[str, object] = {"fetchxml": "<filter>" * 20 + condition + "</filter>" * 20}
     parse_condition(raw)
     for _ in range(40):
         raw = {"not": raw}
