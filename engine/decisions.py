@@ -59,7 +59,7 @@ class RuleTrace:
     """One rule tried: status, failed condition, every candidate, what would change it."""
 
     rule: str
-    status: RoutingStatus
+    status: RoutingStatus = RoutingStatus.IN_PROGRESS
     failed: FailedCondition | None = None
     candidates: tuple[CandidateTrace, ...] = ()
     counterfactuals: tuple[str, ...] = ()

@@ -85,7 +85,7 @@ class Calibration:
 
     def _wait_for_next(self, position: int, now: datetime) -> None:
         ledger = self._ledger
-        coming = [moment for moment in self._returns[position] if moment > now][:1]
+        coming = [moment for moment in self._returns[position] if moment > now]
         joined_at = ledger.joined_at[position]
         if joined_at is not None and ledger.handicap[position] > 0:
             step = next_step(joined_at, now, self._settings.ramp_days)

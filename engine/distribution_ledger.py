@@ -119,8 +119,8 @@ class Ledger:
     def release(self, position: int, table: str, units: int) -> None:
         """Give `units` of `table` back; nobody owns less than nothing."""
         counts = self._consumed.get(table)
-        returned = 0 if counts is None else min(units, counts[position])
-        if counts is not None and returned > 0:
+        if counts is not None:
+            returned = min(units, counts[position])
             counts[position] -= returned
             self._move_available(position, table, returned)
             if not counts[position]:

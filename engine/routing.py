@@ -87,13 +87,11 @@ class RuleRunner:
         if self.is_too_old(record, now):
             return RuleTrace(
                 rule=self.name,
-                status=RoutingStatus.RECORD_TOO_OLD,
                 failed=self._describe_age(record),
                 counterfactuals=self._would_assign("the row were young enough", record, now),
             )
         return RuleTrace(
             rule=self.name,
-            status=RoutingStatus.IN_PROGRESS,
             candidates=self._assigner.trace(record, now),
             counterfactuals=self._assigner.list_counterfactuals(record, now),
         )
@@ -105,12 +103,7 @@ class RuleRunner:
         changes: tuple[str, ...] = ()
         if len(failures) == 1 and not self.is_too_old(record, now):
             changes = self._would_assign(f"{failed.condition} held", record, now)
-        return RuleTrace(
-            rule=self.name,
-            status=RoutingStatus.RECORD_MEETS_NO_CONDITIONS,
-            failed=failed,
-            counterfactuals=changes,
-        )
+        return RuleTrace(rule=self.name, failed=failed, counterfactuals=changes)
 
     def _would_assign(self, change: str, record: Record, now: datetime) -> tuple[str, ...]:
         target = self._assigner.preview(record, now)

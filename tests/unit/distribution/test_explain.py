@@ -1,11 +1,14 @@
 """Why each candidate was chosen or not, and the smallest change that would have changed it."""
 
+import time
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from engine.decisions import Stage
 from engine.distribution import DistributionRequest, DistributionSettings, SellerPool
+from engine.fairness import FairnessSettings
 from engine.sellers import Calendar, Directory, Seller
 
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
@@ -172,6 +175,99 @@ def test_earlier_availability_needs_only_the_missing_capacity():
         seller("A", "12:00", 0), seller("B", "11:00", 4, calendar=tuesday), within=24, capacity=True
     )
     assert changes == ("A would have been chosen with 1 more capacity",)
+
+
+def test_load_is_what_counts_per_weight():
+    traces, changes = ask(
+        seller("A", "10:00", 29, weight=2), seller("B", "11:00", 41), seller("C", "09:00", 12),
+        method="load_balancing", use_weights=True,
+    )  # fmt: skip
+    assert traces == [
+        ("B", Stage.CHOSEN, "capacity 41 of 50 left, last assigned 11:00"),
+        ("A", Stage.ORDER, "less spare capacity: 39.5 against 41"),
+        ("C", Stage.ORDER, "less spare capacity: 12 against 41"),
+    ]
+    assert changes == (
+        "A would have been chosen with 2 more capacity",
+        "C would have been chosen with 29 more capacity",
+    )
+
+
+def test_the_filter_may_ask_for_more_than_the_load():
+    _, changes = ask(
+        seller("A", "10:00", 0, weight=2), seller("B", "11:00", 4),
+        method="load_balancing", capacity=True, use_weights=True,
+    )  # fmt: skip
+    assert changes == ("A would have been chosen with 1 more capacity",)
+
+
+def test_only_counted_tables_are_a_load():
+    busy = Seller(
+        id="a", name="A", row={}, max_capacity=50, consumed={"lead": 10, "opportunity": 30}
+    )
+    traces, _ = ask(
+        busy, seller("B", "11:00", 45), method="load_balancing", counted_tables=frozenset({"lead"})
+    )
+    assert traces[1][2] == "less spare capacity: 40 against 45"
+
+
+def test_a_head_start_is_a_load():
+    traces, _ = ask(
+        seller("A", "10:00", 20), seller("N", left=50),
+        method="load_balancing", fairness=FairnessSettings(),
+    )  # fmt: skip
+    assert traces == [
+        ("A", Stage.CHOSEN, "capacity 20 of 50 left, last assigned 10:00"),
+        ("N", Stage.ORDER, "assigned more recently: 17:00"),
+    ]
+
+
+def test_who_has_more_to_spare_but_is_late_only_has_to_be_free():
+    _, changes = ask(
+        seller("A", "10:00", 9, calendar=MONDAYS), seller("B", "11:00", 4),
+        method="load_balancing", within=24,
+    )  # fmt: skip
+    assert changes == ("A would have been chosen if free now",)
+
+
+def test_with_rule_scope_the_clocks_of_the_rule_are_named():
+    people = [
+        Seller(
+            id=name.lower(), name=name, row={}, last_assigned_at=NOW,
+            last_assigned_at_by_rule={"R": NOW.replace(hour=hour), "Other": NOW},
+        )
+        for name, hour in (("A", 9), ("B", 11))
+    ]  # fmt: skip
+    traces, changes = ask(*people, round_robin_scope="rule")
+    assert [detail for _, _, detail in traces] == [
+        "last assigned 09:00",
+        "assigned more recently: 11:00",
+    ]
+    assert changes == ("B would have been chosen if last assigned before 09:00",)
+
+
+def test_two_in_the_middle_of_a_turn_are_told_apart_by_their_clocks():
+    _, changes = ask(
+        seller("A", "10:00", weight=2, turns_taken=1),
+        seller("B", "11:00", weight=2, turns_taken=1),
+        use_weights=True,
+    )
+    assert changes == ("B would have been chosen if last assigned before 10:00",)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process is fixed here")
+def test_times_are_told_in_utc_wherever_the_process_runs(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        traces, _ = ask(
+            seller("A", "10:00"), seller("B", "23:30"), now=NOW.astimezone(ZoneInfo("Asia/Tokyo"))
+        )
+    time.tzset()
+    assert [detail for _, _, detail in traces] == [
+        "last assigned 10:00",
+        "assigned more recently: 23:30",
+    ]
 
 
 def test_only_so_many_changes_are_named():

@@ -109,6 +109,47 @@ def test_the_head_start_melts_from_day_to_day_and_is_gone_in_the_end():
     assert give(again, "abn", 3, now=NOW + 3 * DAY, method="load_balancing") == "nab"
 
 
+def test_the_last_unit_of_a_head_start_melts_too():
+    fairness = FairnessSettings(ramp_days=2)
+    pool = pool_of(seller("a", 2, 6), seller("n", None, 7), fairness=fairness)
+    assert give(pool, "an", 2, method="load_balancing") == "an"
+    assert pool.snapshot().sellers[1].head_start == 1
+    assert give(pool, "an", 3, now=NOW + DAY, method="load_balancing") == "nan"
+
+
+def test_whoever_is_given_something_at_the_moment_of_return_has_their_place():
+    back = datetime(2026, 11, 23, tzinfo=UTC)
+    returner = Seller(id="r", name="r", row={}, last_assigned_at=back, calendar=HOLIDAY)
+    pool = pool_of(seller("a", 0), returner)
+    assert give(pool, "ar") == "r"
+    assert pool.snapshot().sellers[1].joined_at is None
+
+
+def test_a_return_counts_from_its_very_moment_on():
+    back = datetime(2026, 11, 23, tzinfo=UTC)
+    pool = pool_of(seller("a", 1), seller("r", 20, calendar=HOLIDAY))
+    assert give(pool, "ar", now=back - timedelta(seconds=1)) == "r"
+    again = pool_of(seller("a", 1), seller("r", 20, calendar=HOLIDAY))
+    assert give(again, "ar", now=back) == "a"
+
+
+def test_a_return_is_noticed_while_a_head_start_melts():
+    away = Calendar(time_off=((date(2026, 11, 24), date(2026, 11, 29)),))
+    pool = pool_of(seller("a", 2, 6), seller("n", None, 50, calendar=away))
+    for day in range(7):
+        give(pool, "a", now=NOW + day * DAY)
+    assert pool.snapshot().sellers[1].joined_at == NOW
+    back = datetime(2026, 11, 30, tzinfo=UTC)
+    give(pool, "a", now=back + timedelta(hours=1))
+    assert pool.snapshot().sellers[1].joined_at == back
+
+
+def test_newcomers_join_one_after_the_other():
+    pool = pool_of(seller("b"), seller("a"), seller("c", 1))
+    give(pool, "c")
+    assert [each.assignment_order for each in pool.snapshot().sellers] == [2, 1, 3]
+
+
 def test_nobody_without_a_limit_has_a_head_start():
     pool = pool_of(seller("a", 1), seller("n"))
     give(pool, "an")
@@ -116,7 +157,7 @@ def test_nobody_without_a_limit_has_a_head_start():
 
 
 def test_disabled_sellers_and_other_kinds_do_not_count_for_the_median():
-    team = Team(id="t", name="T", row={}, max_capacity=30)
+    team = Team(id="t", name="T", row={}, max_capacity=5)
     pool = pool_of(
         seller("a", 1, 10),
         seller("x", 1, 2, is_disabled=True),

@@ -130,6 +130,34 @@ def test_units_are_the_rules_own_then_the_tables():
     assert consumed(pool, "a") == {"opportunity": 12, "lead": 1}
     pool.release("a", "opportunity", rule="Big")
     assert consumed(pool, "a")["opportunity"] == 5
+    pool.release("a", "opportunity")
+    assert consumed(pool, "a") == {"lead": 1}
+    for rule in ("Big", "Small", None):
+        pool.consume("a", "opportunity", rule)
+    assert consumed(pool, "a")["opportunity"] == 7 + 5 + 5
+
+
+def test_a_pool_in_use_notices_what_is_got_and_given_back_by_hand():
+    pool = pool_of(seller("a", max_capacity=1), seller("b", max_capacity=1))
+    asked = request(pool, "a", "b", respect_capacity=True)
+    assert pool.choose(asked).position == 0
+    pool.consume("a", "lead")
+    assert pool.choose(asked).position == 1
+    pool.release("a", "lead")
+    assert pool.choose(asked).position == 0
+
+
+def test_only_counted_tables_use_up_capacity():
+    pool = pool_of(seller("a", max_capacity=1), counted_tables=frozenset({"lead"}))
+    asked = request(pool, "a", respect_capacity=True)
+    pool.consume("a", "opportunity")
+    assert pool.choose(asked).position == 0
+    pool.consume("a", "lead")
+    assert pool.choose(asked).status is RoutingStatus.NO_CAPACITY
+    pool.release("a", "opportunity")
+    assert pool.choose(asked).status is RoutingStatus.NO_CAPACITY
+    pool.release("a", "lead")
+    assert pool.choose(asked).position == 0
 
 
 @pytest.mark.parametrize(
