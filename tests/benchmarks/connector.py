@@ -54,9 +54,9 @@ def run() -> None:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     compare_codecs()
     compare_page()
-    from tests.benchmarks.pacing import run_pacing
+    from tests.benchmarks import pacing
 
-    run_pacing()
+    pacing.run()
     for part in ("baseline", "latency"):
         subprocess.run([sys.executable, "-m", f"tests.benchmarks.{part}"], check=True)
 
