@@ -14,6 +14,7 @@ from uuid import uuid4
 from sqlalchemy import make_url
 
 from connector.application import Application
+from connector.bus_hints import BusOptions
 from connector.cycle.parts import CycleOptions, CycleParts
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.feeds import FollowBy
@@ -237,6 +238,25 @@ def build_hint_options(settings: Settings) -> HintOptions | None:
         host=hints.host,
         port=hints.port,
         header=hints.header,
+        debounce=timedelta(seconds=hints.debounce_seconds),
+    )
+
+
+def build_bus_options(settings: Settings) -> BusOptions | None:
+    """Which queue to read hints from, None when none is; raises ConfigProblem for half of it."""
+    hints = settings.hints
+    secret = hints.service_bus_connection
+    connection = secret.get_secret_value() if secret else ""
+    if not connection and not hints.service_bus_queue:
+        return None
+    if not connection or not hints.service_bus_queue:
+        raise ConfigProblem(
+            "hints from a Service Bus queue need both LEADROBIN_HINTS__SERVICE_BUS_CONNECTION "
+            "(or __SERVICE_BUS_CONNECTION_FILE) and LEADROBIN_HINTS__SERVICE_BUS_QUEUE"
+        )
+    return BusOptions(
+        connection=connection,
+        queue=hints.service_bus_queue,
         debounce=timedelta(seconds=hints.debounce_seconds),
     )
 

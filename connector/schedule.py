@@ -1,7 +1,7 @@
 """The service: one job for each table, run again and again until it is told to stop."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from connector.application import Application
+from connector.bus_hints import BusListener, BusOptions
 from connector.hints import HintOptions, HintServer, TableWaker
 from connector.logs import get_log
 from connector.ports import Clock
@@ -26,12 +27,13 @@ def run_service(
     *,
     interval: timedelta,
     hints: HintOptions | None = None,
+    bus: BusOptions | None = None,
 ) -> None:
     """Run cycles until `application.stop` is set; raises the error that stopped the service.
 
     Cycles of one table never overlap, and missed ones are made up for by one. Tables that another
     worker on the same store has are left to it. Requests in flight are finished and saved before
-    this returns. With `hints` webhooks bring cycles forward.
+    this returns. With `hints` webhooks bring cycles forward, with `bus` messages of a queue.
     """
     runs = _Runs(application)
     application.leases.join(len(application.tables))
@@ -39,7 +41,7 @@ def run_service(
     waker = TableWaker(
         lambda table, within: scheduler.hurry(table, clock.now() + within),
         [table.name for table in application.tables],
-        debounce=hints.debounce if hints else timedelta(0),
+        debounce=max((way.debounce for way in (hints, bus) if way), default=timedelta(0)),
     )
     for table in application.tables:
         scheduler.repeat(
@@ -47,7 +49,11 @@ def run_service(
         )
     scheduler.start()
     try:
-        with HintServer(hints, waker.hint) if hints else nullcontext():
+        with ExitStack() as listening:
+            if hints is not None:
+                listening.enter_context(HintServer(hints, waker.hint))
+            if bus is not None:
+                listening.enter_context(BusListener(bus, waker.hint))
             # A wait without end would keep signals from being handled on some platforms.
             while not application.stop.wait(1):
                 pass

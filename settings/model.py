@@ -290,7 +290,9 @@ class GovernorSettings(Group):
 
 
 class HintSettings(Group):
-    """Webhooks of the environment that bring a table's next cycle forward; off without a port."""
+    """What brings a table's next cycle forward: webhooks (off without a port), or messages of a
+    Service Bus queue (off without one).
+    """
 
     port: int | None = Field(
         default=None, ge=0, le=65_535, description="port to take webhooks at; default is none"
@@ -303,6 +305,15 @@ class HintSettings(Group):
     )
     secret: SecretStr | None = Field(default=None, description="secret every webhook must carry")
     secret_file: Path | None = Field(default=None, description="file that holds the secret")
+    service_bus_connection: SecretStr | None = Field(
+        default=None, description="connection string that may listen to the queue"
+    )
+    service_bus_connection_file: Path | None = Field(
+        default=None, description="file that holds the connection string"
+    )
+    service_bus_queue: str | None = Field(
+        default=None, description="Service Bus queue that Dataverse posts to; default is none"
+    )
     debounce_seconds: float = Field(
         default=0.5, ge=0, le=60, description="how long hints are gathered before a table is read"
     )

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import SystemClock, Wishes, build_hint_options, open_application
+from connector.bootstrap import (
+    SystemClock,
+    Wishes,
+    build_bus_options,
+    build_hint_options,
+    open_application,
+)
 from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.invocation import settings_of
 from connector.cli.output import write_json
@@ -66,12 +72,12 @@ def _run_service(settings: Settings, *, is_forced: bool) -> None:
     schedule = import_module("connector.schedule")
     interval = timedelta(seconds=settings.poll.interval_seconds)
     wishes = Wishes(is_forced=is_forced, show_message=talk)
-    hints = build_hint_options(settings)
+    hints, bus = build_hint_options(settings), build_bus_options(settings)
     with (
         open_application(settings, wishes) as application,
         stopped_by_signals(application.stop),
     ):
         tables = ", ".join(table.name for table in application.tables)
         talk(f"Watching {tables} every {settings.poll.interval_seconds} s; Ctrl-C ends it.")
-        schedule.run_service(application, SystemClock(), interval=interval, hints=hints)
+        schedule.run_service(application, SystemClock(), interval=interval, hints=hints, bus=bus)
     talk("Stopped; everything under way is saved.")
