@@ -131,7 +131,7 @@ def test_units_are_the_rules_own_then_the_tables():
     pool.release("a", "opportunity", rule="Big")
     assert consumed(pool, "a")["opportunity"] == 5
     pool.release("a", "opportunity")
-    assert consumed(pool, "a") == {"lead": 1}
+    assert consumed(pool, "a") == {"lead": 1, "opportunity": 0}
     for rule in ("Big", "Small", None):
         pool.consume("a", "opportunity", rule)
     assert consumed(pool, "a")["opportunity"] == 7 + 5 + 5
