@@ -119,7 +119,7 @@ class Ledger:
     def release(self, position: int, table: str, units: int) -> None:
         """Give `units` of `table` back; nobody owns less than nothing."""
         counts = self._consumed.get(table)
-        if counts is not None:
+        if counts is not None and counts[position] > 0:
             returned = min(units, counts[position])
             counts[position] -= returned
             self._move_available(position, table, returned)

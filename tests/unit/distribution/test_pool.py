@@ -112,6 +112,12 @@ def test_nobody_owns_less_than_nothing():
     assert give(pool, "a", count=2, respect_capacity=True) == "a"
 
 
+def test_giving_back_what_nobody_had_lists_no_table():
+    pool = pool_of(seller("a"), seller("b", consumed={"lead": 1}))
+    pool.release("a", "lead")
+    assert consumed(pool, "a") == {}
+
+
 def test_rows_got_by_hand_count():
     pool = pool_of(seller("a", max_capacity=2), seller("b"))
     pool.consume("a", "lead")
