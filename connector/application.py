@@ -13,6 +13,7 @@ from connector.cycle.applying import (
     apply_plan,
     build_undo_decisions,
     plan_undo,
+    raise_if_refused,
 )
 from connector.cycle.carrying import Carried
 from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
@@ -21,9 +22,10 @@ from connector.cycle.retrying import retry_due, retry_segment
 from connector.cycle.runs import build_run, finish_run, save_start, start_run
 from connector.cycle.table_cycle import run_cycle
 from connector.logs import get_log
+from connector.pacing import Pace
 from connector.ports import TableLeases
 from connector.reviewed_plan import ReviewedPlan
-from connector.state import CycleOutcome, CycleRecord, DecisionRecord, PlanOrigin
+from connector.state import CycleOutcome, CycleRecord, PlanOrigin
 from connector.watching import WatchedTable
 from engine.errors import ConfigProblem, LeadrobinError
 from engine.planning import Plan, build_plan
@@ -105,16 +107,24 @@ class Application:
         for name in reviewed.tables:
             with self._hold(self.find_table(name)) as parts:
                 run = start_run(parts, self.find_table(name), PlanOrigin.APPLY)
-                records.append(_write(parts, run, reviewed.plan, reviewed.decisions, leftovers))
+                records.append(_write(parts, run, reviewed, leftovers))
         return records, leftovers
 
-    def backfill(self, table: WatchedTable, preview: Preview) -> tuple[CycleRecord, list[Leftover]]:
-        """Write what was previewed for rows that were there before."""
+    def backfill(
+        self, table: WatchedTable, preview: Preview, *, rows_per_minute: int | None = None
+    ) -> tuple[CycleRecord, list[Leftover]]:
+        """Write what was previewed for rows that were there before, a few at a time if so wanted.
+
+        Raises UnsafePlan before the first write, not on the way.
+        """
         leftovers: list[Leftover] = []
-        decisions = [row.decision for row in preview.batch.rows]
+        reviewed = ReviewedPlan(
+            plan=preview.plan, decisions=[row.decision for row in preview.batch.rows]
+        )
         with self._hold(table) as parts:
             run = start_run(parts, table, PlanOrigin.BACKFILL)
-            return _write(parts, run, preview.plan, decisions, leftovers), leftovers
+            pace = Pace(rows_per_minute=rows_per_minute, clock=parts.clock, wait=self.stop.wait)
+            return _write(parts, run, reviewed, leftovers, pace=pace), leftovers
 
     def preview_backfill(
         self, table: WatchedTable, *, segment: str | None, limit: int | None
@@ -146,7 +156,8 @@ class Application:
         with self._hold(table) as parts:
             save_start(parts, run)
             decisions = build_undo_decisions(parts, run, planned, cycle_id)
-            record = _write(parts, run, plan, list(decisions.values()), leftovers)
+            reviewed = ReviewedPlan(plan=plan, decisions=list(decisions.values()))
+            record = _write(parts, run, reviewed, leftovers)
         return plan, leftovers, record
 
     def run_once(self) -> list[CycleRecord]:
@@ -177,18 +188,26 @@ class Application:
 def _write(
     parts: CycleParts,
     run: CycleRun,
-    plan: Plan,
-    decisions: Sequence[DecisionRecord],
+    reviewed: ReviewedPlan,
     leftovers: list[Leftover],
+    *,
+    pace: Pace | None = None,
 ) -> CycleRecord:
     """Write the rows of one table of a plan; adds those that were left out to `leftovers`."""
-    own = {d.row_id: d for d in decisions if d.table == run.table.name}
-    planned = {row.id: row for row in plan.rows if row.table == run.table.name}
+    table = run.table.name
+    own = {d.row_id: d for d in reviewed.decisions if d.table == table}
+    planned = {row.id: row for row in reviewed.plan.rows if row.table == table}
     in_order = [planned[row_id] for row_id in own if row_id in planned]
 
     def work() -> bool:
-        is_done, left = apply_plan(parts, run, in_order, own)
-        leftovers.extend(left)
-        return is_done
+        raise_if_refused(parts, run, in_order)
+        reached = 0
+        for rows in pace.slices(in_order) if pace else [in_order]:
+            is_done, left = apply_plan(parts, run, rows, own)
+            leftovers.extend(left)
+            if not is_done:
+                return False
+            reached += len(rows)
+        return reached == len(in_order)
 
     return finish_run(parts, run, work)

@@ -38,8 +38,9 @@ from connector.store.opening import SqlStore, StoreClock, open_store
 from connector.watching import WriteColumns, identify_segments
 from engine.deciding import Decider
 from engine.errors import ConfigProblem, RetriableError
+from engine.instants import print_instant
 from engine.planning import SafetyLimits
-from engine.ruleset import RuleSet
+from engine.ruleset import RuleSet, build_rule_set
 from engine.schema import TableSchema
 from settings.model import SequenceMode, Settings
 from settings.rules_file import load_rule_set
@@ -69,11 +70,13 @@ class Wishes:
     """What one invocation asks beyond the settings.
 
     `writes` = rows may be written: the lease is taken, and Microsoft's own rules must be off.
-    `report` hears what was done, and how often; `show_message` what a person has to be told.
+    `report` hears what was done, and how often; `show_message` what a person has to be told. With
+    `rules_at` the rule set of then is taken from the store instead of the rules file.
     """
 
     writes: bool = True
     is_forced: bool = False
+    rules_at: datetime | None = None
     report: Callable[[str, int], None] = lambda _what, _count: None
     show_message: Callable[[str], None] | None = None
 
@@ -89,11 +92,12 @@ def open_application(settings: Settings, wishes: Wishes) -> Generator[Applicatio
     Raises ConfigProblem for whatever in the settings, the rules file or the environment is not as
     it has to be, and LeaseHeld when another process works on the store.
     """
-    rule_set = load_rules(settings)
+    rule_set = load_rules(settings) if wishes.rules_at is None else None
     stop = threading.Event()
     with ExitStack() as stack:
         store = _open_store(settings)
         stack.callback(store.close)
+        rule_set = rule_set or load_past_rules(store, wishes.rules_at)
         leases: TableLeases = UnsharedLeases(store)
         if wishes.writes:
             leases = stack.enter_context(_open_leases(settings, store))
@@ -128,6 +132,18 @@ def load_rules(settings: Settings) -> RuleSet:
     if settings.rules.file is None:
         raise ConfigProblem("no rules file is set: set LEADROBIN_RULES__FILE to your rules file")
     return load_rule_set(settings.rules.file)
+
+
+def load_past_rules(store: StateStore, at: datetime | None) -> RuleSet:
+    """The rule set that cycles ran under at an instant, None = now; raises ConfigProblem."""
+    with store.begin() as session:
+        kept = session.find_rule_set(at=at)
+    if kept is None:
+        raise ConfigProblem(
+            f"no cycle had run on this store by {print_instant(at or SystemClock().now())}: the "
+            "rule set of then is not known; leave --at out to use the rules file"
+        )
+    return build_rule_set(kept.document)
 
 
 def open_client(
@@ -266,6 +282,7 @@ def _cycle_options(settings: Settings, wishes: Wishes) -> CycleOptions:
     return CycleOptions(
         limits=SafetyLimits(
             max_owner_change_share=safety.max_owner_change_share,
+            max_seller_change_share=safety.max_seller_change_share,
             min_rows=safety.min_rows,
             max_changes=safety.max_changes,
         ),

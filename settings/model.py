@@ -254,6 +254,9 @@ class WriteSettings(Group):
         default=500, ge=0, description="with auto: how many rows at once still go one by one"
     )
     batch_size: int = Field(default=100, ge=1, le=1000, description="most writes in one $batch")
+    backfill_rows_per_minute: int | None = Field(
+        default=None, ge=1, description="how many rows a backfill writes a minute; default is all"
+    )
 
 
 class SafetySettings(Group):
@@ -265,8 +268,14 @@ class SafetySettings(Group):
         le=1,
         description="largest share of already owned rows a cycle may give to somebody else",
     )
+    max_seller_change_share: float = Field(
+        default=1,
+        ge=0,
+        le=1,
+        description="largest share of one seller's rows a cycle may give to somebody else",
+    )
     min_rows: int = Field(
-        default=20, ge=0, description="below this many owned rows the share is not looked at"
+        default=20, ge=0, description="below this many owned rows a share is not looked at"
     )
     max_changes: int | None = Field(
         default=None, ge=1, description="most rows a cycle may change; default is no limit"

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from connector.cycle.applying import Leftover
 from connector.logs import configure_logs
 from connector.state import CycleRecord
 from connector.stopping import stopped_by_signals
+from engine.errors import ConfigProblem
 from engine.planning import Plan
 
 
@@ -30,6 +32,20 @@ def backfill(  # noqa: PLR0913, PLR0917  one parameter an option: the signature 
     table: Annotated[str, typer.Option(help="Logical name of the table.")],
     segment: Annotated[str | None, typer.Option(help="Only rows of this segment.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T",
+            help="Use the rules that were in force then, such as 2026-11-23T09:00:00Z.",
+        ),
+    ] = None,
+    rows_per_minute: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Most rows to write a minute; else LEADROBIN_WRITE__BACKFILL_ROWS_PER_MINUTE.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Write the plan without asking.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Write also what the safety limits refuse.")
@@ -38,7 +54,8 @@ def backfill(  # noqa: PLR0913, PLR0917  one parameter an option: the signature 
 ) -> None:
     """Decide open rows that were there at the baseline, oldest first; the plan is shown first.
 
-    Without --yes nothing is written unless you confirm at a terminal.
+    Without --yes nothing is written unless you confirm at a terminal. With --at only the rules are
+    those of then: people, capacity and dates are today's.
     """
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)
@@ -46,7 +63,8 @@ def backfill(  # noqa: PLR0913, PLR0917  one parameter an option: the signature 
     with (
         show_progress("Backfill") as report,
         open_application(
-            settings, Wishes(is_forced=force, report=report, show_message=talk)
+            settings,
+            Wishes(is_forced=force, report=report, show_message=talk, rules_at=_parse_at(at)),
         ) as application,
         stopped_by_signals(application.stop),
     ):
@@ -56,7 +74,8 @@ def backfill(  # noqa: PLR0913, PLR0917  one parameter an option: the signature 
             print_plan(preview.plan)
         leftovers: Sequence[Leftover] = ()
         if yes or _is_confirmed(preview.plan):
-            record, leftovers = application.backfill(watched, preview)
+            pace = rows_per_minute or settings.write.backfill_rows_per_minute
+            record, leftovers = application.backfill(watched, preview, rows_per_minute=pace)
     if as_json:
         done = None if record is None else cycle_data(record)
         write_json({"plan": plan_data(preview.plan), "cycle": done})
@@ -66,6 +85,22 @@ def backfill(  # noqa: PLR0913, PLR0917  one parameter an option: the signature 
         talk("Nothing was written; repeat with --yes to write the plan.")
     else:
         print_cycles([record])
+
+
+def _parse_at(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _not_an_instant(text) from error
+    if at.tzinfo is None:
+        raise _not_an_instant(text)
+    return at
+
+
+def _not_an_instant(text: str) -> ConfigProblem:
+    return ConfigProblem(f'--at "{text}" is not an instant such as 2026-11-23T09:00:00Z')
 
 
 def _is_confirmed(plan: Plan) -> bool:

@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connector.clocks import clocks_of, touch_clock
-from connector.cycle.deciding import Batch, DecidedRow, build_intent, placement_of
+from connector.cycle.deciding import (
+    Batch,
+    DecidedRow,
+    build_intent,
+    count_owned,
+    placement_of,
+)
 from connector.cycle.paging import close_intent
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.reading import examine_rows, fetch_complete
@@ -41,7 +47,7 @@ def apply_plan(
 ) -> tuple[bool, list[Leftover]]:
     """Write the rows whose version did not move; False when stopped, and the rows left out.
 
-    `decisions` are those behind the rows, by row id. Raises UnsafePlan.
+    `decisions` are those behind the rows, by row id; `raise_if_refused` has let the plan pass.
     """
     rows = fetch_complete(parts, run, [row.id for row in planned])
     with parts.page_lock:
@@ -55,6 +61,15 @@ def apply_plan(
             session.save_clocks(batch.clocks_after)
             session.save_intent(intent)
         return close_intent(parts, run, intent, batch), leftovers
+
+
+def raise_if_refused(parts: CycleParts, run: CycleRun, planned: Sequence[PlannedRow]) -> None:
+    """Hold a plan for the run's table against the limits; raises UnsafePlan."""
+    if parts.options.is_forced:
+        return
+    with parts.store.begin() as session:
+        owned = count_owned(session, run.table.name)
+    raise_if_unsafe(build_plan(parts.rule_set.checksum, planned), parts.options.limits, owned=owned)
 
 
 def plan_undo(
@@ -134,10 +149,6 @@ def _build_batch(
     """The rows as a batch; their sellers' clocks move as they would have in a cycle."""
     session.lock_clocks()
     plan = build_plan(parts.rule_set.checksum, (row.planned for row in ready))
-    if not parts.options.is_forced:
-        owned = session.count_open().items()
-        total = sum(count for (table, _, _), count in owned if table == run.table.name)
-        raise_if_unsafe(plan, parts.options.limits, owned_rows=total)
     clocks = dict(session.load_clocks())
     moved: list[str] = []
     for row in ready:

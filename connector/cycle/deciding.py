@@ -1,5 +1,6 @@
 """Takes decisions and turns them into an intent; writing it is in `writing`."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,6 +22,7 @@ from engine.planning import (
     Skip,
     build_plan,
     choose_placement,
+    count_taken,
     plan_row,
     raise_if_unsafe,
 )
@@ -281,13 +283,17 @@ def _with_checksum(row: DecidedRow, plan: Plan) -> DecidedRow:
 def _raise_if_unsafe(parts: CycleParts, run: CycleRun, session: DecidingState, plan: Plan) -> None:
     if not parts.options.is_forced:
         owned = count_owned(session, run.table.name)
-        raise_if_unsafe(plan, parts.options.limits, owned_rows=owned, already=run.reassigned)
-    run.reassigned += plan.reassignments
+        raise_if_unsafe(plan, parts.options.limits, owned=owned, already=run.reassigned)
+    run.reassigned += count_taken(plan)
 
 
-def count_owned(session: DecidingState, table: str) -> int:
-    """Open rows of a table that somebody owns."""
-    return sum(count for (name, _, _), count in session.count_open().items() if name == table)
+def count_owned(session: DecidingState, table: str) -> Counter[str]:
+    """Open rows of a table by the id of their owner."""
+    owned: Counter[str] = Counter()
+    for (name, owner, _), count in session.count_open().items():
+        if name == table:
+            owned[owner] += count
+    return owned
 
 
 def sellers_of(rows: Iterable[DecidedRow]) -> list[str]:

@@ -78,7 +78,8 @@ class CycleParts:
 class CycleRun:
     """One cycle under way: its counts grow; `generation` is the full read its rows are seen by.
 
-    `about` is what the history says of it when it ended well.
+    `reassigned` counts the rows it took from each owner. `about` is what the history says of it
+    when it ended well.
     """
 
     id: str
@@ -87,7 +88,7 @@ class CycleRun:
     started_at: datetime
     generation: int = 1
     counts: Counter[str] = field(default_factory=Counter[str])
-    reassigned: int = 0
+    reassigned: Counter[str] = field(default_factory=Counter[str])
     sees_deletions: bool = True
     about: str | None = None
 

@@ -158,9 +158,19 @@ def test_the_checksum_is_a_known_value() -> None:
 @pytest.mark.parametrize(
     ("limits", "owned", "already", "message"),
     [
-        (SafetyLimits(max_owner_change_share=0.5, min_rows=1), 3, 0, "2 of 3 owned rows (67%)"),
-        (SafetyLimits(max_owner_change_share=0.5, min_rows=1), 5, 1, "3 of 5 owned rows (60%)"),
-        (SafetyLimits(max_changes=1), 100, 0, "changes 2 rows, more than the limit of 1"),
+        (
+            SafetyLimits(max_owner_change_share=0.5, min_rows=1),
+            3,
+            0,
+            "2 of 3 owned rows of lead (67%)",
+        ),
+        (
+            SafetyLimits(max_owner_change_share=0.5, min_rows=1),
+            5,
+            1,
+            "3 of 5 owned rows of lead (60%)",
+        ),
+        (SafetyLimits(max_changes=1), 100, 0, "changes 2 rows of lead, more than the limit of 1"),
     ],
 )
 def test_a_plan_that_goes_too_far_is_refused_with_its_numbers(
@@ -168,7 +178,7 @@ def test_a_plan_that_goes_too_far_is_refused_with_its_numbers(
 ) -> None:
     plan = build_plan("r", [owner_change("1"), owner_change("2")])
     with pytest.raises(UnsafePlan) as error:
-        raise_if_unsafe(plan, limits, owned_rows=owned, already=already)
+        raise_if_unsafe(plan, limits, owned={"m": owned}, already={"m": already})
     assert message in str(error.value)
 
 
@@ -183,7 +193,60 @@ def test_a_plan_that_goes_too_far_is_refused_with_its_numbers(
 )
 def test_a_plan_at_its_limits_is_not_refused(limits: SafetyLimits, owned: int) -> None:
     plan = build_plan("r", [owner_change(row, is_reassignment=owned > 0) for row in ("1", "2")])
-    raise_if_unsafe(plan, limits, owned_rows=owned)
+    raise_if_unsafe(plan, limits, owned={"m": owned})
+
+
+def movements(*counts: tuple[str, str, int]) -> Plan:
+    """A plan that takes so many rows from one seller and gives them to another."""
+    pairs = [(before, after) for before, after, count in counts for _ in range(count)]
+    return build_plan(
+        "r",
+        [
+            PlannedRow(
+                table="lead",
+                id=str(number),
+                etag="e",
+                changes=(
+                    OwnerChange(
+                        before=EntityReference(table="systemuser", id=before, name=before.upper()),
+                        after=EntityReference(table="systemuser", id=after, name=after.upper()),
+                    ),
+                ),
+                is_reassignment=True,
+            )
+            for number, (before, after) in enumerate(pairs)
+        ],
+    )
+
+
+def test_a_refusal_has_the_numbers_of_the_table_and_of_each_seller() -> None:
+    plan = movements(("a", "c", 6), ("b", "c", 2), ("b", "d", 1))
+    with pytest.raises(UnsafePlan) as error:
+        raise_if_unsafe(plan, SafetyLimits(min_rows=1), owned={"a": 7, "b": 4, "c": 1})
+    assert str(error.value) == (
+        "the plan gives 9 of 12 owned rows of lead (75%) to somebody else, more than the limit of "
+        "50%: from A 6 of 7, B 3 of 4; to C 8, D 1; review it with `leadrobin plan` and repeat "
+        "with --force, or raise LEADROBIN_SAFETY__MAX_OWNER_CHANGE_SHARE"
+    )
+
+
+def test_too_much_of_one_sellers_work_is_refused_by_its_own_limit() -> None:
+    plan, owned = movements(("a", "c", 3), ("b", "c", 1)), {"a": 4, "b": 96}
+    raise_if_unsafe(plan, SafetyLimits(min_rows=1), owned=owned)
+    limits = SafetyLimits(min_rows=1, max_seller_change_share=0.7)
+    with pytest.raises(UnsafePlan, match=r"takes 3 of 4 rows of lead \(75%\) from A, more than"):
+        raise_if_unsafe(plan, limits, owned=owned)
+    with pytest.raises(UnsafePlan, match="takes 72 of 96 rows of lead"):
+        raise_if_unsafe(plan, limits, owned={"a": 100, "b": 96}, already={"b": 71})
+    raise_if_unsafe(plan, SafetyLimits(min_rows=5, max_seller_change_share=0.7), owned=owned)
+
+
+def test_a_refusal_names_a_few_sellers_only() -> None:
+    plan = movements(*[(f"s{number}", "x", 1) for number in range(11)])
+    with pytest.raises(UnsafePlan, match="S6 1 of 1, 3 more; to X 11;"):
+        raise_if_unsafe(
+            plan, SafetyLimits(min_rows=1), owned={f"s{number}": 1 for number in range(11)}
+        )
 
 
 def test_new_rows_are_not_taken_from_anybody() -> None:

@@ -1,0 +1,102 @@
+"""Backfills as an operator runs them: past rules, a pace, a refusal before the first write."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from connector.demo.visitor import Visitor
+from connector.emulator.seed import SeedSize
+from connector.emulator.server import EmulatorOptions, EmulatorServer
+from tests.support.cli import run_cli
+
+Capture = pytest.CaptureFixture[str]
+
+RULES = """
+version: 1
+segments:
+  - name: Old leads
+    table: lead
+    priority: 1
+    when: {column: subject, operator: begins-with, value: old}
+rules:
+  - {name: NAME, table: lead, segment: Old leads, assign_to: {any_seller: true}}
+"""
+ROWS = 9
+
+
+@pytest.fixture
+def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A rules file over an emulator in which leads stood before the baseline was taken."""
+    size = SeedSize(sellers=5, leads=2, opportunities=2, insights=2)
+    server = EmulatorServer(EmulatorOptions(size=size)).start()
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES.replace("NAME", "First"))
+    for name, value in {
+        "DATAVERSE__URL": server.url,
+        "DATAVERSE__CA_FILE": str(server.ca_file),
+        "AUTH__AUTHORITY": server.authority,
+        "AUTH__TENANT_ID": server.tenant_id,
+        "AUTH__CLIENT_ID": server.client_id,
+        "AUTH__CLIENT_SECRET": server.client_secret,
+        "RULES__FILE": str(file),
+        "STORE__URL": f"sqlite:///{tmp_path / 'store.db'}",
+        "LOG__LEVEL": "error",
+    }.items():
+        monkeypatch.setenv(f"LEADROBIN_{name}", value)
+    with Visitor(server) as visitor:
+        for number in range(ROWS):
+            visitor.create("leads", {"subject": f"old {number}"})
+    yield file
+    server.stop()
+
+
+def now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def test_the_rules_of_then_decide_rows_that_were_there_before(rules: Path, capsys: Capture) -> None:
+    before = now()
+    assert run_cli(capsys, "run", "--once").code == 0
+    first = now()
+    rules.write_text(RULES.replace("NAME", "Second"))
+    assert run_cli(capsys, "run", "--once").code == 0
+
+    early = run_cli(capsys, "backfill", "--table", "lead", "--at", before, "--force", "--yes")
+    assert (early.code, "the rule set of then is not known" in early.err) == (2, True)
+    wrong = run_cli(capsys, "backfill", "--table", "lead", "--at", "Monday")
+    assert (wrong.code, "is not an instant" in wrong.err) == (2, True)
+
+    options = ("--limit", 4, "--force", "--yes", "--json")
+    past = run_cli(capsys, "backfill", "--table", "lead", "--at", first, *options).document
+    assert {row["rule"] for row in past["plan"]["rows"]} == {"First"}
+    today = run_cli(capsys, "backfill", "--table", "lead", *options).document
+    assert {row["rule"] for row in today["plan"]["rows"]} == {"Second"}
+    lines = run_cli(capsys, "history", "--json-lines").lines
+    assert [(line["rule"], line["outcome"]) for line in lines] == [
+        *[("First", "applied")] * 4,
+        *[("Second", "applied")] * 4,
+    ]
+    assert len({line["rule_set_checksum"] for line in lines}) == 2
+    # Neither of them put other rules in force.
+    kept = run_cli(capsys, "backfill", "--table", "lead", "--at", now(), "--json").document
+    assert {row["rule"] for row in kept["plan"]["rows"]} == {"Second"}
+
+
+def test_a_paced_backfill_is_one_cycle_and_is_refused_as_a_whole(
+    rules: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADROBIN_SAFETY__MIN_ROWS", "1")
+    assert run_cli(capsys, "run", "--once").code == 0
+    refused = run_cli(
+        capsys, "backfill", "--table", "lead", "--rows-per-minute", 600, "--yes", "--json"
+    )
+    assert (refused.code, refused.out) == (3, "")
+    assert f"gives {ROWS} of {ROWS} owned rows of lead" in refused.err
+    assert run_cli(capsys, "history", "--json-lines").lines == []
+    monkeypatch.setenv("LEADROBIN_WRITE__BACKFILL_ROWS_PER_MINUTE", "240")
+    done = run_cli(capsys, "backfill", "--table", "lead", "--force", "--yes", "--json").document
+    assert done["cycle"]["counts"]["applied"] == ROWS
+    assert done["cycle"]["outcome"] == "done"
+    assert rules.exists()
