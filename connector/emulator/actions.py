@@ -20,6 +20,7 @@ from connector.emulator.resources import RowResource, method_not_allowed
 from connector.emulator.sql_names import quote
 
 PLATFORM_VERSION = "9.2.25111.00159"
+LANGUAGE = 1033
 
 
 def run_operation(
@@ -59,6 +60,15 @@ def _who_am_i(call: Call) -> Response:
 
 def _version(call: Call) -> Response:
     return call.answer("RetrieveVersionResponse", {"Version": PLATFORM_VERSION})
+
+
+def _available_languages(call: Call) -> Response:
+    return call.answer("RetrieveAvailableLanguagesResponse", {"LocaleIds": [LANGUAGE]})
+
+
+def _provisioned_languages(call: Call) -> Response:
+    members = {"RetrieveProvisionedLanguages": [LANGUAGE]}
+    return call.answer("RetrieveProvisionedLanguagesResponse", members)
 
 
 def _current_organization(call: Call) -> Response:
@@ -136,6 +146,8 @@ _OPERATIONS: dict[str, tuple[str, Handler]] = {
     "RetrieveTotalRecordCount": ("GET", _total_record_count),
     "PublishAllXml": ("POST", _publish),
     "PublishXml": ("POST", _publish),
+    "RetrieveAvailableLanguages": ("GET", _available_languages),
+    "RetrieveProvisionedLanguages": ("GET", _provisioned_languages),
     **BULK_OPERATIONS,
     **BULK_DELETE_OPERATIONS,
     **CALENDAR_OPERATIONS,

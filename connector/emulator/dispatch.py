@@ -170,6 +170,9 @@ class Dispatcher:
         reads = request.method in ("GET", "HEAD")
         if resource.suffix == "$ref" and not (reads and navigation.is_collection):
             return rows.references(resource, key)
+        is_whole = not resource.suffix and resource.target_key is None
+        if request.method == "POST" and navigation.is_collection and is_whole:
+            return rows.create_below(navigation, key)
         if not reads:
             raise method_not_allowed(request.method)
         parent_row = rows.find(key)

@@ -1,6 +1,6 @@
 """Single rows over HTTP: GET, POST, PATCH, PUT, DELETE, `$ref`, single properties."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connector.emulator.bodies import (
@@ -114,6 +114,14 @@ class RowResource:
     def create(self) -> Response:
         """POST to the set."""
         return self.created(self.writer.create(self.table, self.request.json_object()))
+
+    def create_below(self, navigation: Navigation, key: RowKey) -> Response:
+        """POST to a row's collection: create a row and put it there."""
+        parent_id = str(self.find(key)[self.table.primary_id])
+        target = self.organization.catalog.tables[navigation.target]
+        new_id = self.writer.create(target, self.request.json_object())
+        self.writer.link(self.table, parent_id, navigation, Reference(target, new_id))
+        return replace(self, table=target).created(new_id)
 
     def patch(self, key: RowKey) -> Response:
         """PATCH: update, or create when the row is missing and `If-Match` does not forbid it.

@@ -50,6 +50,21 @@ def test_references_of_a_collection_are_listed_in_pages(
     assert "@odata.nextLink" not in second
 
 
+def test_a_row_is_created_in_a_collection(api: Api, family: tuple[str, list[str]]) -> None:
+    path, leads = family
+    answer = api.call("POST", path, json={"subject": "Born here"})
+    assert answer.status_code == 204
+    url = answer.headers["OData-EntityId"]
+    assert url.startswith(f"{api.root}/leads(")
+    assert api.get(f"{url}?$select=subject").json()["subject"] == "Born here"
+    assert len(api.rows(path)) == len(leads) + 1
+    headers = {"Prefer": "return=representation"}
+    shown = api.call("POST", f"{path}?$select=subject", json={"subject": "S"}, headers=headers)
+    assert (shown.status_code, shown.json()["subject"]) == (201, "S")
+    assert api.call("POST", path, json={"nonsense": 1}).status_code == 400
+    assert len(api.rows(path)) == len(leads) + 2
+
+
 def test_nested_expands_are_named_in_the_context(api: Api) -> None:
     select = "$select=name;$expand=primarycontactid($select=fullname)"
     document = api.get(f"leads?$top=1&$select=subject&$expand=parentaccountid({select})").json()
