@@ -49,11 +49,35 @@ def find_moved(
     return {seller: clock for seller, clock in after.items() if before.get(seller) != clock}
 
 
-def touch_clock(clocks: Mapping[str, SellerClock], seller_id: str, at: datetime) -> SellerClock:
-    """The clock of somebody who was given work by hand at `at`: behind all with an equal clock."""
+def touch_clock(
+    clocks: Mapping[str, SellerClock], seller_id: str, at: datetime, *, rule: str | None = None
+) -> SellerClock:
+    """The clock of somebody who was given work at `at`, which may have been seen late.
+
+    It comes behind all with an equal clock and never goes back. `rule` is named where rules have
+    clocks of their own.
+    """
     order = max((clock.order for clock in clocks.values()), default=0) + 1
     clock = clocks.get(seller_id, SellerClock(seller_id=seller_id))
-    return replace(clock, last_assigned_at=at, order=order)
+    by_rule = dict(clock.by_rule)
+    if rule is not None:
+        by_rule[rule] = max(at, by_rule.get(rule, at))
+    latest = max(at, clock.last_assigned_at or at)
+    return replace(clock, last_assigned_at=latest, order=order, by_rule=by_rule)
+
+
+def clock_rule(rule_set: RuleSet, rule: str | None) -> str | None:
+    """The rule whose own clock a turn moves; None where all rules share the organisation's."""
+    return rule if rule_set.round_robin_scope == "rule" else None
+
+
+def hold_clocks(clocks: Mapping[str, SellerClock], now: datetime) -> dict[str, SellerClock]:
+    """The clocks with none ahead of `now`.
+
+    After the machine's clock was put back, whoever is given work first would otherwise look as if
+    it had been the longest ago until the others' last turn comes round again.
+    """
+    return {seller: _held(clock, now) for seller, clock in clocks.items()}
 
 
 def restore_clocks(
@@ -85,6 +109,17 @@ def restore_clocks(
 def clocks_of(clocks: Mapping[str, SellerClock], sellers: Collection[str]) -> list[SellerClock]:
     """The clocks of some sellers; one that never moved is a fresh clock."""
     return [clocks.get(seller, SellerClock(seller_id=seller)) for seller in sorted(sellers)]
+
+
+def _held(clock: SellerClock, now: datetime) -> SellerClock:
+    moments = (clock.last_assigned_at, *clock.by_rule.values())
+    if all(at is None or at <= now for at in moments):
+        return clock
+    return replace(
+        clock,
+        last_assigned_at=clock.last_assigned_at and min(clock.last_assigned_at, now),
+        by_rule={rule: min(at, now) for rule, at in clock.by_rule.items()},
+    )
 
 
 def _consumed_units(open_rows: OpenRows, rule_set: RuleSet) -> dict[str, dict[str, int]]:

@@ -38,8 +38,11 @@ class RememberedDirectory:
         """The people as they are now, or were a short while ago."""
         with self._lock:
             now = self._clock.now()
-            is_stale = self._read_at is None or now - self._read_at > self._life
-            if self._directory is None or is_stale:
+            # A clock that was put back must not keep old people for as long as it was ahead.
+            is_fresh = (
+                self._read_at is not None and timedelta(0) <= now - self._read_at <= self._life
+            )
+            if self._directory is None or not is_fresh:
                 self._directory, self._read_at = self._fetch(), now
             return self._directory
 

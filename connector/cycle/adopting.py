@@ -1,16 +1,20 @@
 """Finds writes that arrived although no answer did, so that they are not taken for a person's."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from connector.clocks import clock_rule, touch_clock
 from connector.cycle.deciding import TAKEN_FROM
 from connector.cycle.parts import CycleParts, CycleRun
+from connector.cycle.waiting import Waiting, wait_for_write
 from connector.cycle.writing import with_decision
 from connector.plan_document import parse_reference
 from connector.ports import StateSession, WriteOutcome
-from connector.state import DecisionRecord, LedgerRow
+from connector.state import DecisionRecord, Intent, LedgerRow, SellerClock
 from engine.normalise import normalise
 from engine.records import EntityReference, Record, Row
+
+UNREADABLE = "the row could not be read when the plan it was in was settled"
 
 
 def adopt_late_writes(
@@ -28,6 +32,7 @@ def adopt_late_writes(
     ledger = session.load_rows(table.name, failed)
     adopted: list[str] = []
     left: list[str] = []
+    turns: list[DecisionRecord] = []
     for row_id in failed:
         record = normalise(by_id[row_id], table=table.name, primary_id=table.primary_id)
         decision = _find_decision(session, table.name, row_id)
@@ -42,9 +47,72 @@ def adopt_late_writes(
         session.save_rows([_as_decided(before, decision, record)])
         session.add_decisions([_arrived(parts, run, decision)])
         adopted.append(row_id)
+        turns.append(decision)
+    _take_turns(parts, session, turns)
     session.remove_backlog(table.name, [*adopted, *left])
     run.counts["arrived_late"] += len(adopted)
     return frozenset([*adopted, *left])
+
+
+def _take_turns(
+    parts: CycleParts, session: StateSession, decisions: Sequence[DecisionRecord]
+) -> None:
+    """The clocks went back when the writes seemed to have failed."""
+    if not decisions:
+        return
+    session.lock_clocks()
+    clocks = dict(session.load_clocks())
+    moved: dict[str, SellerClock] = {}
+    for decision in decisions:
+        owner = parse_reference(decision.after.get("owner"))
+        if owner is not None:
+            rule = clock_rule(parts.rule_set, decision.rule)
+            moved[owner.id] = touch_clock(clocks, owner.id, decision.decided_at, rule=rule)
+            clocks.update(moved)
+    session.save_clocks(moved.values())
+
+
+def leave_unreadable(
+    parts: CycleParts, run: CycleRun, session: StateSession, intent: Intent, ids: Collection[str]
+) -> None:
+    """Note rows of an open plan that cannot be read: whether they were written is not known.
+
+    They wait as failed writes do, and are adopted if they turn out as planned. Their sellers keep
+    the turn.
+    """
+    known = session.load_rows(run.table.name, sorted(ids))
+    waiting = session.load_backlog(run.table.name, sorted(ids))
+    now = parts.clock.now()
+    for decision in intent.decisions:
+        if decision.row_id not in ids:
+            continue
+        failed = replace(decision, outcome=WriteOutcome.FAILED.value, message=UNREADABLE)
+        row = Waiting(decision=failed, before=waiting.get(decision.row_id))
+        session.save_rows([_as_planned(run, intent, decision, known.get(decision.row_id))])
+        session.save_backlog([wait_for_write(row, WriteOutcome.FAILED, now, message=UNREADABLE)])
+        session.add_decisions([failed])
+
+
+def _as_planned(
+    run: CycleRun, intent: Intent, decision: DecisionRecord, before: LedgerRow | None
+) -> LedgerRow:
+    """The row as it was decided about, before anything was written."""
+    found = before or LedgerRow(
+        table=decision.table,
+        id=decision.row_id,
+        etag=None,
+        owner=parse_reference(decision.before.get("owner")),
+        is_open=True,
+        watched_set="",
+        fingerprint="",
+    )
+    return replace(
+        found,
+        etag=None,
+        watched_set=intent.watched_set,
+        fingerprint=intent.fingerprints[decision.row_id],
+        generation=run.generation,
+    )
 
 
 def _find_decision(session: StateSession, table: str, row_id: str) -> DecisionRecord | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Protocol
 
-from connector.clocks import apply_state, clocks_of, find_moved, read_clocks
+from connector.clocks import apply_state, clocks_of, find_moved, hold_clocks, read_clocks
 from connector.cycle.parts import Candidate, CycleParts, CycleRun
 from connector.fingerprints import build_fingerprint
 from connector.plan_document import build_reference_data
@@ -82,7 +82,8 @@ def decide_rows(
     if not candidates:
         return Batch(plan=build_plan(parts.rule_set.checksum, ()))
     clocks = session.load_clocks()
-    people = apply_state(parts.directory(), clocks, session.count_open(), parts.rule_set)
+    held = hold_clocks(clocks, parts.clock.now())
+    people = apply_state(parts.directory(), held, session.count_open(), parts.rule_set)
     rows, people = _decide_all(parts, run, people, candidates)
     plan = build_plan(parts.rule_set.checksum, (row.planned for row in rows))
     _raise_if_unsafe(parts, run, session, plan)

@@ -13,15 +13,15 @@ from connector.cycle.deciding import (
     placement_data,
 )
 from connector.cycle.handing_over import note_touches
-from connector.cycle.parts import Candidate, CycleParts, CycleRun
+from connector.cycle.parts import Candidate, CycleParts, CycleRun, pin_people
 from connector.cycle.reading import (
     Examined,
-    build_candidate,
     build_rejected,
     examine_rows,
     fetch_complete,
+    find_candidates,
 )
-from connector.cycle.triage import TO_DECIDE, Arrival, ArrivedRow
+from connector.cycle.triage import TO_DECIDE, Arrival, ArrivedRow, leave_undecided
 from connector.cycle.writing import record_rows, settle_clocks, write_rows
 from connector.ports import RowPage, StateSession
 from connector.state import DecisionRecord, Intent, LedgerRow, Watermark
@@ -50,11 +50,9 @@ def process_page(parts: CycleParts, run: CycleRun, page: RowPage, *, after: Wate
         examined = examine_rows(parts, run, session, page.rows)
     examined = _complete(parts, run, examined)
     gone = _confirm_deleted(parts, run, page)
-    candidates = [
-        build_candidate(arrived, is_fresh=arrived.arrival is Arrival.CREATED)
-        for arrived in examined.arrived
-        if arrived.arrival in TO_DECIDE
-    ]
+    with parts.store.begin() as session:
+        candidates = find_candidates(session, run.table.name, examined.arrived)
+    parts = pin_people(parts) if candidates else parts
     with parts.page_lock:
         with parts.store.begin() as session:
             _record_undecided(parts, run, session, examined)
@@ -111,6 +109,21 @@ def close_intent(
             if after is not None:
                 session.save_watermark(after)
     return is_done
+
+
+def record_closed(run: CycleRun, session: StateSession, closed: Sequence[ArrivedRow]) -> None:
+    """Closed rows wait for nothing; what is still to be decided of them is when they are open."""
+    ids = [arrived.record.id for arrived in closed]
+    waiting = session.load_backlog(run.table.name, ids)
+    session.save_rows(
+        [
+            leave_undecided(arrived)
+            if arrived.is_news or arrived.record.id in waiting
+            else arrived.seen
+            for arrived in closed
+        ]
+    )
+    session.remove_backlog(run.table.name, ids)
 
 
 def record_manual(
@@ -175,9 +188,8 @@ def _record_undecided(
     for arrived in examined.arrived:
         by_arrival[arrived.arrival].append(arrived)
     record_manual(parts, run, session, by_arrival.pop(Arrival.MANUAL))
-    closed = by_arrival[Arrival.CLOSED]
-    session.remove_backlog(run.table.name, [arrived.record.id for arrived in closed])
-    kept = (Arrival.CLOSED, Arrival.UNCHANGED, Arrival.HELD)
+    record_closed(run, session, by_arrival[Arrival.CLOSED])
+    kept = (Arrival.UNCHANGED, Arrival.HELD)
     session.save_rows([arrived.seen for kind in kept for arrived in by_arrival[kind]])
     echoes = [arrived.record.id for arrived in by_arrival[Arrival.ECHO]]
     session.mark_rows(run.table.name, echoes, run.generation)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connector.ports import (
@@ -72,6 +72,16 @@ class CycleParts:
     is_stopping: Callable[[], bool] = lambda: False
     keep_lease: Callable[[], None] = lambda: None
     report: Callable[[str, int], None] = lambda _what, _count: None
+
+
+def pin_people(parts: CycleParts) -> CycleParts:
+    """The same parts with the people as they are now.
+
+    They may have to be read from the environment, which can take minutes; asked for in a
+    transaction, everybody else on the store would wait for as long.
+    """
+    people = parts.directory()
+    return replace(parts, directory=lambda: people)
 
 
 @dataclass(kw_only=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from connector.cycle.carrying import Carried
 from connector.cycle.deciding import Batch, DecidedRow, decide_rows
-from connector.cycle.parts import Candidate, CycleParts, CycleRun
-from connector.cycle.reading import build_candidate, examine_rows, fetch_complete
+from connector.cycle.parts import Candidate, CycleParts, CycleRun, pin_people
+from connector.cycle.reading import examine_rows, fetch_complete, find_candidates, is_for_rules
 from connector.cycle.runs import build_run
 from connector.cycle.scheduled import list_due_ids
 from connector.cycle.table_cycle import fetch_marked, load_mark, start_over
@@ -87,21 +87,18 @@ def _pages(parts: CycleParts, run: CycleRun) -> Iterator[RowPage]:
         mark = replace(mark, link=page.next_link)
 
 
-def _examine(
-    parts: CycleParts, run: CycleRun, page: RowPage, carried: Carried
-) -> Iterator[Candidate]:
+def _examine(parts: CycleParts, run: CycleRun, page: RowPage, carried: Carried) -> list[Candidate]:
     with parts.store.begin() as session:
         arrived = examine_rows(parts, run, session, page.rows).arrived
         _carry(parts, run, session, arrived, carried)
         carried.add_deleted(session.load_rows(run.table.name, page.deleted).values())
-    arrived = [row for row in arrived if row.arrival in TO_DECIDE]
     if run.table.needs_related_rows:
+        arrived = [row for row in arrived if row.arrival in TO_DECIDE]
         complete = fetch_complete(parts, run, [row.record.id for row in arrived])
         with parts.store.begin() as session:
-            again = examine_rows(parts, run, session, complete).arrived
-        arrived = [row for row in again if row.arrival in TO_DECIDE]
-    for row in arrived:
-        yield build_candidate(row, is_fresh=row.arrival is Arrival.CREATED)
+            arrived = examine_rows(parts, run, session, complete).arrived
+    with parts.store.begin() as session:
+        return find_candidates(session, run.table.name, arrived)
 
 
 def _carry(
@@ -138,12 +135,14 @@ def _fresh(
     rows = fetch_complete(parts, run, ids)
     with parts.store.begin() as session:
         examined = examine_rows(parts, run, session, rows)
+        waiting = session.load_backlog(run.table.name, ids)
     for row in examined.arrived:
         if row.record.is_open and row.arrival is not Arrival.MANUAL:
+            entry = waiting.get(row.record.id)
             yield Candidate(
                 record=row.record,
                 before=row.before,
-                is_fresh=True,
+                is_fresh=is_reassignment or is_for_rules(row.before, entry),
                 is_reassignment=is_reassignment,
             )
 
@@ -151,7 +150,7 @@ def _fresh(
 def _decide(
     parts: CycleParts, run: CycleRun, candidates: Sequence[Candidate], carried: Carried
 ) -> Batch:
-    unrefused = replace(parts, options=replace(parts.options, is_forced=True))
+    unrefused = replace(pin_people(parts), options=replace(parts.options, is_forced=True))
     with parts.store.begin() as session:
         return decide_rows(unrefused, run, carried.lay_over(session), candidates)
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connector.cycle.parts import Candidate, CycleParts, CycleRun
-from connector.cycle.triage import Arrival, ArrivedRow, examine_row
+from connector.cycle.triage import TO_DECIDE, UNDECIDED, Arrival, ArrivedRow, examine_row
+from connector.cycle.waiting import ROUTING_CODES
 from connector.ports import StateSession
-from connector.state import LedgerRow, QuarantinedRow
+from connector.state import BacklogEntry, LedgerRow, QuarantinedRow
 from engine.normalise import normalise
 from engine.records import Record, RejectedRow, Row
 
@@ -63,13 +64,36 @@ def load_watched_sets(
     return sets
 
 
-def build_candidate(arrived: ArrivedRow, *, is_fresh: bool) -> Candidate:
+def find_candidates(
+    session: StateSession, table: str, arrived: Sequence[ArrivedRow]
+) -> list[Candidate]:
+    """The rows of a page that have to be decided.
+
+    One that waits, or was closed before it could be decided, is still owed what it waits for.
+    """
+    rows = [row for row in arrived if row.arrival in TO_DECIDE]
+    waiting = session.load_backlog(table, [row.record.id for row in rows])
+    return [_build_candidate(row, waiting.get(row.record.id)) for row in rows]
+
+
+def is_for_rules(before: LedgerRow | None, entry: BacklogEntry | None) -> bool:
+    """Rules are to run for a row that waits: nobody was found for it, or nobody has it yet.
+
+    A row that somebody has waits for something else to be written, and its owner stays.
+    """
+    if before is None or (entry is not None and entry.code in ROUTING_CODES):
+        return True
+    return before.rule is None and not before.is_manual
+
+
+def _build_candidate(arrived: ArrivedRow, entry: BacklogEntry | None) -> Candidate:
     """A row to decide; a row that was never decided and came new takes nothing from anybody."""
     before = arrived.before
+    was_left = entry is not None or (before is not None and before.fingerprint == UNDECIDED)
     return Candidate(
         record=arrived.record,
         before=before,
-        is_fresh=is_fresh,
+        is_fresh=before is None or (was_left and is_for_rules(before, entry)),
         is_reassignment=arrived.arrival is Arrival.UPDATED and before is not None,
     )
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from connector.cycle.adopting import adopt_late_writes
-from connector.cycle.paging import close_intent, open_intent, record_manual
-from connector.cycle.parts import Candidate, CycleParts, CycleRun
-from connector.cycle.reading import build_rejected, examine_rows, fetch_complete
+from connector.cycle.paging import close_intent, open_intent, record_closed, record_manual
+from connector.cycle.parts import Candidate, CycleParts, CycleRun, pin_people
+from connector.cycle.reading import build_rejected, examine_rows, fetch_complete, is_for_rules
 from connector.cycle.triage import Arrival, ArrivedRow
 from connector.cycle.waiting import ROUTING_CODES
 from connector.state import BacklogEntry, PlanOrigin
@@ -42,10 +42,14 @@ def _decide_entries(parts: CycleParts, run: CycleRun, entries: Sequence[BacklogE
 
 
 def decide_again(parts: CycleParts, run: CycleRun, ids: Sequence[str]) -> bool:
-    """Decide rows as if they were new: every segment is tried and rules run; False when stopped."""
+    """Decide rows that wait, or that a backfill names, anew; False when stopped.
+
+    Rules run unless somebody has the row already and something else about it waits.
+    """
     if not ids:
         return True
     rows = fetch_complete(parts, run, ids)
+    parts = pin_people(parts)
     with parts.page_lock:
         with parts.store.begin() as session:
             settled = adopt_late_writes(parts, run, session, rows)
@@ -56,11 +60,15 @@ def decide_again(parts: CycleParts, run: CycleRun, ids: Sequence[str]) -> bool:
             session.delete_rows(run.table.name, [row for row in ids if row not in present])
             manual = [row for row in examined.arrived if row.arrival is Arrival.MANUAL]
             record_manual(parts, run, session, manual)
-            closed = [row for row in examined.arrived if not row.record.is_open]
-            session.remove_backlog(run.table.name, [row.record.id for row in closed])
-            session.save_rows([row.seen for row in closed])
+            closed = [
+                row
+                for row in examined.arrived
+                if not row.record.is_open and row.arrival is not Arrival.MANUAL
+            ]
+            record_closed(run, session, closed)
+            waiting = session.load_backlog(run.table.name, ids)
             candidates = [
-                _build_candidate(run, row)
+                _build_candidate(run, row, waiting.get(row.record.id))
                 for row in examined.arrived
                 if row.record.is_open
                 and row.arrival is not Arrival.MANUAL
@@ -71,11 +79,12 @@ def decide_again(parts: CycleParts, run: CycleRun, ids: Sequence[str]) -> bool:
         return intent is None or close_intent(parts, run, intent, batch)
 
 
-def _build_candidate(run: CycleRun, row: ArrivedRow) -> Candidate:
-    """A backfill takes rows from their owners; a waiting row has nobody yet."""
+def _build_candidate(run: CycleRun, row: ArrivedRow, entry: BacklogEntry | None) -> Candidate:
+    """A backfill takes rows from their owners."""
+    is_backfill = run.origin is PlanOrigin.BACKFILL
     return Candidate(
         record=row.record,
         before=row.before,
-        is_fresh=True,
-        is_reassignment=run.origin is PlanOrigin.BACKFILL,
+        is_fresh=is_backfill or is_for_rules(row.before, entry),
+        is_reassignment=is_backfill,
     )

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from connector.cycle.adopting import leave_unreadable
 from connector.cycle.deciding import DecidedRow, placement_of
 from connector.cycle.paging import record_manual
-from connector.cycle.parts import CycleParts, CycleRun
-from connector.cycle.reading import examine_rows, fetch_complete
+from connector.cycle.parts import CycleParts, CycleRun, pin_people
+from connector.cycle.reading import build_rejected, examine_rows, fetch_complete
 from connector.cycle.triage import ArrivedRow
 from connector.cycle.writing import record_rows, settle_clocks, write_rows
 from connector.ports import StateSession, WriteOutcome, WriteResult
@@ -57,20 +58,25 @@ def settle_intents(parts: CycleParts, run: CycleRun) -> bool:
 
 
 def _settle(parts: CycleParts, run: CycleRun, intent: Intent) -> bool:
+    parts = pin_people(parts)
     rows = fetch_complete(parts, run, [row.id for row in intent.plan.rows])
     with parts.store.begin() as session:
         examined = examine_rows(parts, run, session, rows)
         recorded = _find_recorded(session, intent)
         arrived = [row for row in examined.arrived if row.record.id not in recorded]
         standing = _find_standing(parts, run, intent, arrived)
+        unreadable = {row.id for row in examined.rejected if row.id} - recorded
+        leave_unreadable(parts, run, session, intent, unreadable)
+        session.save_rejected(build_rejected(parts, examined.rejected))
     written = write_rows(parts, run, standing.to_write)
     results = {**standing.results, **written}
     tried = [row for row in standing.rows if row.record.id in results]
     is_done = len(written) == len(standing.to_write)
     with parts.store.begin() as session:
-        record_manual(parts, run, session, standing.manual)
         record_rows(parts, run, session, tried, results)
         settle_clocks(session, intent, tried, results)
+        # After the conflicts that they are: the last word is the person's.
+        record_manual(parts, run, session, standing.manual)
         if is_done:
             session.close_intent(intent.id, parts.clock.now())
     return is_done
@@ -100,10 +106,9 @@ def _find_standing(
         outcome, missing = _judge(parts, run, intent, row, planned)
         if outcome is None:
             to_write.append(missing)
-        elif outcome is WriteOutcome.CONFLICT and _was_given_away(row, planned):
-            rows.pop()
-            manual.append(now[planned.id])
         else:
+            if outcome is WriteOutcome.CONFLICT and _was_given_away(row, planned):
+                manual.append(now[planned.id])
             results[planned.id] = WriteResult(
                 table=planned.table, id=planned.id, outcome=outcome, etag=row.record.etag
             )

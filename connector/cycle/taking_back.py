@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from connector.cycle.deciding import Batch
 from connector.cycle.handing_over import find_due, find_rule
 from connector.cycle.paging import close_intent, open_intent
-from connector.cycle.parts import Candidate, CycleParts, CycleRun
+from connector.cycle.parts import Candidate, CycleParts, CycleRun, pin_people
 from connector.cycle.reading import examine_rows, fetch_complete
 from connector.cycle.triage import Arrival, ArrivedRow
 from connector.ports import StateSession
@@ -34,6 +34,7 @@ def take_back_due(parts: CycleParts, run: CycleRun) -> bool:
     if not due:
         return True
     rows = fetch_complete(parts, run, list(due))
+    parts = pin_people(parts)
     origin, run.origin = run.origin, PlanOrigin.TAKE_BACK
     try:
         with parts.page_lock:
@@ -52,6 +53,7 @@ def list_overdue(parts: CycleParts, run: CycleRun) -> Sequence[Candidate]:
     """The rows that would be taken back now; nothing is saved."""
     due = _load_due(parts, run)
     rows = fetch_complete(parts, run, list(due))
+    parts = pin_people(parts)
     with parts.store.begin() as session:
         return _sort(parts, due, examine_rows(parts, run, session, rows).arrived).ready
 

@@ -22,17 +22,24 @@ class Arrival(StrEnum):
     CLOSED = "closed"
 
 
+UNDECIDED = "?"
+"""In place of a fingerprint: the row was closed while it still had to be decided."""
+
 TO_DECIDE = frozenset({Arrival.CREATED, Arrival.UPDATED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrivedRow:
-    """A row of the feed with what it is to us; `seen` is the ledger row it leads to."""
+    """A row of the feed with what it is to us; `seen` is the ledger row it leads to.
+
+    `is_news` = something about it would be decided if it were open.
+    """
 
     record: Record
     before: LedgerRow | None
     seen: LedgerRow
     arrival: Arrival
+    is_news: bool = False
 
 
 def examine_row(
@@ -54,7 +61,13 @@ def examine_row(
     arrival = _classify(record, before, seen, watched_sets, routes_manual_rows)
     if arrival is Arrival.MANUAL:
         seen = replace(seen, is_manual=True, rule=None)
-    return ArrivedRow(record=record, before=before, seen=seen, arrival=arrival)
+    is_news = before is None or _has_changed(before, seen, watched_sets)
+    return ArrivedRow(record=record, before=before, seen=seen, arrival=arrival, is_news=is_news)
+
+
+def leave_undecided(arrived: ArrivedRow) -> LedgerRow:
+    """A closed row as it is remembered when it has to be decided once it is open again."""
+    return replace(arrived.seen, fingerprint=UNDECIDED)
 
 
 def describe_row(
@@ -102,6 +115,8 @@ def _classify(
 def _has_changed(
     before: LedgerRow, seen: LedgerRow, watched_sets: Mapping[str, tuple[str, ...]]
 ) -> bool:
+    if before.fingerprint == UNDECIDED:
+        return True
     if before.watched_set == seen.watched_set:
         return before.fingerprint != seen.fingerprint
     columns = watched_sets[seen.watched_set]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from connector.cycle.handing_over import find_rule
-from connector.cycle.parts import CycleParts, CycleRun
+from connector.cycle.parts import CycleParts, CycleRun, pin_people
 from connector.cycle.waiting import ROUTING_CODES
 from connector.ports import StateSession
 from connector.state import DecisionRecord
@@ -29,6 +29,7 @@ def wake_waiting(parts: CycleParts, run: CycleRun) -> None:
     Other rules or other people may find somebody for any row; a seller with fewer open rows than
     before, for those that waited for capacity.
     """
+    parts = pin_people(parts)
     table, now = run.table.name, parts.clock.now()
     with parts.store.begin() as session:
         before = session.load_document(_KIND, table)

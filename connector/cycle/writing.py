@@ -27,9 +27,6 @@ from engine.statuses import RoutingStatus, SegmentationStatus
 
 ARRIVED = frozenset({WriteOutcome.APPLIED, WriteOutcome.ALREADY_SO})
 
-UNDONE = "undone"
-"""In what a decision led to: it took an earlier one back."""
-
 Results = Mapping[str, WriteResult]
 
 
@@ -222,7 +219,7 @@ def _ledger_row(
 ) -> LedgerRow:
     """What the ledger remembers after the outcome; after a conflict: what it knew before."""
     if result is not None and result.outcome is WriteOutcome.CONFLICT and row.before is not None:
-        return row.before
+        return replace(row.before, generation=generation)
     seen = describe_row(row.record, row.before, table, generation=generation)
     if result is not None and result.outcome not in ARRIVED:
         return seen
@@ -245,21 +242,7 @@ def _own_version(row: DecidedRow, result: WriteResult) -> str | None:
 
 
 def with_decision(seen: LedgerRow, decision: DecisionRecord) -> LedgerRow:
-    """The ledger row of a decision that is in force.
-
-    An undone one leaves the row as the decision before had left it; without one before, a backfill
-    takes it up again.
-    """
-    if UNDONE in decision.after:
-        return replace(
-            seen,
-            segment=decision.segment,
-            rule=decision.rule,
-            segmentation_status=None,
-            routing_status=None,
-            sequence_status=None,
-            decided_at=decision.decided_at if decision.after["was_decided"] else None,
-        )
+    """The ledger row of a decision that is in force."""
     is_assigned = decision.routing_status == RoutingStatus.OWNER_ASSIGNED
     segment = seen.segment
     if decision.segment is not None:

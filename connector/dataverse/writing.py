@@ -162,19 +162,11 @@ class RowSender:
     def _patch(self, write: RowWrite) -> WriteResult:
         attempts = Attempts()
         try:
-            if not self._needs_reading_first(write):
-                return self._send(write, attempts)
-            if not self._is_as_read(write):
-                return self._settler.settle_by_reading(write, attempts=1)
-            return self._send(write, attempts, any_version=True)
+            if self._needs_reading_first(write):
+                return self._patch_after_reading(write, attempts)
+            reply = self._channel.call(self._encoder.build_request(write), attempts)
         except LeadrobinError as error:
             return self._settler.settle_error(write, error, attempts=max(1, attempts.count))
-
-    def _send(
-        self, write: RowWrite, attempts: Attempts, *, any_version: bool = False
-    ) -> WriteResult:
-        request = self._encoder.build_request(write, any_version=any_version)
-        reply = self._channel.call(request, attempts)
         return confirm(
             write,
             reply.body,
@@ -183,11 +175,20 @@ class RowSender:
             attempts=attempts.count,
         )
 
-    def _is_as_read(self, write: RowWrite) -> bool:
-        """Whether the row still has the version that the write was decided on."""
+    def _patch_after_reading(self, write: RowWrite, attempts: Attempts) -> WriteResult:
         address = self._metadata.locate(write.table)
         row = self._reader.fetch_row(write.table, write.id, (address.primary_id,))
-        return row is not None and row.get(ETAG) == write.etag
+        if row is None or row.get(ETAG) != write.etag:
+            return self._settler.settle_by_reading(write, attempts=1)
+        request = self._encoder.build_request(write, any_version=True)
+        reply = self._channel.call(request, attempts)
+        return confirm(
+            write,
+            reply.body,
+            header=reply.headers.get("ETag"),
+            request_id=reply.request_id,
+            attempts=attempts.count,
+        )
 
 
 def _choose_size(count: int, options: WriteOptions) -> int:
