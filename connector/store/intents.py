@@ -1,7 +1,7 @@
 """Open plans as documents of the store; what a plan document looks like is in `plan_document`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,8 @@ from sqlalchemy import RowMapping
 from connector.plan_document import build_plan_document, parse_plan_document
 from connector.state import DecisionRecord, Intent, PlanOrigin, SellerClock
 from engine.instants import print_instant
+
+_DECISION_FIELDS = tuple(field.name for field in fields(DecisionRecord))
 
 
 def build_intent_document(intent: Intent) -> dict[str, object]:
@@ -76,7 +78,9 @@ def _parse_instant(text: str | None) -> datetime | None:
 
 
 def _decision_data(decision: DecisionRecord) -> dict[str, object]:
-    return {**asdict(decision), "decided_at": print_instant(decision.decided_at)}
+    # Not `asdict`: it copies the trace, which is most of a decision and plain data already.
+    data = {name: getattr(decision, name) for name in _DECISION_FIELDS}
+    return {**data, "decided_at": print_instant(decision.decided_at)}
 
 
 def _parse_decision(data: Mapping[str, Any]) -> DecisionRecord:

@@ -201,6 +201,8 @@ def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> 
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA busy_timeout=30000")
+    # In KiB: the pages that a cycle touches in a ledger of millions of rows, read once.
+    cursor.execute("PRAGMA cache_size=-65536")
     cursor.close()
 
 
