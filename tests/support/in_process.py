@@ -47,13 +47,17 @@ class Answer:
         return self.headers["odata-entityid"].rpartition("(")[2].rstrip(")")
 
 
-class InProcessEmulator:
-    """An emulator that any token opens; a context manager."""
+class BrokenConnection(Exception):  # noqa: N818  what happened, in the house words
+    """The connection broke before the answer was complete."""
 
-    def __init__(self, size: SeedSize | None = None) -> None:
+
+class InProcessEmulator:
+    """An emulator that any token opens, unless told otherwise; a context manager."""
+
+    def __init__(self, size: SeedSize | None = None, *, accept_any_token: bool = True) -> None:
         options = EmulatorOptions(
             use_tls=False,
-            accept_any_token=True,
+            accept_any_token=accept_any_token,
             size=size or SeedSize(sellers=4, leads=0, opportunities=0, insights=0),
             source=lambda: NOW,
         )
@@ -109,7 +113,10 @@ class InProcessEmulator:
     async def answer(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
     ) -> Answer:
-        """One request inside an event loop, for tests in which several are open at once."""
+        """One request inside an event loop, for tests in which several are open at once.
+
+        Raises BrokenConnection where a fault cut the connection.
+        """
         absolute = url if "://" in url else f"{ROOT}/{url}"
         parts = urlsplit(quote(absolute, safe=_SAFE))
         given = {"host": "emulator.test", "authorization": "Bearer any", **headers}
@@ -135,6 +142,8 @@ class InProcessEmulator:
             sent.append(dict(message))
 
         await self.server.web(scope, cast("Any", receive), send)
+        if not sent or sent[-1].get("more_body"):
+            raise BrokenConnection(f"{method} {url} was cut off")
         names = {
             name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]
         }
