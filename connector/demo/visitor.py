@@ -43,9 +43,10 @@ class Visitor:
         """Create a row."""
         self._send("POST", entity_set, row)
 
-    def change(self, entity_set: str, row_id: str, row: Mapping[str, object]) -> None:
-        """Change an existing row."""
-        self._send("PATCH", f"{entity_set}({row_id})", row)
+    def change(self, entity_set: str, row_id: str, row: Mapping[str, object]) -> dict[str, Any]:
+        """Change an existing row; the row as this left it."""
+        changed: dict[str, Any] = self._send("PATCH", f"{entity_set}({row_id})", row).json()
+        return changed
 
     def find(self, query: str) -> list[dict[str, Any]]:
         """The rows of an OData query."""
@@ -72,6 +73,7 @@ class Visitor:
         headers = {"Prefer": 'odata.include-annotations="*"'}
         if method == "PATCH":
             headers["If-Match"] = "*"
+            headers["Prefer"] += ",return=representation"
         reply = self._session.request(
             method, f"{self._api}/{path}", json=row, headers=headers, timeout=TIMEOUT_SECONDS
         )

@@ -4,7 +4,6 @@ By hand: `python -m tests.acceptance.kill_nine --kills 300`; the suite runs a fe
 """
 
 import argparse
-import json
 import os
 import random
 import subprocess
@@ -12,18 +11,21 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from time import monotonic
-from typing import Self
+from typing import Any, Self
 
 from connector.demo.visitor import Visitor
 from connector.emulator.control import LoggedRequest
 from connector.emulator.seed import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
+from connector.state import DecisionRecord
 from connector.store.opening import open_store
 
 RULES = """
@@ -41,6 +43,8 @@ SELLERS = 7
 ARRIVED = {"applied", "already_so"}
 LONGEST = 60.0
 UNDISTURBED = 10
+PEOPLE = "msdyn_assignmentmaps?$select=_msdyn_systemuserid_value"
+TEAMS = "teams?$select=name&$filter=teamtype eq 0 and isdefault eq false"
 
 
 @dataclass(kw_only=True)
@@ -52,9 +56,13 @@ class Report:
     seconds: float = 0.0
     eligible: int = 0
     standing: int = 0
+    by_hand: int = 0
+    sent: int = 0
     patches: int = 0
     conflicts: int = 0
     settled_plans: int = 0
+    overruled: int = 0
+    turns: int = 0
     problems: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -64,21 +72,42 @@ class Report:
             "… right after a write had begun": self.at_writes,
             "seconds": round(self.seconds),
             "eligible rows created under traffic": self.eligible,
-            "decisions that stand": self.standing,
-            "PATCHes that were taken": self.patches,
-            "PATCHes refused as conflicts": self.conflicts,
+            "decisions of ours that were carried out": self.standing,
+            "choices by hand, made while the service worked": self.by_hand,
+            "PATCHes that the environment saw": self.sent,
+            "… that were taken": self.patches,
+            "… refused as conflicts": self.conflicts,
+            "… taken, and given away by hand before a killed process could note it": self.overruled,
             "plans a kill left open, settled by the next process": self.settled_plans,
+            "turns replayed in round robin": self.turns,
             "problems": len(self.problems),
         }
         width = max(map(len, rows))
         return [f"{name:<{width}}  {value:>7}" for name, value in rows.items()] + self.problems
 
 
-class Traffic:
-    """Another client that creates eligible leads, others, and edits older ones, without a pause."""
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Somebody gave a row to somebody; `is_late` = after our own write to it had been taken."""
 
-    def __init__(self, server: EmulatorServer, seed: int, pause: float) -> None:
+    row_id: str
+    owner: str
+    at: datetime
+    is_late: bool
+
+
+class Traffic:
+    """Another client that creates eligible leads and others, edits and assigns, without a pause.
+
+    It meddles with a row at most once: with those the service may be about to write, and with those
+    it has written.
+    """
+
+    def __init__(self, server: EmulatorServer, seed: int, pause: float, killer: "Killer") -> None:
         self.eligible: list[str] = []
+        self.choices: list[Choice] = []
+        self._killer = killer
+        self._meddled: set[str] = set()
         self._server = server
         self._random = random.Random(seed)
         self._pause = pause
@@ -99,22 +128,63 @@ class Traffic:
     def _run(self) -> None:
         with Visitor(self._server) as visitor:
             others = [row["leadid"] for row in visitor.find(OTHERS)]
+            self._sellers = sorted(row["_msdyn_systemuserid_value"] for row in visitor.find(PEOPLE))
+            self._team = visitor.find(TEAMS)[0]["teamid"]
             for number in range(1_000_000):
-                if self._stop.wait(self._pause * self._random.random()):
+                if self._is_stopped(visitor, self._pause * self._random.random()):
                     return
                 self._act(visitor, number, others)
+
+    def _is_stopped(self, visitor: Visitor, pause: float) -> bool:
+        """Wait; but when the service begins to write, meddle with a row it has not come to yet."""
+        ends, sent = monotonic() + pause, len(self._killer.sent())
+        while monotonic() < ends:
+            if self._stop.wait(0.002):
+                return True
+            if len(self._killer.sent()) > sent:
+                self._meddle(visitor, is_early=True)
+                sent = len(self._killer.sent())
+        return False
 
     def _act(self, visitor: Visitor, number: int, others: list[str]) -> None:
         row_id = f"00000000-0000-4000-8000-{number:012d}"
         chance = self._random.random()
-        if chance < 0.8:
+        if chance < 0.6:
             # Noted first: a row must not be decided before it is known to be eligible.
             self.eligible.append(row_id)
             visitor.create("leads", {"leadid": row_id, "subject": "show", "leadsourcecode": 7})
-        elif chance < 0.9:
+        elif chance < 0.67:
             visitor.create("leads", {"leadid": row_id, "subject": "other", "leadsourcecode": 1})
-        else:
+        elif chance < 0.74:
             visitor.change("leads", self._random.choice(others), {"description": f"note {number}"})
+        else:
+            self._meddle(visitor, is_early=chance < 0.8)
+
+    def _meddle(self, visitor: Visitor, *, is_early: bool) -> None:
+        """Touch a row the service has not written yet, or give one it has to another seller."""
+        written = set(self._killer.writes(range(200, 300)))
+        recent = [row for row in self.eligible[-60:] if row not in self._meddled]
+        free = [row for row in recent if (row in written) is not is_early]
+        if not free:
+            return
+        row_id = free[-1] if is_early else self._random.choice(free)
+        self._meddled.add(row_id)
+        if is_early and self._random.random() < 0.6:
+            visitor.change("leads", row_id, {"description": "note"})
+        elif is_early:
+            self._assign(visitor, row_id, f"/teams({self._team})", self._team)
+        else:
+            seller = self._random.choice(self._sellers)
+            self._assign(visitor, row_id, f"/systemusers({seller})", seller)
+
+    def _assign(self, visitor: Visitor, row_id: str, target: str, owner: str) -> None:
+        before = visitor.read("leads", row_id)["_ownerid_value"]
+        is_late = row_id in self._killer.writes(range(200, 300))
+        if before == owner:
+            return
+        changed = visitor.change("leads", row_id, {"ownerid@odata.bind": target})
+        at = datetime.fromisoformat(changed["modifiedon"])
+        self.choices.append(Choice(row_id=row_id, owner=owner, at=at, is_late=is_late))
 
 
 class Killer:
@@ -154,7 +224,7 @@ class Killer:
         wanted = self._random.randint(1, 6)
         ends = monotonic() + LONGEST
         with self._service() as process:
-            while len(self._sent()) < wanted and monotonic() < ends:
+            while len(self.sent()) < wanted and monotonic() < ends:
                 if process.poll() is not None:
                     raise AssertionError(f"it ended by itself:\n{self._log.read_text()[-2000:]}")
                 self._waits.wait(0.001)
@@ -176,16 +246,18 @@ class Killer:
         """The leads that were written so far; with `status` those whose write ended so."""
         return [
             entry.path.split("(")[1][:36]
-            for entry in [*self._kept, *self._sent()]
+            for entry in [*self._kept, *self.sent()]
             if status is None or entry.status in status
         ]
 
-    def _sent(self) -> list[LoggedRequest]:
+    def sent(self) -> list[LoggedRequest]:
         """The writes of eligible leads in the server's log, which is emptied after each kill."""
         return [
             entry
             for entry in self._server.log.entries.copy()
-            if entry.method == "PATCH" and "/leads(00000000-0000-4000-8000-" in entry.path
+            if entry.method == "PATCH"
+            and "/leads(00000000-0000-4000-8000-" in entry.path
+            and entry.headers.get("if-match") != "*"
         ]
 
     @contextmanager
@@ -202,7 +274,7 @@ class Killer:
                 process.kill()
                 process.wait()
         # A request under way is still answered: its entry has the status by the time we count.
-        self._kept += self._sent()
+        self._kept += self.sent()
         self._server.log.clear()
 
 
@@ -216,7 +288,7 @@ def run(kills: int, *, seed: int = 7, pause: float = 0.4) -> Report:
         with tempfile.TemporaryDirectory() as folder:
             killer = Killer(server, Path(folder), seed)
             killer.finish()
-            with Traffic(server, seed, pause) as traffic:
+            with Traffic(server, seed, pause, killer) as traffic:
                 for number in range(kills):
                     if number % 2:
                         killer.kill_at_write()
@@ -227,58 +299,147 @@ def run(kills: int, *, seed: int = 7, pause: float = 0.4) -> Report:
                         killer.finish()
             killer.finish()
             killer.finish()
-            _count(report, killer, traffic.eligible)
+            _judge(report, killer, traffic, _read_owners(server))
     finally:
         server.stop()
     report.seconds = monotonic() - began
     return report
 
 
-def _count(report: Report, killer: Killer, eligible: list[str]) -> None:
+def _read_owners(server: EmulatorServer) -> dict[str, str]:
+    """Who owns each lead in the environment."""
+    with server.organization.lock:
+        found = server.organization.storage.query("SELECT leadid, ownerid FROM lead")
+    return {str(row[0]): str(row[1]) for row in found}
+
+
+def _judge(report: Report, killer: Killer, traffic: Traffic, owners: dict[str, str]) -> None:
     store = open_store(killer.store_url)
     try:
         with store.begin() as session:
             decisions = list(session.list_decisions(limit=1_000_000))[::-1]
             cycles = session.list_cycles(1_000_000)
             left_open = len(session.list_intents("lead"))
+            waiting = session.list_backlog()
     finally:
         store.close()
-    standing = [d for d in decisions if d.routing_status == 2 and d.outcome in ARRIVED]
-    by_row = Counter(decision.row_id for decision in standing)
-    taken = Counter(killer.writes(range(200, 300)))
-    report.eligible = len(eligible)
-    report.standing = len(standing)
-    report.patches = taken.total()
-    report.conflicts = len(killer.writes(range(412, 413)))
     report.settled_plans = sum(cycle.counts.get("settled_plans", 0) for cycle in cycles)
-    recorded = sum(1 for decision in decisions if decision.outcome == "conflict")
-    wrong = [row for row in eligible if by_row[row] != 1]
-    report.problems += [f"{row}: {by_row[row]} decisions stand" for row in wrong]
-    strangers = by_row.keys() - set(eligible)
-    report.problems += [f"{row} is not eligible and was assigned" for row in strangers]
-    report.problems += [f"{row}: written {n} times" for row, n in taken.items() if n != 1]
-    report.problems += [f"{row}: decided, not written" for row in by_row.keys() - taken.keys()]
+    report.eligible, report.by_hand = len(traffic.eligible), len(traffic.choices)
     if left_open:
         report.problems.append(f"{left_open} plans are still open")
-    if len(killer.writes()) != len(standing) + max(report.conflicts, recorded):
-        report.problems.append(f"{len(killer.writes())} PATCHes do not add up")
-    _check_order(report, [_owner(decision.after) for decision in standing])
+    report.problems += [f"{entry.row_id} still waits: {entry.reason}" for entry in waiting]
+    _judge_requests(report, killer)
+    _judge_rows(report, killer, traffic, decisions, owners)
+    _judge_turns(report, decisions, {choice.row_id: choice for choice in traffic.choices})
 
 
-def _check_order(report: Report, owners: list[str]) -> None:
-    """Undisturbed, nobody gets a second row before everybody had the first."""
-    turn = owners[:SELLERS]
-    if sorted(set(turn)) != sorted(turn):
-        report.problems.append("the first round is not one row for each seller")
-    for number, owner in enumerate(owners):
-        if owner != turn[number % SELLERS]:
-            report.problems.append(f"decision {number} went to {owner} out of turn")
+def _judge_requests(report: Report, killer: Killer) -> None:
+    """Every PATCH was taken or refused as a conflict, and no row was written twice."""
+    taken = Counter(killer.writes(range(200, 300)))
+    report.sent = len(killer.writes())
+    report.patches = taken.total()
+    report.conflicts = len(killer.writes(range(412, 413)))
+    report.problems += [f"{row}: written {n} times" for row, n in taken.items() if n != 1]
+    if report.sent != report.patches + report.conflicts:
+        report.problems.append("there are PATCHes that were neither taken nor conflicts")
+
+
+def _judge_rows(
+    report: Report,
+    killer: Killer,
+    traffic: Traffic,
+    decisions: list[DecisionRecord],
+    owners: dict[str, str],
+) -> None:
+    """Each eligible row has one decision that stands, and the environment agrees with it."""
+    ours = Counter(d.row_id for d in decisions if is_ours(d))
+    report.standing = ours.total()
+    taken = Counter(killer.writes(range(200, 300)))
+    killed = {d.row_id for d in decisions if d.outcome == "conflict"}
+    overruled = {choice.row_id for choice in traffic.choices if choice.is_late} & killed
+    last = {d.row_id: d for d in decisions if is_ours(d) or d.outcome == "manual"}
+    for row_id in ours.keys() | taken.keys():
+        if (ours[row_id], taken[row_id]) == (0, 1) and row_id in overruled:
+            # Between our write and the next process nothing was left to tell that it had arrived.
+            report.overruled += 1
+        elif ours[row_id] != taken[row_id]:
+            report.problems.append(f"{row_id}: {ours[row_id]} decided, {taken[row_id]} written")
+    for row_id in traffic.eligible:
+        if row_id not in last:
+            report.problems.append(f"{row_id}: no decision stands")
+        elif owners[row_id] != _owner(last[row_id]):
+            report.problems.append(f"{row_id}: its owner is not the one of the last decision")
+    strangers = last.keys() - set(traffic.eligible)
+    report.problems += [f"{row} is not eligible and was assigned" for row in strangers]
+    report.problems += [
+        f"{choice.row_id}: a choice by hand was overwritten"
+        for choice in traffic.choices
+        if owners[choice.row_id] != choice.owner
+        and (choice.is_late or not is_ours(last[choice.row_id]))
+    ]
+
+
+def is_ours(decision: DecisionRecord) -> bool:
+    """A decision to give a row to somebody that was carried out."""
+    return decision.routing_status == 2 and decision.outcome in ARRIVED
+
+
+class Turns:
+    """Round robin as the rules describe it, told by nothing but decisions and choices by hand."""
+
+    def __init__(self, sellers: Iterable[str]) -> None:
+        self._last: dict[str, tuple[datetime, int]] = {
+            seller: (datetime.min.replace(tzinfo=UTC), 0) for seller in sellers
+        }
+        self._count = 0
+
+    def is_next(self, seller: str) -> bool:
+        """Whether nobody's last turn is longer ago."""
+        return seller == min(self._last, key=lambda one: (self._last[one], one))
+
+    def take(self, seller: str, at: datetime) -> None:
+        """A seller was given work."""
+        self._count += 1
+        if seller in self._last:
+            self._last[seller] = (max(at, self._last[seller][0]), self._count)
+
+    def replay(self, plan: Sequence[DecisionRecord]) -> str | None:
+        """Go through the decisions of one plan; the first that was out of turn.
+
+        A seller none of whose rows got there has the old turn again.
+        """
+        before = dict(self._last)
+        for decision in plan:
+            seller = _owner(decision)
+            if not self.is_next(seller):
+                return f"{decision.row_id} went to {seller} out of turn"
+            self.take(seller, decision.decided_at)
+        arrived = {_owner(decision) for decision in plan if decision.outcome in ARRIVED}
+        for seller in {_owner(decision) for decision in plan} - arrived:
+            self._last[seller] = before[seller]
+        return None
+
+
+def _judge_turns(
+    report: Report, decisions: list[DecisionRecord], choices: Mapping[str, Choice]
+) -> None:
+    """The order of what was done equals the undisturbed order of the same decisions."""
+    routed = [d for d in decisions if d.routing_status == 2 or d.outcome == "manual"]
+    turns = Turns({_owner(d) for d in routed if d.routing_status == 2})
+    for (kind, _), plan in groupby(routed, key=lambda d: (d.outcome == "manual", d.plan_checksum)):
+        found = list(plan)
+        report.turns += len(found)
+        if kind:
+            for decision in found:
+                turns.take(_owner(decision), choices[decision.row_id].at)
+        elif (problem := turns.replay(found)) is not None:
+            report.problems.append(problem)
             return
 
 
-def _owner(after: object) -> str:
-    owner: str = json.loads(json.dumps(after))["assigned_to"]["id"]
-    return owner
+def _owner(decision: DecisionRecord) -> str:
+    after: Any = decision.after
+    return str((after.get("assigned_to") or after["owner"])["id"])
 
 
 def main() -> int:
