@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from connector.cycle.applying import (
     Leftover,
     apply_plan,
-    build_undo_decisions,
     plan_undo,
     raise_if_refused,
 )
@@ -19,16 +18,16 @@ from connector.cycle.carrying import Carried
 from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.previewing import Preview, preview_cycle, preview_rows
 from connector.cycle.retrying import retry_due, retry_segment
-from connector.cycle.runs import build_run, finish_run, save_start, start_run
+from connector.cycle.runs import build_run, finish_run, start_run
 from connector.cycle.table_cycle import run_cycle
 from connector.logs import get_log
 from connector.pacing import Pace
 from connector.ports import TableLeases
-from connector.reviewed_plan import ReviewedPlan
+from connector.reviewed_plan import ReviewedPlan, merge_previews
 from connector.state import CycleOutcome, CycleRecord, PlanOrigin
 from connector.watching import WatchedTable
 from engine.errors import ConfigProblem, LeadrobinError
-from engine.planning import Plan, build_plan
+from engine.planning import build_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,22 +142,30 @@ class Application:
             raise LeadrobinError(f"there is no cycle {cycle_id}, or it decided nothing")
         return self.find_table(decisions[0].table)
 
-    def undo_cycle(
-        self, table: WatchedTable, cycle_id: str, *, is_dry: bool
-    ) -> tuple[Plan, list[Leftover], CycleRecord | None]:
-        """Put a cycle's rows back where nobody touched them since; with `is_dry` only the plan."""
+    def preview_undo(
+        self, table: WatchedTable, cycle_id: str
+    ) -> tuple[ReviewedPlan, list[Leftover]]:
+        """What puts a cycle's rows back, and the rows that somebody touched since."""
         self.start_cycle()
         run = build_run(self.parts, table, PlanOrigin.UNDO)
-        planned, leftovers = plan_undo(self.parts, run, cycle_id)
-        plan = build_plan(self.parts.rule_set.checksum, planned)
-        if is_dry:
-            return plan, leftovers, None
+        undo = plan_undo(self.parts, run, cycle_id)
+        plan = build_plan(self.parts.rule_set.checksum, undo.rows)
+        return ReviewedPlan(plan=plan, decisions=undo.decisions), undo.leftovers
+
+    def undo_cycle(
+        self, table: WatchedTable, reviewed: ReviewedPlan
+    ) -> tuple[CycleRecord, list[Leftover]]:
+        """Write what `preview_undo` found, and the rows that moved meanwhile."""
+        leftovers: list[Leftover] = []
         with self._hold(table) as parts:
-            save_start(parts, run)
-            decisions = build_undo_decisions(parts, run, planned, cycle_id)
-            reviewed = ReviewedPlan(plan=plan, decisions=list(decisions.values()))
-            record = _write(parts, run, reviewed, leftovers)
-        return plan, leftovers, record
+            run = start_run(parts, table, PlanOrigin.UNDO)
+            return _write(parts, run, reviewed, leftovers), leftovers
+
+    def replan(self, leftovers: Sequence[Leftover]) -> ReviewedPlan:
+        """What the rules make now of rows that a plan left out; nothing is saved or written."""
+        left = {leftover.row_id for leftover in leftovers}
+        previews = self.preview() if left else []
+        return merge_previews(previews, self.parts.rule_set.checksum).keep_rows(left)
 
     def run_once(self) -> list[CycleRecord]:
         """One cycle of every table, one after the other; a stop ends it behind the table under way.

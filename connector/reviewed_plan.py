@@ -1,6 +1,6 @@
 """A plan with the decisions behind it, as `plan --out` saves it and `apply` reads it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -24,6 +24,15 @@ class ReviewedPlan:
     def tables(self) -> tuple[str, ...]:
         """The tables it writes to."""
         return tuple(dict.fromkeys(row.table for row in self.plan.rows))
+
+    def keep_rows(self, ids: Collection[str]) -> "ReviewedPlan":
+        """The part of the plan that writes some rows."""
+        return ReviewedPlan(
+            plan=build_plan(
+                self.plan.rule_set_checksum, (row for row in self.plan.rows if row.id in ids)
+            ),
+            decisions=[decision for decision in self.decisions if decision.row_id in ids],
+        )
 
 
 def merge_previews(previews: Sequence[Preview], rule_set_checksum: str) -> ReviewedPlan:

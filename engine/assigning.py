@@ -24,6 +24,16 @@ _ACCOUNTS = (
 """The navigation properties that lead from a row to its account."""
 
 
+_LETTING_IN = {
+    Stage.DISABLED: "the user were enabled",
+    Stage.NOT_ASSIGNABLE: "the assignment of work to this seller were switched on",
+    Stage.HAD_IT: "the row had not been taken back from this seller",
+    Stage.CONDITION: "the rule's condition held",
+    Stage.PERMISSION: "the seller could read the row's table",
+}
+"""What would have let somebody in who fell out at a stage before the pool."""
+
+
 def owner_id_of(record: Record) -> str | None:
     """Who owns the row now."""
     return None if record.owner is None else record.owner.id
@@ -120,16 +130,24 @@ class PoolAssigner:
         changes = (
             (*self._pool.counterfactuals(request), *self._name_next(request)) if positions else ()
         )
-        everybody = frozenset(self._finder.references)
-        best = self._pool.explain(request._replace(candidates=everybody))[:1]
-        outsiders = everybody - positions
-        names = [
-            found.target.name
+        return (*changes, *self._name_outsider(record, now, request, positions))
+
+    def _name_outsider(
+        self,
+        record: Record,
+        now: datetime,
+        request: DistributionRequest,
+        positions: frozenset[int],
+    ) -> tuple[str, ...]:
+        """Who would come first without the one thing that keeps them out."""
+        outside = self._finder.list_near_misses(record, now)
+        best = self._pool.explain(request._replace(candidates=positions | outside.keys()))[:1]
+        return tuple(
+            f"{found.target.name} would have been chosen if {_LETTING_IN[outside[position]]}"
             for found in best
-            if found.stage is Stage.CHOSEN and self._pool.position_of(found.target.id) in outsiders
-        ]
-        fitting = [f"{name} would have been chosen if it fitted the rule" for name in names]
-        return (*changes, *fitting)
+            if found.stage is Stage.CHOSEN
+            and (position := self._pool.position_of(found.target.id)) in outside
+        )
 
     def _name_next(self, request: DistributionRequest) -> tuple[str, ...]:
         """Whom the row would go to without the one who gets it."""

@@ -1,7 +1,7 @@
 """Whom a rule could give a row to, by name or by condition; who of them gets it is elsewhere."""
 
 import difflib
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -180,22 +180,33 @@ class CandidateFinder:
             any(group.has_others for group in matching),
         )
 
+    def list_near_misses(self, record: Record, now: datetime) -> dict[int, Stage]:
+        """The positions of those whom one thing alone keeps out, with its stage."""
+        barriers = {
+            found.position: list(self._list_barriers(found, record.row, now))
+            for found in self.candidates
+        }
+        return {position: stages[0][0] for position, stages in barriers.items() if len(stages) == 1}
+
     def _trace_one(self, candidate: Candidate, record: Row, now: datetime) -> CandidateTrace | None:
-        target = candidate.reference
+        for stage, detail in self._list_barriers(candidate, record, now):
+            return CandidateTrace(target=candidate.reference, stage=stage, detail=detail)
+        return None
+
+    def _list_barriers(
+        self, candidate: Candidate, record: Row, now: datetime
+    ) -> Iterator[tuple[Stage, str]]:
+        """What keeps a candidate out before the pool is asked, in the order of the stages."""
         if candidate.barred is not None:
-            stage, detail = candidate.barred
-            return CandidateTrace(target=target, stage=stage, detail=detail)
+            yield candidate.barred
         context = self._evaluator.context(
             now, self._table, record=record, attributes=candidate.attributes
         )
         failures = self._evaluator.list_failures(self._condition, candidate.row, context)
         if failures:
-            detail = f"needs {failures[0].condition}, but {failures[0].seen}"
-            return CandidateTrace(target=target, stage=Stage.CONDITION, detail=detail)
+            yield Stage.CONDITION, f"needs {failures[0].condition}, but {failures[0].seen}"
         if candidate.unreadable:
-            detail = "the seller may not read the row's table"
-            return CandidateTrace(target=target, stage=Stage.PERMISSION, detail=detail)
-        return None
+            yield Stage.PERMISSION, "the seller may not read the row's table"
 
 
 def _group(candidates: Sequence[Candidate], condition: Condition | None) -> tuple[_Group, ...]:

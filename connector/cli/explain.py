@@ -7,6 +7,7 @@ import typer
 from connector.cli.invocation import settings_of
 from connector.cli.output import write_json
 from connector.cli.talking import talk
+from connector.cycle.writing import UNDONE
 from connector.decision_document import build_decision_data, parse_decision
 from connector.plan_document import parse_reference
 from connector.state import DecisionRecord, LedgerRow
@@ -56,7 +57,12 @@ def explain(
 
 def print_explanation(decision: DecisionRecord) -> None:
     """A stored decision in words, on stdout."""
-    lines = describe_manual(decision) if decision.outcome == MANUAL else _describe(decision)
+    if decision.outcome == MANUAL:
+        lines = describe_manual(decision)
+    elif decision.after.get(UNDONE):
+        lines = describe_undo(decision)
+    else:
+        lines = _describe(decision)
     typer.echo("\n".join(lines))
 
 
@@ -72,12 +78,28 @@ def describe_manual(decision: DecisionRecord) -> list[str]:
     ]
 
 
+def describe_undo(decision: DecisionRecord) -> list[str]:
+    """What is known of a row that was put back."""
+    before = _name(parse_reference(decision.before.get("owner")))
+    after = _name(parse_reference(decision.after.get("owner")))
+    return [
+        f"{decision.table} {decision.row_id}, put back at {print_instant(decision.decided_at)}",
+        f"Owner: {after} again instead of {before}",
+        f"Segment: {decision.segment or 'none'}",
+        *_describe_write(decision),
+    ]
+
+
 def _describe(decision: DecisionRecord) -> list[str]:
-    lines = explain_decision(parse_decision(decision))
+    return [*explain_decision(parse_decision(decision)), *_describe_write(decision)]
+
+
+def _describe_write(decision: DecisionRecord) -> list[str]:
     said = f": {decision.message}" if decision.message else ""
-    lines.append(f"Written: {decision.outcome}{said}")
-    lines.append(f"Rule set {decision.rule_set_checksum[:12]}, cycle {decision.cycle_id}")
-    return lines
+    return [
+        f"Written: {decision.outcome}{said}",
+        f"Rule set {decision.rule_set_checksum[:12]}, cycle {decision.cycle_id}",
+    ]
 
 
 def _explain_absence(row: EntityReference, known: LedgerRow | None) -> str:

@@ -11,7 +11,13 @@ from connector.bootstrap import Wishes, open_application
 from connector.cli.cycles_output import cycle_data, print_cycles, print_history
 from connector.cli.invocation import settings_of
 from connector.cli.output import print_table, write_json, write_json_line
-from connector.cli.plan_output import plan_data, print_leftovers, print_plan
+from connector.cli.plan_output import (
+    leftovers_data,
+    plan_data,
+    print_leftovers,
+    print_plan,
+    save_plan,
+)
 from connector.cli.talking import talk
 from connector.decision_document import build_decision_data
 from connector.logs import configure_logs
@@ -86,23 +92,40 @@ def undo(
     context: typer.Context,
     cycle: Annotated[str, typer.Argument(help="The cycle's id, from `leadrobin history`.")],
     dry_run: Annotated[bool, typer.Option("--plan", help="Show the plan; write nothing.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Save the plan for `leadrobin apply` instead of writing it."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write also what the safety limits refuse.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Put back owner, segment and sequence of a cycle's rows, where nobody touched them since."""
+    """Put back owner, segment and sequence of a cycle's rows, where nobody touched them since.
+
+    A row that had not been decided before is taken up again by a backfill.
+    """
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)
+    is_dry, record = dry_run or out is not None, None
+    wishes = Wishes(writes=not is_dry, is_forced=force, show_message=talk)
     with (
-        open_application(settings, Wishes(writes=not dry_run, show_message=talk)) as application,
+        open_application(settings, wishes) as application,
         stopped_by_signals(application.stop),
     ):
         table = application.find_cycle_table(cycle)
-        plan, leftovers, record = application.undo_cycle(table, cycle, is_dry=dry_run)
+        reviewed, leftovers = application.preview_undo(table, cycle)
+        if not is_dry:
+            record, late = application.undo_cycle(table, reviewed)
+            leftovers += late
+    if out is not None:
+        save_plan(reviewed, out)
     if as_json:
-        left = [{"id": row.row_id, "reason": row.reason} for row in leftovers]
         done = None if record is None else cycle_data(record)
-        write_json({"plan": plan_data(plan), "left": left, "cycle": done})
+        left = leftovers_data(leftovers)
+        write_json({"plan": plan_data(reviewed.plan), "left": left, "cycle": done})
         return
-    print_plan(plan)
+    print_plan(reviewed.plan)
     print_leftovers(leftovers)
     if record is not None:
         print_cycles([record])

@@ -11,12 +11,19 @@ from connector.bootstrap import Wishes, open_application
 from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.invocation import settings_of
 from connector.cli.output import write_json
-from connector.cli.plan_output import build_markdown, plan_data, print_leftovers, print_plan
+from connector.cli.plan_output import (
+    build_markdown,
+    leftovers_data,
+    plan_data,
+    print_leftovers,
+    print_plan,
+    save_plan,
+)
 from connector.cli.progress import show_progress
 from connector.cli.talking import talk
 from connector.cycle.previewing import Preview
 from connector.logs import configure_logs
-from connector.reviewed_plan import ReviewedPlan, build_document, merge_previews, parse_document
+from connector.reviewed_plan import ReviewedPlan, merge_previews, parse_document
 from connector.stopping import stopped_by_signals
 from engine.errors import ConfigProblem
 from settings.model import Settings
@@ -47,8 +54,7 @@ def plan(
     configure_logs(settings.log.level.value, settings.log.format.value)
     reviewed = _preview(settings)
     if out is not None:
-        out.write_text(json.dumps(build_document(reviewed), indent=1), encoding="utf-8")
-        talk(f"The plan was saved; `leadrobin apply {out}` writes it.")
+        save_plan(reviewed, out)
     if as_json or form is PlanForm.JSON:
         write_json(plan_data(reviewed.plan))
     elif form is PlanForm.MARKDOWN:
@@ -68,12 +74,15 @@ def apply(
     force: Annotated[
         bool, typer.Option("--force", help="Write also what the safety limits refuse.")
     ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Save a new plan for the rows that were left out.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write a saved plan, or without FILE one made now.
 
-    Rows that changed since the plan was made are not written but named; the next cycle decides
-    them.
+    Rows that changed since the plan was made are not written but named and planned anew; the next
+    cycle decides them, unless you review and apply that plan first.
     """
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)
@@ -86,12 +95,18 @@ def apply(
         stopped_by_signals(application.stop),
     ):
         records, leftovers = application.apply_plan(reviewed)
+        anew = application.replan(leftovers)
+    if out is not None:
+        save_plan(anew, out)
     if as_json:
-        left = [{"id": row.row_id, "reason": row.reason} for row in leftovers]
-        write_json({"cycles": [cycle_data(record) for record in records], "left": left})
+        cycles = [cycle_data(record) for record in records]
+        left = leftovers_data(leftovers)
+        write_json({"cycles": cycles, "left": left, "replanned": plan_data(anew.plan)})
         return
     print_cycles(records)
     print_leftovers(leftovers)
+    if leftovers:
+        print_plan(anew.plan, title="Planned anew")
 
 
 def _preview(settings: Settings) -> ReviewedPlan:

@@ -1,11 +1,14 @@
 """Plans for the terminal, as Markdown and as JSON."""
 
+import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from connector.cli.output import print_table
 from connector.cli.talking import talk
 from connector.cycle.applying import Leftover
 from connector.plan_document import build_plan_document
+from connector.reviewed_plan import ReviewedPlan, build_document
 from engine.planning import (
     Change,
     OwnerChange,
@@ -62,7 +65,19 @@ def print_leftovers(leftovers: Sequence[Leftover]) -> None:
     """Rows of a plan that were not written."""
     if leftovers:
         rows = [(row.row_id, row.reason) for row in leftovers]
-        print_table(("Row", "Left out because"), rows, title=f"{len(leftovers)} rows were left out")
+        title = "1 row was" if len(rows) == 1 else f"{len(rows)} rows were"
+        print_table(("Row", "Left out because"), rows, title=f"{title} left out")
+
+
+def leftovers_data(leftovers: Sequence[Leftover]) -> list[dict[str, str]]:
+    """Rows of a plan that were not written, as plain data."""
+    return [{"id": row.row_id, "reason": row.reason} for row in leftovers]
+
+
+def save_plan(reviewed: ReviewedPlan, file: Path) -> None:
+    """Write a plan with its decisions into a file, and say so."""
+    file.write_text(json.dumps(build_document(reviewed), indent=1), encoding="utf-8")
+    talk(f"The plan was saved; `leadrobin apply {file}` writes it.")
 
 
 def _cells(row: PlannedRow) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Writes plans that were made before: reviewed ones, and those that put a cycle back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from connector.clocks import clock_rule, clocks_of, touch_clock
 from connector.cycle.deciding import (
@@ -9,16 +9,17 @@ from connector.cycle.deciding import (
     DecidedRow,
     build_intent,
     count_owned,
+    placement_data,
     placement_of,
 )
 from connector.cycle.paging import close_intent
 from connector.cycle.parts import CycleParts, CycleRun, pin_people
 from connector.cycle.reading import examine_rows, fetch_complete
 from connector.cycle.triage import ArrivedRow
-from connector.cycle.writing import ARRIVED
+from connector.cycle.writing import ARRIVED, UNDONE
 from connector.plan_document import parse_reference
 from connector.ports import StateSession
-from connector.state import DecisionRecord, PlanOrigin
+from connector.state import DecisionRecord
 from engine.planning import (
     OwnerChange,
     Placement,
@@ -29,6 +30,9 @@ from engine.planning import (
     raise_if_unsafe,
 )
 from engine.records import EntityReference
+
+STANDING = frozenset({*ARRIVED, "unchanged", "manual"})
+"""Outcomes of decisions that took effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +77,17 @@ def raise_if_refused(parts: CycleParts, run: CycleRun, planned: Sequence[Planned
     raise_if_unsafe(build_plan(parts.rule_set.checksum, planned), parts.options.limits, owned=owned)
 
 
-def plan_undo(
-    parts: CycleParts, run: CycleRun, cycle_id: str
-) -> tuple[list[PlannedRow], list[Leftover]]:
-    """What puts owner, segment and sequence of a cycle's rows back, and the rows touched since."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoPlan:
+    """What puts a cycle back, with what will be recorded of it, and the rows that are left out."""
+
+    rows: list[PlannedRow] = field(default_factory=list[PlannedRow])
+    decisions: list[DecisionRecord] = field(default_factory=list[DecisionRecord])
+    leftovers: list[Leftover] = field(default_factory=list[Leftover])
+
+
+def plan_undo(parts: CycleParts, run: CycleRun, cycle_id: str) -> UndoPlan:
+    """What puts owner, segment and sequence of a cycle's rows back; rows touched since are not."""
     with parts.store.begin() as session:
         taken = session.list_decisions(cycle_id=cycle_id, limit=1_000_000)
         written = [
@@ -84,39 +95,21 @@ def plan_undo(
             for decision in taken
             if decision.table == run.table.name and decision.outcome in ARRIVED
         ]
-        superseded = [decision for decision in written if not _is_latest(session, decision)]
+        earlier = {decision.row_id: _load_latest(session, decision) for decision in written}
     rows = fetch_complete(parts, run, [decision.row_id for decision in written])
     with parts.store.begin() as session:
         now = {row.record.id: row for row in examine_rows(parts, run, session, rows).arrived}
-    planned: list[PlannedRow] = []
-    leftovers: list[Leftover] = []
+    undo = UndoPlan()
     for decision in written:
-        row = now.get(decision.row_id)
-        reason = _why_not(decision, row, superseded)
+        row, (latest, previous) = now.get(decision.row_id), earlier[decision.row_id]
+        reason = _why_not(decision, row, latest)
         if reason is not None or row is None:
-            leftovers.append(Leftover(row_id=decision.row_id, reason=reason or ""))
+            undo.leftovers.append(Leftover(row_id=decision.row_id, reason=reason or ""))
             continue
-        planned.append(_reverse(run, decision, row))
-    return planned, leftovers
-
-
-def build_undo_decisions(
-    parts: CycleParts, run: CycleRun, planned: Sequence[PlannedRow], cycle_id: str
-) -> dict[str, DecisionRecord]:
-    """What is recorded of rows that are put back."""
-    return {
-        row.id: DecisionRecord(
-            table=row.table,
-            row_id=row.id,
-            cycle_id=run.id,
-            decided_at=parts.clock.now(),
-            outcome="intended",
-            plan_checksum="",
-            rule_set_checksum=parts.rule_set.checksum,
-            message=f"undo of cycle {cycle_id}",
-        )
-        for row in planned
-    }
+        current = placement_of(run.table, row.record, row.before)
+        undo.rows.append(_reverse(decision, row, current))
+        undo.decisions.append(_build_undo(parts, run, decision, previous, current=current))
+    return undo
 
 
 def _sort(
@@ -154,7 +147,7 @@ def _build_batch(
     moved: list[str] = []
     for row in ready:
         change = row.planned.owner_change if isinstance(row.planned, PlannedRow) else None
-        if change is not None and run.origin is not PlanOrigin.UNDO:
+        if change is not None and UNDONE not in row.decision.after:
             seller, now = change.after.id, parts.clock.now()
             rule = clock_rule(parts.rule_set, row.decision.rule)
             clocks[seller] = touch_clock(clocks, seller, now, rule=rule)
@@ -173,26 +166,63 @@ def _build_batch(
     )
 
 
-def _is_latest(session: StateSession, decision: DecisionRecord) -> bool:
+def _load_latest(
+    session: StateSession, decision: DecisionRecord
+) -> tuple[DecisionRecord, DecisionRecord | None]:
+    """What was recorded of the row last, and what stood before the decision."""
     row = EntityReference(table=decision.table, id=decision.row_id)
-    latest = session.list_decisions(row=row, limit=1)
-    return bool(latest) and latest[0].cycle_id == decision.cycle_id
+    known = session.list_decisions(row=row)
+    older = [
+        found
+        for found in known[known.index(decision) + 1 :]
+        if found.cycle_id != decision.cycle_id and found.outcome in STANDING
+    ]
+    return known[0], older[0] if older else None
 
 
 def _why_not(
-    decision: DecisionRecord, row: ArrivedRow | None, superseded: Sequence[DecisionRecord]
+    decision: DecisionRecord, row: ArrivedRow | None, latest: DecisionRecord
 ) -> str | None:
     if row is None:
         return "deleted since"
-    if decision in superseded:
+    if latest.cycle_id != decision.cycle_id:
         return "decided again since"
     if decision.etag is None or row.record.etag != decision.etag:
         return "changed since"
     return None
 
 
-def _reverse(run: CycleRun, decision: DecisionRecord, row: ArrivedRow) -> PlannedRow:
-    current = placement_of(run.table, row.record, row.before)
+def _build_undo(
+    parts: CycleParts,
+    run: CycleRun,
+    undone: DecisionRecord,
+    previous: DecisionRecord | None,
+    *,
+    current: Placement,
+) -> DecisionRecord:
+    """What is recorded of a row that is put back to where the previous decision had left it."""
+    restored = _parse_placement(undone.before)
+    return DecisionRecord(
+        table=undone.table,
+        row_id=undone.row_id,
+        cycle_id=run.id,
+        decided_at=parts.clock.now(),
+        outcome="intended",
+        plan_checksum="",
+        rule_set_checksum=parts.rule_set.checksum,
+        segment=previous.segment if previous else None,
+        rule=previous.rule if previous else None,
+        message=f"undo of cycle {undone.cycle_id}",
+        before=placement_data(current),
+        after={
+            **placement_data(replace(restored, owner=restored.owner or current.owner)),
+            UNDONE: True,
+            "was_decided": previous is not None,
+        },
+    )
+
+
+def _reverse(decision: DecisionRecord, row: ArrivedRow, current: Placement) -> PlannedRow:
     before = _parse_placement(decision.before)
     changes: list[OwnerChange | SegmentChange | SequenceChange] = []
     if before.owner is not None and before.owner != current.owner:

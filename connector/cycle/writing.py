@@ -27,6 +27,9 @@ from engine.statuses import RoutingStatus, SegmentationStatus
 
 ARRIVED = frozenset({WriteOutcome.APPLIED, WriteOutcome.ALREADY_SO})
 
+UNDONE = "undone"
+"""In what a decision led to: it took an earlier one back."""
+
 Results = Mapping[str, WriteResult]
 
 
@@ -242,7 +245,21 @@ def _own_version(row: DecidedRow, result: WriteResult) -> str | None:
 
 
 def with_decision(seen: LedgerRow, decision: DecisionRecord) -> LedgerRow:
-    """The ledger row of a decision that is in force."""
+    """The ledger row of a decision that is in force.
+
+    An undone one leaves the row as the decision before had left it; without one before, a backfill
+    takes it up again.
+    """
+    if UNDONE in decision.after:
+        return replace(
+            seen,
+            segment=decision.segment,
+            rule=decision.rule,
+            segmentation_status=None,
+            routing_status=None,
+            sequence_status=None,
+            decided_at=decision.decided_at if decision.after["was_decided"] else None,
+        )
     is_assigned = decision.routing_status == RoutingStatus.OWNER_ASSIGNED
     segment = seen.segment
     if decision.segment is not None:

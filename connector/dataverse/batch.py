@@ -34,8 +34,7 @@ class PartReply(msgspec.Struct, frozen=True, gc=False):
 def encode_batch(parts: Sequence[BatchPart], boundary: str) -> bytes:
     """The body of a batch of independent requests.
 
-    https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-u
-    sing-web-api
+    https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-using-web-api
     """
     chunks: list[bytes] = []
     for number, part in enumerate(parts, 1):
@@ -81,9 +80,8 @@ def decode_batch(body: bytes, content_type: str) -> list[PartReply]:
     """The answers in a batch response, in order, those of change sets among them.
 
     Lenient about what servers and gateways leave out: a missing last boundary, bare line feeds. The
-    boundary
-    only counts at the start of a line, so a body may hold it. Raises ValueError when it is not a
-    batch response.
+    boundary only counts at the start of a line, so a body may hold it. Raises ValueError when it is
+    not a batch response.
     """
     boundary = find_boundary(content_type)
     if boundary is None:

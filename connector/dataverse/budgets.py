@@ -62,10 +62,8 @@ class PacedBudget:
     to be.
 
     `per_server` is the published amount per window and web server. The number of servers is not
-    told, so
-    `capacity` starts at one server, grows by steps while it is what holds us back, and is set to
-    what the
-    window really took when the service says no.
+    told, so `capacity` starts at one server, grows by steps while it is what holds us back, and is
+    set to what the window really took when the service says no.
     """
 
     def __init__(

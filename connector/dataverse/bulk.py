@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from connector.dataverse.batch import PartReply, decode_batch, encode_batch
 from connector.dataverse.channel import Attempts, Channel
 from connector.dataverse.encoding import WriteEncoder
-from connector.dataverse.errors import Fault, Reaction, RowFault, match_reaction
+from connector.dataverse.errors import Fault, Reaction, RowFault
 from connector.dataverse.metadata import MetadataReader
 from connector.dataverse.payloads import encode_json
 from connector.dataverse.settling import Settler, confirm, fail
-from connector.dataverse.transport import Reply, Request, parse_retry_after, read_error_body
+from connector.dataverse.transport import Reply, Request, build_fault
 from connector.ports import Clock, RowWrite, WriteResult
 from engine.errors import LeadrobinError, RetriableError
 
@@ -129,7 +129,13 @@ class BulkSender:
                 request_id=request_id,
                 attempts=attempt,
             )
-        fault = self._read_fault(reply, request_id)
+        fault = build_fault(
+            reply.status,
+            reply.body,
+            request_id=request_id,
+            retry_after=reply.find_header("retry-after"),
+            now=self._clock.now(),
+        )
         if fault.reaction is Reaction.THROTTLED:
             self._channel.users.pause(fault)
         if fault.reaction in _AGAIN:
@@ -141,14 +147,3 @@ class BulkSender:
             return self._settler.settle_fault(write, fault, attempts=attempt)
         except LeadrobinError as error:
             return fail(write, error, attempts=attempt)
-
-    def _read_fault(self, reply: PartReply, request_id: str | None) -> Fault:
-        code, message = read_error_body(reply.body)
-        return Fault(
-            status=reply.status,
-            code=code,
-            message=message,
-            reaction=match_reaction(reply.status, code, message),
-            request_id=request_id,
-            retry_after=parse_retry_after(reply.find_header("retry-after"), self._clock.now()),
-        )

@@ -31,8 +31,7 @@ class SigningCertificate:
         if now >= self.expires_on:
             raise SignInProblem(
                 f"The certificate {self.thumbprint} expired on {self.expires_on:%Y-%m-%d}: upload "
-                "a new one to the "
-                "app registration and point the settings to it."
+                "a new one to the app registration and point the settings to it."
             )
 
 
@@ -53,8 +52,7 @@ def load_certificate(
     except (ValueError, TypeError) as error:
         raise SignInProblem(
             f"The certificate file {path} cannot be used ({error}): check the password, and that "
-            "it holds a private "
-            "key and a certificate."
+            "it holds a private key and a certificate."
         ) from error
     return _describe(key, certificate)
 

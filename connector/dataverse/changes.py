@@ -28,8 +28,7 @@ _DELETED = "$deletedEntity"
 class ChangeFeed:
     """The tracked read of a table and what came after.
 
-    https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-d
-    ata-external-systems
+    https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-data-external-systems
     """
 
     def __init__(
@@ -51,8 +50,7 @@ class ChangeFeed:
         if not address.change_tracking:
             raise ConfigProblem(
                 f"Change tracking is off for table {query.table}: switch it on in the table's "
-                "properties "
-                "(it cannot be switched off again), or leave the table out."
+                "properties (it cannot be switched off again), or leave the table out."
             )
         url = odata.build_collection_url(
             self._channel.api, address.entity_set, select=query.columns
@@ -72,8 +70,7 @@ class ChangeFeed:
                 raise explain_table_fault(query.table, error) from error
             raise ResyncRequired(
                 f"The stored link of table {query.table} is no longer honoured; the table is read "
-                "again in full. "
-                f"({error})"
+                f"again in full. ({error})"
             ) from error
         return self._build_page(query, decode_page(reply, decoder), previous=link)
 
@@ -102,8 +99,7 @@ class ChangeFeed:
         """Ask for the rows said to be removed.
 
         Upserts are listed before deletions, so a row that was deleted and restored shows as both;
-        only what
-        is really gone is reported as deleted, the rest as it stands now.
+        only what is really gone is reported as deleted, the rest as it stands now.
         """
         primary_id = self._metadata.locate(query.table).primary_id
         plain = replace(query, expand={})
@@ -120,8 +116,7 @@ class ChangeFeed:
         if previous is None:
             raise ConfigProblem(
                 f"The service did not track the changes of table {query.table}: check that change "
-                "tracking is on "
-                "and published."
+                "tracking is on and published."
             )
         if "deltatoken" not in previous.lower():
             raise ResyncRequired(

@@ -51,8 +51,7 @@ class Channel:
         """The successful answer.
 
         Raises RetriableError when repeating did not help or would take too long, RowFault for what
-        concerns one row,
-        FatalError, ConfigProblem or ResyncRequired for the rest.
+        concerns one row, FatalError, ConfigProblem or ResyncRequired for the rest.
         """
         counter = attempts if attempts is not None else Attempts()
 

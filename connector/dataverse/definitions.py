@@ -23,8 +23,7 @@ class TableDefinition:
     """A table as the environment defines it.
 
     `navigations` leads from a lookup column and the table it points to, to the navigation property
-    that a
-    bind needs; a polymorphic lookup has one for each target.
+    that a bind needs; a polymorphic lookup has one for each target.
     """
 
     address: TableAddress

@@ -13,8 +13,7 @@ def discover_authority(root: str, session: requests.Session) -> str:
     """The authority, tenant included, that the environment names in its 401.
 
     Raises UnusableRequest when the URL is not that of an environment, SignInProblem when the
-    authority is
-    neither Microsoft's nor the environment's own: a secret is not sent to a stranger.
+    authority is neither Microsoft's nor the environment's own: a secret is not sent to a stranger.
     """
     try:
         reply = session.get(build_api_url(root), timeout=_TIMEOUT, allow_redirects=False)
@@ -37,7 +36,6 @@ def discover_authority(root: str, session: requests.Session) -> str:
     if not is_trusted_authority(authority, root):
         raise SignInProblem(
             f"{root} names {authority} to sign in at, which is not Microsoft's: set "
-            "LEADROBIN_AUTH__AUTHORITY if that "
-            "is right."
+            "LEADROBIN_AUTH__AUTHORITY if that is right."
         )
     return authority

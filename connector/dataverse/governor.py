@@ -111,8 +111,8 @@ class Governor:
             self._sleep(min(max(delay, _SHORTEST_NAP), _LONGEST_NAP))
 
     def foresee(self, operation: str) -> tuple[float, int, float]:
-        """Seconds until such a request could leave as things stand; how many are under way, and
-        how many the window holds.
+        """Seconds until such a request could leave as things stand; how many are under way, and how
+        many the window holds.
         """
         with self._free:
             now = self._now()

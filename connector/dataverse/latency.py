@@ -13,8 +13,7 @@ class LatencyWatch:
     """Smoothed times per operation against the best level seen.
 
     Concurrent writes to one table can queue on the server without any 429; then more threads only
-    make
-    every request slower.
+    make every request slower.
     """
 
     def __init__(self) -> None:

@@ -176,8 +176,7 @@ def explain_table_fault(table: str, error: RowFault) -> Exception:
     if error.fault.reaction is Reaction.FORBIDDEN:
         return FatalFault(
             f"The application user may not read table {table} organisation-wide: give its "
-            "security role Read at "
-            f"organisation level. ({error})",
+            f"security role Read at organisation level. ({error})",
             error.fault,
         )
     return UnusableRequest(

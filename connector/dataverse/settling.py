@@ -25,8 +25,7 @@ class Settler:
         """The outcome of a write the service refused.
 
         A conflict is looked into: when the row already is what we wanted, an earlier attempt of
-        ours whose
-        answer was lost did it, or somebody else.
+        ours whose answer was lost did it, or somebody else.
         """
         match fault.reaction:
             case Reaction.CONFLICT:

@@ -47,8 +47,7 @@ class Request:
     """One request.
 
     `operation` names it in logs and metrics; `operations` is what it costs of the daily
-    entitlement;
-    `is_repeatable` says that sending it twice has the effect of sending it once.
+    entitlement; `is_repeatable` says that sending it twice has the effect of sending it once.
     """
 
     method: str
@@ -143,8 +142,8 @@ class Transport:
         """Send once and read the whole answer, whatever its status.
 
         Raises NotSent when no connection was made, LostReply when it broke later, FatalError when
-        the
-        server points to a foreign host. A redirect within the environment is followed for reads.
+        the server points to a foreign host. A redirect within the environment is followed for
+        reads.
         """
         url = odata.resolve_link(self.root, request.url)
         for _ in range(_MAX_REDIRECTS):
@@ -163,8 +162,7 @@ class Transport:
         if not request.is_read:
             raise FatalError(
                 f"{request.describe()} was redirected ({reply.status}); only reads are followed. "
-                "Check the "
-                "environment URL."
+                "Check the environment URL."
             )
         return location
 
@@ -290,14 +288,27 @@ def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
 
 def read_fault(reply: Reply, now: datetime) -> Fault:
     """Reduce an error answer; HTML and empty bodies give a fault without code."""
-    code, message = read_error_body(reply.body)
+    return build_fault(
+        reply.status,
+        reply.body,
+        request_id=reply.request_id,
+        retry_after=reply.headers.get("Retry-After"),
+        now=now,
+    )
+
+
+def build_fault(
+    status: int, body: bytes, *, request_id: str | None, retry_after: str | None, now: datetime
+) -> Fault:
+    """A fault from the pieces of an error answer, its own or a part of a batch."""
+    code, message = read_error_body(body)
     return Fault(
-        status=reply.status,
+        status=status,
         code=code,
         message=message,
-        reaction=match_reaction(reply.status, code, message),
-        request_id=reply.request_id,
-        retry_after=parse_retry_after(reply.headers.get("Retry-After"), now),
+        reaction=match_reaction(status, code, message),
+        request_id=request_id,
+        retry_after=parse_retry_after(retry_after, now),
     )
 
 

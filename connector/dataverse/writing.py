@@ -162,25 +162,18 @@ class RowSender:
     def _patch(self, write: RowWrite) -> WriteResult:
         attempts = Attempts()
         try:
-            if self._needs_reading_first(write):
-                return self._patch_after_reading(write, attempts)
-            reply = self._channel.call(self._encoder.build_request(write), attempts)
+            if not self._needs_reading_first(write):
+                return self._send(write, attempts)
+            if not self._is_as_read(write):
+                return self._settler.settle_by_reading(write, attempts=1)
+            return self._send(write, attempts, any_version=True)
         except LeadrobinError as error:
             return self._settler.settle_error(write, error, attempts=max(1, attempts.count))
-        return confirm(
-            write,
-            reply.body,
-            header=reply.headers.get("ETag"),
-            request_id=reply.request_id,
-            attempts=attempts.count,
-        )
 
-    def _patch_after_reading(self, write: RowWrite, attempts: Attempts) -> WriteResult:
-        address = self._metadata.locate(write.table)
-        row = self._reader.fetch_row(write.table, write.id, (address.primary_id,))
-        if row is None or row.get(ETAG) != write.etag:
-            return self._settler.settle_by_reading(write, attempts=1)
-        request = self._encoder.build_request(write, any_version=True)
+    def _send(
+        self, write: RowWrite, attempts: Attempts, *, any_version: bool = False
+    ) -> WriteResult:
+        request = self._encoder.build_request(write, any_version=any_version)
         reply = self._channel.call(request, attempts)
         return confirm(
             write,
@@ -189,6 +182,12 @@ class RowSender:
             request_id=reply.request_id,
             attempts=attempts.count,
         )
+
+    def _is_as_read(self, write: RowWrite) -> bool:
+        """Whether the row still has the version that the write was decided on."""
+        address = self._metadata.locate(write.table)
+        row = self._reader.fetch_row(write.table, write.id, (address.primary_id,))
+        return row is not None and row.get(ETAG) == write.etag
 
 
 def _choose_size(count: int, options: WriteOptions) -> int:

@@ -14,6 +14,7 @@ from hashlib import sha1, sha256
 from hmac import compare_digest
 from hmac import new as new_hmac
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
@@ -28,6 +29,8 @@ from connector.emulator.json_shapes import as_object
 from connector.emulator.organization import CLIENT_ID, CLIENT_SECRET, TENANT_ID
 
 LIFETIME_SECONDS = 3599
+RESOURCE_ID = "00000007-0000-0000-c000-000000000000"
+"""Dataverse itself as an application; tokens for it are good for every environment."""
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -138,9 +141,9 @@ class Tenant:
             "access_token": self._sign(claims),
         }
 
-    def application_of(self, token: str) -> str | None:
-        """The application a bearer token was issued to; None when it is wrong, expired or
-        revoked.
+    def application_of(self, token: str, host: str) -> str | None:
+        """The application a bearer token was issued to; None when it is wrong, expired, revoked or
+        meant for another host than the one it is sent to.
         """
         if self.accept_any_token:
             return CLIENT_ID
@@ -150,6 +153,8 @@ class Tenant:
         claims = json.loads(_unbase64(head.partition(".")[2]))
         now = self.clock.now().timestamp()
         if now >= claims["exp"] or claims["iat"] < self.revoked_before:
+            return None
+        if claims["aud"] != RESOURCE_ID and urlsplit(claims["aud"]).netloc.lower() != host.lower():
             return None
         return str(claims["appid"])
 

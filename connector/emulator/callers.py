@@ -18,7 +18,7 @@ def authenticate(tenant: Tenant, headers: Mapping[str, str]) -> str | None:
     if scheme.lower() != "bearer" or not token.strip():
         return None
     try:
-        return tenant.application_of(token.strip())
+        return tenant.application_of(token.strip(), headers.get("host", ""))
     except (ValueError, KeyError):
         return None
 

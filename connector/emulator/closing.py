@@ -27,7 +27,7 @@ def _qualify_lead(call: Call) -> Response:
     if table.logical_name != "lead":
         raise invalid_argument("QualifyLead is called on a lead.")
     _raise_if_closed("lead", lead)
-    status = _status(call, table, body.get("Status", 3), state=1)
+    status = _status(table, body.get("Status", 3), state=1)
     created: list[tuple[str, str]] = []
     account = _create_account(call, lead) if _wants(body, "CreateAccount") else None
     contact = _create_contact(call, lead, account) if _wants(body, "CreateContact") else None
@@ -128,7 +128,7 @@ def _close(call: Call, *, state: int) -> Response:
         raise invalid_argument("'OpportunityClose' is missing.")
     opportunity = _find_opportunity(call, close)
     _raise_if_closed("opportunity", opportunity)
-    status = _status(call, table, body.get("Status", -1), state=state)
+    status = _status(table, body.get("Status", -1), state=state)
     now = call.organization.clock.now()
     row_id = opportunity["opportunityid"]
     record = {name: value for name, value in close.items() if not name.startswith("@")}
@@ -166,8 +166,7 @@ def _raise_if_closed(name: str, row: StoredRow) -> None:
         raise ODataError(400, CLOSED_CODES[name], f"The {name} is already closed.")
 
 
-def _status(call: Call, table: TableDefinition, given: Any, *, state: int) -> int:
-    del call
+def _status(table: TableDefinition, given: Any, *, state: int) -> int:
     wrapped = as_object(given)
     given = given if wrapped is None else wrapped.get("Value")
     if isinstance(given, bool) or not isinstance(given, int):

@@ -165,7 +165,7 @@ def _read_tables(reading: _Reading, segments: tuple[Segment, ...]) -> Response:
 def _read_listed(
     reading: _Reading, documents: list[Document], rest: tuple[Segment, ...], path: str
 ) -> Response:
-    """A collection below a table, one cast of it, or one member by name."""
+    """A collection, one cast of it, or one member by name."""
     first, more = rest[0], list(rest[1:])
     if more and more[0].is_qualified:
         kind = f"#{CAST}{more.pop(0).operation}"
@@ -290,21 +290,7 @@ def _read_relationships(reading: _Reading, segments: tuple[Segment, ...]) -> Res
     catalog = reading.catalog
     documents = [many_to_one_document(catalog, each) for each in catalog.many_to_one]
     documents += [many_to_many_document(each) for each in catalog.many_to_many]
-    rest = list(segments[1:])
-    if rest and rest[0].is_qualified:
-        kind = f"#{CAST}{rest.pop(0).operation}"
-        documents = [each for each in documents if each["@odata.type"] == kind]
-    if rest:
-        raise unrecognized_path()
-    name = segments[0].argument("SchemaName")
-    if not segments[0].arguments:
-        return reading.respond_many(documents, "RelationshipDefinitions", "MetadataId")
-    for document in documents:
-        if name is not None and document["SchemaName"] == name.value:
-            return reading.respond_one(document, "RelationshipDefinitions", "MetadataId")
-    raise ODataError(
-        404, ErrorCode.BAD_REQUEST_URL, "Could not find a relationship with that name."
-    )
+    return _read_listed(reading, documents, segments, "RelationshipDefinitions")
 
 
 def _read_global_options(reading: _Reading, segments: tuple[Segment, ...]) -> Response:

@@ -101,7 +101,7 @@ class WebApi:
         else:
             response = await self._admitted(http, api, headers, body, fault)
         entry.status = response.status
-        response = self._with_standard_headers(response, headers)
+        response = self._with_standard_headers(response)
         if fault is not None and await act_on_connection(http.scope, send, fault, response):
             return
         if fault is None:
@@ -184,7 +184,7 @@ class WebApi:
         value = f"Bearer authorization_uri={uri}, resource_id={self.root}/"
         return Response(401, (("WWW-Authenticate", value), ("Content-Type", "text/html")), b"")
 
-    def _with_standard_headers(self, response: Response, headers: dict[str, str]) -> Response:
+    def _with_standard_headers(self, response: Response) -> Response:
         request_id = self.organization.new_id()
         standard = (
             ("REQ_ID", request_id),
@@ -196,7 +196,6 @@ class WebApi:
             ("Access-Control-Expose-Headers", _EXPOSED),
             ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
         )
-        del headers
         return Response(response.status, (*response.headers, *standard), response.body)
 
     def _sign_in(self, http: HttpRequest, path: str, body: bytes) -> Response:

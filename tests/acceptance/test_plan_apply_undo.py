@@ -86,6 +86,7 @@ def test_rows_that_moved_are_named_and_an_undo_spares_what_was_touched_since(
         assert cycle["counts"]["applied"] == ROWS - EDITED
         assert sorted(row["id"] for row in applied["left"]) == edited
         assert {row["reason"] for row in applied["left"]} == {"changed since the plan was made"}
+        assert sorted(row["id"] for row in applied["replanned"]["rows"]) == edited
         after = find_owners(visitor)
         planned = {row["id"]: _owner(row) for row in json.loads(file.read_text())["rows"]}
         assert {row_id: after[row_id] for row_id in kept} == {k: planned[k] for k in kept}
@@ -130,6 +131,50 @@ def test_a_decision_that_was_reviewed_first_is_explained_in_full(
     [rule] = explained["trace"]["rules"]
     assert len(rule["candidates"]) > 5
     assert "would have been chosen" in run_cli(capsys, "explain", "lead", lead(0)).out
+
+
+def test_an_undone_row_is_as_if_never_decided_and_the_undo_can_be_undone(
+    server: EmulatorServer, capsys: Capture, tmp_path: Path
+) -> None:
+    file = tmp_path / "undo.json"
+    with Visitor(server) as visitor:
+        run_cli(capsys, "run", "--once")
+        visitor.create("leads", {"leadid": lead(0), "subject": "x", "leadsourcecode": 7})
+        before = find_owners(visitor)
+        [cycle] = run_cli(capsys, "run", "--once", "--json").document
+        after = find_owners(visitor)
+        saved = run_cli(capsys, "undo", cycle["cycle"], "--out", file, "--json").document
+        assert (saved["cycle"], find_owners(visitor)) == (None, after)
+        [undo] = run_cli(capsys, "apply", file, "--json").document["cycles"]
+        assert find_owners(visitor) == before
+        explained = run_cli(capsys, "explain", "lead", lead(0)).out
+        assert "again instead of" in explained
+        assert f"undo of cycle {cycle['cycle']}" in explained
+        planned = run_cli(capsys, "backfill", "--table", "lead", "--json").document["plan"]
+        assert [row["id"] for row in planned["rows"]] == [lead(0)]
+        run_cli(capsys, "undo", undo["cycle"])
+        assert find_owners(visitor) == after
+        assert (
+            run_cli(capsys, "run", "--once", "--json").document[0]["counts"].get("decided") is None
+        )
+
+
+def test_rows_left_out_can_be_reviewed_and_applied_once_more(
+    server: EmulatorServer, capsys: Capture, tmp_path: Path
+) -> None:
+    file, rest = tmp_path / "plan.json", tmp_path / "rest.json"
+    with Visitor(server) as visitor:
+        run_cli(capsys, "run", "--once")
+        for number in range(4):
+            visitor.create("leads", {"leadid": lead(number), "subject": "x", "leadsourcecode": 7})
+        run_cli(capsys, "plan", "--out", file)
+        visitor.change("leads", lead(0), {"description": "edited elsewhere"})
+        told = run_cli(capsys, "apply", file, "--out", rest)
+        assert "1 row was left out" in told.out
+        assert "1 rows to write" in told.err
+        [cycle] = run_cli(capsys, "apply", rest, "--json").document["cycles"]
+    assert cycle["counts"]["applied"] == 1
+    assert len(run_cli(capsys, "history", "--json-lines").lines) == 4
 
 
 def _owner(row: dict[str, Any]) -> str:

@@ -105,3 +105,17 @@ def api(server: EmulatorServer) -> Iterator[Api]:
 def error_of(answer: requests.Response) -> tuple[int, str]:
     """Status and code of a refusal."""
     return answer.status_code, answer.json()["error"]["code"]
+
+
+TRACK = {"Prefer": "odata.track-changes"}
+
+
+def track(api: Api, path: str = "leads?$select=subject", size: int = 5000) -> tuple[Any, str]:
+    """All entries of a tracked read and the delta link at its end."""
+    headers = {"Prefer": f"odata.track-changes,odata.maxpagesize={size}"}
+    document = api.get(path, headers=headers).json()
+    entries = document["value"]
+    while "@odata.deltaLink" not in document:
+        document = api.get(document["@odata.nextLink"], headers=headers).json()
+        entries += document["value"]
+    return entries, document["@odata.deltaLink"]

@@ -195,7 +195,7 @@ def test_capacity_window_conditions_and_the_next_in_line() -> None:
         "Away would have been chosen if free now",
         "Full would have been chosen with 1 more capacity",
         "Next would have been chosen if First had not been a candidate",
-        "Off would have been chosen if it fitted the rule",
+        "Off would have been chosen if the user were enabled",
     )
 
 
@@ -310,3 +310,32 @@ def test_a_trace_survives_its_plain_data() -> None:
     trace = examples()[0].trace
     assert trace is not None
     assert trace_from_data(json.loads(json.dumps(trace_to_data(trace)))) == trace
+
+
+@pytest.mark.parametrize(
+    ("outsider", "change"),
+    [
+        ({"is_disabled": True}, "the user were enabled"),
+        ({"is_assignable": False}, "the assignment of work to this seller were switched on"),
+        ({"columns": {"title": "Junior"}}, "the rule's condition held"),
+        ({"readable_tables": frozenset({"account"})}, "the seller could read the row's table"),
+    ],
+)
+def test_whom_one_thing_keeps_out_is_named_with_it(outsider: dict[str, Any], change: str) -> None:
+    senior = {"columns": {"title": "Senior"}}
+    rule = ANY | {"assign_to": {"sellers": {"matching": eq("title", "Senior")}}}
+    people = [
+        seller(1, "Inside", "10:00", **senior),
+        seller(2, "Out", "07:00", **senior | outsider),
+    ]
+    found = changes(decide(rules(rule), *people, trace=True))
+    assert found == (f"Out would have been chosen if {change}",)
+
+
+def test_whom_two_things_keep_out_is_not_named() -> None:
+    rule = ANY | {"assign_to": {"sellers": {"matching": eq("title", "Senior")}}}
+    people = [
+        seller(1, "Inside", "10:00", columns={"title": "Senior"}),
+        seller(2, "Out", "07:00", columns={"title": "Junior"}, is_disabled=True),
+    ]
+    assert changes(decide(rules(rule), *people, trace=True)) == ()

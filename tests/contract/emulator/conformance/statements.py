@@ -15,6 +15,7 @@ STATEMENTS: dict[str, dict[str, str]] = {
         ),
         "401 for an expired token": "test_an_expired_token_is_refused_with_401",
         "401 for a token that was altered": "test_an_altered_token_is_refused",
+        "401 for a token of another audience": "test_a_token_for_another_environment_is_refused",
     },
     "02_headers": {
         "the OData headers may be missing": "test_headers_of_odata_may_be_missing",

@@ -64,6 +64,21 @@ def test_an_altered_token_is_refused(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
+    ("scope", "status"),
+    [
+        ("https://other.crm4.dynamics.com/.default", 401),
+        ("00000007-0000-0000-c000-000000000000/.default", 200),
+    ],
+    ids=["another environment", "every environment"],
+)
+def test_a_token_for_another_environment_is_refused(api: Api, scope: str, status: int) -> None:
+    answer = requests.post(token_url(api), data=form(api, scope=scope), timeout=30)
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    found = requests.get(f"{api.root}/WhoAmI", headers=headers, timeout=30)
+    assert found.status_code == status
+
+
+@pytest.mark.parametrize(
     ("changes", "status", "error", "number"),
     [
         ({"client_secret": "wrong"}, 401, "invalid_client", 7000215),

@@ -1,26 +1,12 @@
 """Change tracking: the first read, deltas, deletions, expiry."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from connector.emulator.organization import ADMINISTRATOR_ROLE_ID
 from connector.emulator.privileges import GLOBAL, LOCAL
-from tests.contract.emulator.conftest import Api, error_of
-
-TRACK = {"Prefer": "odata.track-changes"}
-
-
-def track(api: Api, path: str = "leads?$select=subject", size: int = 5000) -> tuple[Any, str]:
-    """All entries of a tracked read and the delta link at its end."""
-    headers = {"Prefer": f"odata.track-changes,odata.maxpagesize={size}"}
-    document = api.get(path, headers=headers).json()
-    entries = document["value"]
-    while "@odata.deltaLink" not in document:
-        document = api.get(document["@odata.nextLink"], headers=headers).json()
-        entries += document["value"]
-    return entries, document["@odata.deltaLink"]
+from tests.contract.emulator.conftest import TRACK, Api, error_of, track
 
 
 def test_the_first_read_gives_every_row_and_a_link(api: Api) -> None:

@@ -2,25 +2,11 @@
 
 import re
 from itertools import pairwise
-from typing import Any
 from urllib.parse import unquote
 
 import requests
 
-from tests.contract.emulator.conftest import Api
-
-TRACK = {"Prefer": "odata.track-changes"}
-
-
-def track(api: Api, path: str = "leads?$select=subject", size: int = 5000) -> tuple[Any, str]:
-    """All entries of a tracked read and the delta link at its end."""
-    headers = {"Prefer": f"odata.track-changes,odata.maxpagesize={size}"}
-    document = api.get(path, headers=headers).json()
-    entries = document["value"]
-    while "@odata.deltaLink" not in document:
-        document = api.get(document["@odata.nextLink"], headers=headers).json()
-        entries += document["value"]
-    return entries, document["@odata.deltaLink"]
+from tests.contract.emulator.conftest import Api, track
 
 
 def version_of(api: Api, path: str) -> int:
