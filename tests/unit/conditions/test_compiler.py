@@ -1,5 +1,6 @@
 """The compiled form: order, relative dates, missing columns, odd cells, tables."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -133,6 +134,66 @@ def test_well_formed_rows_never_need_the_interpreter(monkeypatch):
         assert len(set(compiled.first_matches(ROWS, NOW))) > 6
         predicate = compile_predicate(SEGMENTS[0], options)
         assert [predicate(row, NOW) for row in ROWS[:2]] == [True, False]
+
+
+SINGLE = [
+    compare("city", "gt", value_of="address1_city"),
+    compare("city", "eq", value_of="record.address1_city"),
+    compare("city", "ne", value_of="parentaccountid.city"),
+    compare("employees", "le", value_of="revenue"),
+    compare("createdon", "eq", value_of="closedate"),
+    compare("createdon", "lt", value_of="record.modifiedon"),
+    compare("city", "like", "L_n%"),
+    compare("city", "like", "%on%"),
+    compare("city", "like", "%"),
+    compare("city", "like", "london"),
+    compare("city", "begins-with", "lo"),
+    compare("city", "ends-with", "ON"),
+    compare("city", "not-like", "%d%n"),
+    compare("city", "not-null"),
+    compare("city", "between", ["A", "M"]),
+    compare("revenue", "eq", 1000),
+    compare("revenue", "gt", 999.5),
+    compare("revenue", "between", [1, 999]),
+    compare("employees", "in", [3, 20]),
+    compare("employees", "null"),
+    compare("source", "not-in", ["Web", 7]),
+    compare("interests", "contain-values", [2]),
+    compare("createdon", "on-or-before", "2026-11-20"),
+    compare("createdon", "ge", "2026-11-20T00:00:00Z"),
+    compare("createdon", "last-x-hours", 100),
+    compare("closedate", "next-x-weeks", 2),
+    compare("closedate", "eq", "2026-12-20"),
+    compare("closedate", "between", ["2026-11-01", "2026-11-30"]),
+    compare("createdon", "olderthan-x-days", 5),
+    compare("parentaccountid.city", "eq", "rome"),
+    {"related": "Lead_Tasks"},
+    {"related": "Lead_Tasks", "exists": False, "where": compare("city", "eq", "x")},
+    {"attribute": "Language", "operator": "in", "value": ["german"]},
+]
+RECORD = {"address1_city": "london", "modifiedon": "2026-11-15T00:00:00Z"}
+ATTRIBUTES = {"language": ("German",)}
+
+
+@pytest.mark.parametrize("table", ["lead", None])
+@pytest.mark.parametrize("raw", SINGLE, ids=str)
+def test_no_operator_needs_the_interpreter_for_well_formed_rows(monkeypatch, table, raw):
+    condition = parse_condition(raw)
+    options = CompileOptions(table=table, schema=SCHEMA, dates=DateSettings("Asia/Tokyo"))
+    context = replace(options.context(NOW), record=RECORD, attributes=ATTRIBUTES)
+    rows = [
+        {**row, "address1_city": "Leeds", "Lead_Tasks": [{"city": "X"}] * at, "modifiedon": None}
+        for at, row in enumerate(ROWS)
+    ]
+    answers = [holds(condition, row, context) for row in rows]
+
+    def forbid(*_: object) -> bool:
+        raise AssertionError
+
+    monkeypatch.setattr(compiler, "holds", forbid)
+    predicate = compile_predicate(condition, options)
+    found = [predicate(row, NOW, record=RECORD, attributes=ATTRIBUTES) for row in rows]
+    assert found == answers
 
 
 @pytest.mark.parametrize("table", ["lead", None])

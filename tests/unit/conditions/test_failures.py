@@ -99,5 +99,35 @@ def test_the_record_being_assigned_is_shown_as_it_is():
     assert missing == FailedCondition(condition="attribute a not-null", seen="attribute a is null")
 
 
+def test_parts_of_a_condition_see_the_record_and_the_attributes_too():
+    same = {"column": "a", "operator": "eq", "value_of": "record.b"}
+    other = {"column": "a", "operator": "ne", "value_of": "record.b"}
+    language = {"attribute": "Language", "operator": "eq", "value": "German"}
+    context = Context(NOW, record={"b": 2}, attributes={"Language": ("Dutch",)})
+    for raw, row, seen in (
+        ({"all": [other, same]}, {"a": 1, "b": 1}, "a is 1 and b is 2"),
+        ({"all": [{"not": other}]}, {"a": 1, "b": 1}, "a is 1 and b is 2"),
+        ({"any": [same, language]}, {"a": 1}, "a is 1 and b is 2; attribute Language is Dutch"),
+        ({"not": {"not": language}}, {"a": 1}, "attribute Language is Dutch"),
+    ):
+        failure = first_failure(parse_condition(raw), row, context)
+        assert failure is not None
+        assert failure.seen == seen
+    assert first_failure(parse_condition(same), {"a": 2, "b": 1}, context) is None
+
+
+def test_without_a_record_the_row_itself_is_the_record():
+    raw = {"column": "a", "operator": "eq", "value_of": "record.b"}
+    assert first_failure(parse_condition(raw), {"a": 1, "b": 1}, Context(NOW)) is None
+    failure = first_failure(parse_condition(raw), {"a": 1, "b": 2}, Context(NOW))
+    assert failure == FailedCondition(condition="a eq record.b", seen="a is 1 and b is 2")
+
+
+def test_rows_behind_rows_are_counted_under_the_whole_path():
+    failure = first_failure(parse_condition({"related": "a.b"}), {}, Context(NOW))
+    assert failure is not None
+    assert failure.seen == "a.b: 0 related rows"
+
+
 def test_a_condition_that_holds_has_no_failure():
     assert first_failure(parse_condition(compare("a", "null")), {}, Context(NOW)) is None

@@ -235,6 +235,15 @@ def test_what_is_wrong_with_fetchxml_is_told(text, sentence):
     assert caught.value.problems == (Problem((), sentence),)
 
 
+def test_the_longest_and_the_deepest_fetchxml_are_read():
+    text = "<filter/>"
+    assert read(text + " " * (200_000 - len(text))) == "always"
+    nested = "<value>" * 198 + "</value>" * 198
+    assert read(f'<condition attribute="a" operator="null">{nested}</condition>') == "a null"
+    with pytest.raises(InvalidDocument, match="nested too deep"):
+        parse_fetchxml(f"<condition><value>{nested}</value></condition>")
+
+
 def test_an_xml_declaration_is_allowed():
     assert read("<?xml version='1.0' encoding='utf-8'?><filter/>") == "always"
 

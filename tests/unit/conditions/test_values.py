@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from engine.conditions.cells import LABEL_SUFFIX
-from engine.conditions.context import Context
+from engine.conditions.context import Context, DateSettings
 from engine.conditions.interpreter import holds
 from engine.conditions.model import Compare, Operator
 from engine.conditions.parsing import parse_condition
@@ -304,6 +304,9 @@ def test_negation_is_two_valued():
         ("ge", 5, 5.0, True),
         ("lt", 5, "6", False),
         ("ne", 5, "5", True),
+        ("ne", 5, 5.0, False),
+        ("ne", "Leeds", "LEEDS", False),
+        ("ne", "2026-11-23", "2026-11-23T05:00:00Z", False),
         ("le", "2026-11-22T10:00:00Z", "2026-11-22T11:00:00+01:00", True),
         ("lt", "2026-11-22", "2026-11-23T00:00:00Z", True),
         ("eq", "2026-11-23", "2026-11-23T05:00:00Z", True),
@@ -315,3 +318,11 @@ def test_negation_is_two_valued():
 def test_a_column_is_compared_with_another(operator, left, right, expected):
     plain = {"column": "new_a", "operator": operator, "value_of": "new_b"}
     assert check(plain, {"new_a": left, "new_b": right}) is expected
+
+
+@pytest.mark.parametrize(("zone", "is_same"), [("UTC", False), ("Asia/Tokyo", True)])
+def test_a_day_and_an_instant_are_compared_in_the_time_zone(zone, is_same):
+    row = {"new_a": "2026-11-23", "new_b": "2026-11-22T20:00:00Z"}
+    for operator, expected in (("eq", is_same), ("ne", not is_same), ("gt", not is_same)):
+        plain = {"column": "new_a", "operator": operator, "value_of": "new_b"}
+        assert check(plain, row, dates=DateSettings(zone)) is expected

@@ -225,16 +225,21 @@ def test_a_timeline_says_what_a_fresh_look_says():
         now += timedelta(hours=5, minutes=15)
 
 
-@pytest.mark.parametrize("step", [5.25, -5.25, 31.0], ids=["forward", "back", "leaps"])
+@pytest.mark.parametrize(
+    "steps",
+    [[5.25], [-5.25], [31.0], [1.0], [9.0, -4.0]],
+    ids=["forward", "back", "leaps", "hourly", "to-and-fro"],
+)
 @pytest.mark.parametrize("window", [1, 24, 60, 120])
-def test_a_window_keeps_the_buckets_as_time_moves(window, step):
+def test_a_window_keeps_the_buckets_as_time_moves(window, steps):
     night = daily(("22:15", "06:00"), zone="Europe/London")
     monday = Calendar(weekly={"mon": (("09:00", "17:00"),)})
     never = Calendar(weekly={})
-    calendars = [(None,), (night,), (monday,), (never,), (monday, night), (night,)]
+    sabbatical = daily(("09:00", "17:00"), time_off=((date(2026, 3, 1), date(2026, 5, 31)),))
+    calendars = [(None,), (night,), (monday,), (never,), (monday, night), (night,), (sabbatical,)]
     kept = Window(TimelineShelf(calendars), window, len(calendars))
     now = utc("2026-03-28T00:00")
-    for _ in range(80):
+    for step in steps * (80 // len(steps)):
         before = list(kept.buckets)
         changed = kept.advance(now)
         expected = [bucket(each, now, window) for each in calendars]
