@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.run-installed
 DEV_STAMP := $(VENV)/.dev-installed
 
-.PHONY: demo test check bench golden lock format clean
+.PHONY: demo test check bench mutants golden lock format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,11 @@ check: $(DEV_STAMP)
 bench: $(DEV_STAMP)
 	$(BIN)/python -m tests.benchmarks
 
+# Hours of one core. A second run tries what changed since; `rm -r mutants` begins afresh.
+mutants: $(DEV_STAMP)
+	nice -n 10 $(BIN)/mutmut run --max-children 1
+	$(BIN)/mutmut results --all true | $(BIN)/python -m tests.support.mutants
+
 golden: $(DEV_STAMP)
 	LEADROBIN_TEST_WRITE_GOLDEN=1 $(BIN)/python -m pytest -q -n auto tests/acceptance
 
@@ -48,4 +53,4 @@ format: $(DEV_STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis
