@@ -89,6 +89,10 @@ _TWO_VALUES = {
     "InOrAfterFiscalPeriodAndYear": "in-or-after-fiscal-period-and-year",
     "InOrBeforeFiscalPeriodAndYear": "in-or-before-fiscal-period-and-year",
 }
+_NOT_SERVED = {
+    "Contains": "needs full-text columns: use contains()",
+    "EqualRoleBusinessId": "is not served: roles belong to the whole organisation here",
+}
 
 
 def compile_function(call: NamedCall, scope: Scope) -> Sql:
@@ -96,10 +100,8 @@ def compile_function(call: NamedCall, scope: Scope) -> Sql:
     if not call.name.startswith(NAMESPACE):
         raise _unknown(call.name)
     name = call.name.removeprefix(NAMESPACE)
-    if name == "Contains":
-        raise not_supported(
-            "The query function 'Contains' needs full-text columns: use contains()."
-        )
+    if name in _NOT_SERVED:
+        raise not_supported(f"The query function '{name}' {_NOT_SERVED[name]}.")
     operator, expected = _operator_of(name)
     unexpected = [key for key, _ in call.parameters if key not in ("PropertyName", *expected)]
     if unexpected:

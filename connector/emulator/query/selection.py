@@ -11,7 +11,7 @@ from connector.emulator.metadata import (
     NavigationKind,
     TableDefinition,
 )
-from connector.emulator.query.errors import ODataError, bad_query, missing_property
+from connector.emulator.query.errors import ODataError, bad_query, missing_property, not_supported
 from connector.emulator.query.fragments import MOST_LINKS
 from connector.emulator.query.lexer import TokenKind
 from connector.emulator.query.options import parse_top_option
@@ -56,6 +56,8 @@ def parse_select(text: str) -> tuple[Name, ...] | None:
 
 def parse_expand(text: str) -> tuple[ExpandItem, ...]:
     """The items of `$expand` with their nested options; raises ODataError with positions."""
+    if text.strip() == "*":
+        raise not_supported("'*' in $expand is not supported: name the navigation properties.")
     cursor = Cursor(text, None)
     items = _parse_items(cursor)
     cursor.expect_end()

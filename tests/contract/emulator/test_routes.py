@@ -107,6 +107,7 @@ def test_a_body_of_another_type_is_refused(api: Api) -> None:
     [
         ("savedQuery=00000000-0000-0000-0000-000000000001", "savedQuery"),
         ("userQuery=00000000-0000-0000-0000-000000000001", "userQuery"),
+        ("$expand=*", "$expand"),
         ("fetchXml=<fetch datasource='bin'><entity name='lead'/></fetch>", "datasource"),
     ],
 )

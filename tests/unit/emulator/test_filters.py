@@ -306,6 +306,7 @@ def test_aliases_stand_for_values_lists_and_columns(read: Reader) -> None:
             "Invalid JSON. A comma character ',' was expected in scope 'Array'.",
         ),
         (f"{CRM}Contains(PropertyName='subject',PropertyValue='x')", 501, "use contains()"),
+        (f"{CRM}EqualRoleBusinessId(PropertyName='ownerid')", 501, "is not served"),
         ("foo.Bar(PropertyName='subject')", 400, "An unknown function with name 'foo.Bar'"),
         (f"{CRM}Today(PropertyName='createdon',Foo='x')", 400, "expected PropertyName"),
         (f"{CRM}Today(PropertyName=1)", 400, "expected PropertyName"),
