@@ -81,7 +81,21 @@ class Control:
 
     async def answer(self, http: HttpRequest, name: str, body: bytes) -> Response:
         """Answer one control request; 404 for an unknown one, 400 for a body that does not fit."""
-        handlers: dict[tuple[str, str], Callable[[Any], Any]] = {
+        handler = self.handlers().get((http.method, name.strip("/")))
+        if handler is None:
+            return _json(404, {"error": f"There is no {http.method} /_emulator/{name}."})
+        try:
+            document = _read_document(body, may_be_list=name.strip("/") == "faults")
+            with self.organization.lock:
+                answer = _json(200, handler(document))
+                self.keeper.save()
+                return answer
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            return _json(400, {"error": str(error)})
+
+    def handlers(self) -> dict[tuple[str, str], Callable[[Any], Any]]:
+        """What answers each control request, by method and name."""
+        return {
             ("POST", "faults"): self._add_faults,
             ("GET", "faults"): self._list_faults,
             ("DELETE", "faults"): self._clear_faults,
@@ -101,17 +115,6 @@ class Control:
             ("POST", "traffic"): self._make_traffic,
             ("GET", "traffic"): self._tell_traffic,
         }
-        handler = handlers.get((http.method, name.strip("/")))
-        if handler is None:
-            return _json(404, {"error": f"There is no {http.method} /_emulator/{name}."})
-        try:
-            document = _read_document(body, may_be_list=name.strip("/") == "faults")
-            with self.organization.lock:
-                answer = _json(200, handler(document))
-                self.keeper.save()
-                return answer
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-            return _json(400, {"error": str(error)})
 
     def _add_faults(self, document: Any) -> Any:
         members = as_object(document) or {}
