@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from connector.state import KeptRuleSet
 from connector.store.tables import rule_sets
@@ -19,7 +19,8 @@ class RuleSetSession:
         self, checksum: str, at: datetime, build: Callable[[], Mapping[str, object]]
     ) -> None:
         """Note which rule set is in force; `build` is asked for it when it was another before."""
-        latest = select(rule_sets.c.checksum).order_by(rule_sets.c.number.desc()).limit(1)
+        last = select(func.max(rule_sets.c.number)).scalar_subquery()
+        latest = select(rule_sets.c.checksum).where(rule_sets.c.number == last)
         if self._connection.execute(latest).scalar_one_or_none() == checksum:
             return
         self._connection.execute(
@@ -30,7 +31,8 @@ class RuleSetSession:
         self, *, at: datetime | None = None, checksum: str | None = None
     ) -> KeptRuleSet | None:
         """The rule set in force at an instant, or the one with a checksum; None when unknown."""
-        query = select(rule_sets).order_by(rule_sets.c.in_force_since.desc()).limit(1)
+        newest_first = rule_sets.c.in_force_since.desc(), rule_sets.c.number.desc()
+        query = select(rule_sets).order_by(*newest_first).limit(1)
         if at is not None:
             query = query.where(rule_sets.c.in_force_since <= at)
         if checksum is not None:

@@ -11,14 +11,38 @@ from connector.cycle.carrying import Carried
 from connector.cycle.parts import CycleOptions
 from connector.cycle.previewing import preview_cycle
 from engine.records import EntityReference
-from tests.support.worlds import World, seller_id
+from tests.support.worlds import RULES, World, seller_id
 
-GROWING = {"ledger_rows", "decisions", "plans", "cycles", "backlog", "quarantine"}
+GROWING = {
+    "ledger_rows",
+    "decisions",
+    "plans",
+    "cycles",
+    "backlog",
+    "quarantine",
+    "handovers",
+    "rule_sets",
+}
+RULES_THAT_LOOK_AGAIN = {
+    **RULES,
+    "segments": [
+        {**RULES["segments"][0], "scheduled_runs": {"at": ["11:00"]}},
+        *RULES["segments"][1:],
+    ],
+    "rules": [
+        {**RULES["rules"][0], "take_back": {"after": "1 hour"}},
+        *RULES["rules"][1:],
+    ],
+}
 SCAN = re.compile(r"^SCAN (\w+)(?! USING)")
 
 
 def test_every_statement_of_a_cycle_finds_its_rows_by_an_index(tmp_path: Path) -> None:
-    world = World(folder=tmp_path, options=CycleOptions(keeps_history=timedelta(days=30)))
+    world = World(
+        folder=tmp_path,
+        rules=RULES_THAT_LOOK_AGAIN,
+        options=CycleOptions(keeps_history=timedelta(days=30)),
+    )
     statements: dict[str, Any] = {}
 
     def note(_c: Any, _cursor: Any, sql: str, arguments: Any, _x: Any, many: bool) -> None:
@@ -31,9 +55,14 @@ def test_every_statement_of_a_cycle_finds_its_rows_by_an_index(tmp_path: Path) -
         session.list_backlog(table="lead")
         session.list_backlog()
         session.list_cycles(20)
+        session.list_cycles(20, with_idle=False)
+        session.find_rule_set(at=world.clock.now())
+        session.find_rule_set(checksum="none")
         session.page_decisions(after=5, limit=20)
         session.iterate_ids("lead", undecided_only=True, limit=10)
     assert len(statements) > 30
+    read = " ".join(statements)
+    assert all(table in read for table in GROWING)
     with world.store.engine.connect() as connection:
         found = {
             (match[1], sql)

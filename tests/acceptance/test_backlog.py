@@ -1,0 +1,91 @@
+"""The backlog as an operator sees it: why, since when, when next; and trying it now."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from connector.demo.visitor import Visitor
+from connector.emulator.seed import SeedSize
+from connector.emulator.server import EmulatorOptions, EmulatorServer
+from tests.support.cli import run_cli
+
+Capture = pytest.CaptureFixture[str]
+
+RULES = """
+version: 1
+segments:
+  - name: Fairs
+    table: lead
+    priority: 1
+    when: {column: leadsourcecode, operator: eq, value: 7}
+    scheduled_runs: {at: ["00:00", "06:00", "12:00", "18:00"], rows: 2}
+  - {name: Partners, table: lead, priority: 2, when: {column: leadsourcecode, operator: eq, value: 4}}
+rules:
+  - name: Fairs to somebody
+    table: lead
+    segment: Fairs
+    assign_to: {sellers: {matching: {column: address1_city, operator: eq, value: Atlantis}}}
+    retry: {attempts: 1}
+  - name: Partners to somebody
+    table: lead
+    segment: Partners
+    assign_to: {sellers: {matching: {column: address1_city, operator: eq, value: Atlantis}}}
+    retry: {every_minutes: 30, for_hours: 48}
+"""
+
+
+@pytest.fixture
+def visitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visitor]:
+    """Another client of an emulator whose leads nobody can be found for."""
+    size = SeedSize(sellers=3, leads=2, opportunities=1, insights=1)
+    server = EmulatorServer(EmulatorOptions(size=size)).start()
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES)
+    for name, value in {
+        "DATAVERSE__URL": server.url,
+        "DATAVERSE__CA_FILE": str(server.ca_file),
+        "AUTH__AUTHORITY": server.authority,
+        "AUTH__TENANT_ID": server.tenant_id,
+        "AUTH__CLIENT_ID": server.client_id,
+        "AUTH__CLIENT_SECRET": server.client_secret,
+        "RULES__FILE": str(rules),
+        "STORE__URL": f"sqlite:///{tmp_path / 'store.db'}",
+        "LOG__LEVEL": "error",
+    }.items():
+        monkeypatch.setenv(f"LEADROBIN_{name}", value)
+    with Visitor(server) as client:
+        yield client
+    server.stop()
+
+
+def test_what_waits_says_why_and_when_and_can_be_tried_now(
+    visitor: Visitor, capsys: Capture
+) -> None:
+    run_cli(capsys, "run", "--once")
+    for code in (7, 7, 7, 4):
+        visitor.create("leads", {"subject": "x", "leadsourcecode": code})
+    began = datetime.now(UTC)
+    run_cli(capsys, "run", "--once")
+
+    entries = run_cli(capsys, "backlog", "--json").document
+    reasons = {(entry["segment"], entry["reason"], entry["attempts"]) for entry in entries}
+    given_up = "no sellers meet conditions (rule Fairs to somebody); given up after 1 try"
+    patient = "no sellers meet conditions (rule Partners to somebody)"
+    assert reasons == {("Fairs", given_up, 1), ("Partners", patient, 1)}
+    next_tries = {
+        entry["segment"]: datetime.fromisoformat(entry["next_try_at"]) for entry in entries
+    }
+    assert (next_tries["Fairs"].hour % 6, next_tries["Fairs"].minute) == (0, 0)
+    soon = next_tries["Partners"] - began - timedelta(minutes=30)
+    assert timedelta(0) <= soon < timedelta(minutes=2)
+
+    [cycle] = run_cli(capsys, "backlog", "retry", "--segment", "Fairs", "--json").document
+    assert (cycle["origin"], cycle["counts"]["retried"]) == ("backlog", 3)
+    [cycle] = run_cli(capsys, "backlog", "retry", "--table", "lead", "--json").document
+    assert cycle["counts"]["retried"] == 4
+    tried = run_cli(capsys, "backlog", "--json").document
+    assert sorted(entry["attempts"] for entry in tried) == [2, 3, 3, 3]
+    unknown = run_cli(capsys, "backlog", "retry", "--segment", "Fares")
+    assert (unknown.code, 'no segment "Fares"' in unknown.err) == (2, True)
