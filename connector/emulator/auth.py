@@ -154,7 +154,8 @@ class Tenant:
         now = self.clock.now().timestamp()
         if now >= claims["exp"] or claims["iat"] < self.revoked_before:
             return None
-        if claims["aud"] != RESOURCE_ID and urlsplit(claims["aud"]).netloc.lower() != host.lower():
+        audience = str(claims["aud"])
+        if audience != RESOURCE_ID and urlsplit(audience).netloc.lower() != host.lower():
             return None
         return str(claims["appid"])
 
