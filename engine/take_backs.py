@@ -13,7 +13,7 @@ from engine.sellers import Directory
 
 
 def is_touched_by_change(policy: TakeBack, row: Row, *, owner_id: str, our_id: str | None) -> bool:
-    """A changed row counts as touched; `our_id` is the user whose changes are our own.
+    """A changed row counts as touched; `our_id` is the user whose changes may be our own, if any.
 
     With `touched_by: owner` only the owner's change counts, and only the last one can be seen.
     """

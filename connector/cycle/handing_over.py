@@ -116,6 +116,7 @@ def _is_over(parts: CycleParts, handover: Handover, row: ArrivedRow) -> bool:
     rule = find_rule(parts, handover)
     if rule is None or rule.take_back is None:
         return True
-    return is_touched_by_change(
-        rule.take_back, row.record.row, owner_id=owner.id, our_id=parts.user_id
-    )
+    # Where we know the version that we wrote, another one is not ours, whoever is named.
+    is_known = row.before is not None and row.before.etag is not None
+    our_id = None if is_known else parts.user_id
+    return is_touched_by_change(rule.take_back, row.record.row, owner_id=owner.id, our_id=our_id)

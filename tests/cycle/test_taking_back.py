@@ -17,7 +17,7 @@ from engine.errors import UnsafePlan
 from engine.planning import SafetyLimits
 from engine.records import EntityReference
 from engine.sellers import Calendar
-from tests.support.fake_dataverse import SOMEBODY, Crash
+from tests.support.fake_dataverse import APPLICATION_USER, SOMEBODY, Crash
 from tests.support.worlds import RULES, SELLERS, World, build_people, lead_id, seller_id
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -85,9 +85,10 @@ def test_an_untouched_row_goes_to_somebody_else_after_the_sellers_working_time(
         {"subject": "called them"},
         {"revenue": 5},
         {"subject": "x", "_modifiedby_value": seller_id(0)},
+        {"subject": "x", "_modifiedby_value": APPLICATION_USER},
         {"statecode": 1},
     ],
-    ids=["by anyone", "a watched column", "by the owner", "closed"],
+    ids=["by anyone", "a watched column", "by the owner", "by another program as us", "closed"],
 )
 def test_a_touched_row_stays(tmp_path: Path, touch: Mapping[str, Any]) -> None:
     world = build_world(tmp_path)
