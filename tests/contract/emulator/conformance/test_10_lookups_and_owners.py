@@ -6,17 +6,9 @@ from connector.emulator.organization import fixed_id
 from tests.contract.emulator.conftest import Api, error_of
 
 MISSING = "00000000-0000-4000-8000-00000000dead"
-
-
 OWNER = "_ownerid_value,_owninguser_value,_owningteam_value,_owningbusinessunit_value"
-
-
 SELLER = fixed_id("systemuser/seller/3")
-
-
 OTHER = fixed_id("systemuser/seller/4")
-
-
 TEAM = fixed_id("team/EMEA")
 
 

@@ -13,12 +13,10 @@ CREATE = (
     "--c\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\ncontent-id: {id}\r\n\r\n"
     "POST {root}{target} HTTP/1.1\r\nContent-Type: application/json\r\n\r\n{body}\r\n"
 )
-
-
 SET = "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n{members}--c--\r\n"
-
-
 ENVELOPE = {"Content-Type": "multipart/mixed; boundary=b"}
+BOUND = "Microsoft.Dynamics.CRM"
+LEAD = "Microsoft.Dynamics.CRM.lead"
 
 
 def part(request: str, *headers: str) -> str:
@@ -29,12 +27,6 @@ def part(request: str, *headers: str) -> str:
 def batch(api: Api, *parts: str, **headers: str) -> requests.Response:
     text = "".join(parts) + "--b--\r\n"
     return api.call("POST", "$batch", data=text.encode(), headers={**ENVELOPE, **headers})
-
-
-BOUND = "Microsoft.Dynamics.CRM"
-
-
-LEAD = "Microsoft.Dynamics.CRM.lead"
 
 
 def bulk(api: Api, message: str, targets: list[dict[str, Any]], entity_set: str = "leads") -> Any:

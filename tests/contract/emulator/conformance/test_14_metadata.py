@@ -71,8 +71,6 @@ def test_total_record_counts_are_up_to_a_day_old(api: Api) -> None:
 
 
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
-
-
 CAST = "Microsoft.Dynamics.CRM"
 
 
