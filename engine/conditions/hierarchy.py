@@ -45,10 +45,12 @@ def _parent(
 
 
 def _nested_parent(row: Row | None) -> tuple[str | None, Row | None]:
-    for column in PARENT_COLUMNS if row is not None else ():
-        parent = row.get(f"_{column}_value") if row is not None else None
+    if row is None:
+        return None, None
+    for column in PARENT_COLUMNS:
+        parent = row.get(f"_{column}_value")
         if isinstance(parent, str) and parent:
-            nested = row.get(column) if row is not None else None
+            nested = row.get(column)
             return fold(parent), cast("Row", nested) if isinstance(nested, Mapping) else None
     return None, None
 

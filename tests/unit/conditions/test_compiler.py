@@ -290,6 +290,30 @@ def test_chances_follow_the_logic():
     assert chances.estimate(Related(("a",))).cost > chances.estimate(city).cost
 
 
+@pytest.mark.parametrize(
+    ("raw", "chance", "cost"),
+    [
+        (compare("a", "eq", 1), 0.1, 1.0),
+        (compare("a", "ne", 1), 0.9, 1.0),
+        (compare("a", "not-in", [1]), 0.8, 1.1),
+        (compare("a", "on", "2026-11-23"), 0.3, 1.5),
+        (compare("a", "contain-values", [1]), 0.3, 15.0),
+        (compare("a", "under", "x"), 0.1, 20.0),
+        (compare("a", "eq", value_of="b"), 0.3, 12.0),
+        ({"attribute": "a", "operator": "null"}, 0.3, 30.0),
+        ({"not": compare("a", "like", "x")}, 0.9, 1.5),
+        ({"all": [compare("a", "like", "x"), compare("a", "eq", 1)]}, 0.01, 1 + 0.1 * 1.5),
+        ({"any": [compare("a", "like", "x"), compare("a", "eq", 1)]}, 0.19, 1 + 0.9 * 1.5),
+        ({"all": [compare("a", "not-null"), compare("a", "like", "x")]}, 0.07, 1.5 + 0.1 * 1),
+        ({"any": [compare("a", "like", "x"), compare("a", "not-null")]}, 0.73, 1 + 0.3 * 1.5),
+    ],
+    ids=str,
+)
+def test_what_a_condition_is_expected_to_cost(raw, chance, cost):
+    estimate = Chances().estimate(parse_condition(raw))
+    assert (estimate.chance, estimate.cost) == (pytest.approx(chance), pytest.approx(cost))
+
+
 def test_deep_trees_compile():
     condition: Condition = Compare(("city",), Operator.EQ, "London")
     for at in range(48):

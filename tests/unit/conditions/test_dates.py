@@ -371,3 +371,76 @@ def test_only_extended_iso_text_is_a_moment():
     assert parse_moment("2026-11-23T09:00:00+99:00") is None
     assert parse_moment("23.11.2026") is None
     assert zone_of("UTC") is zone_of("UTC")
+
+
+@pytest.mark.parametrize(
+    ("now", "cell", "expected"),
+    [
+        ("2026-02-01", "2025-04-05", False),
+        ("2026-02-01", "2025-04-06", True),
+        ("2026-02-01", "2026-04-05", True),
+        ("2026-02-01", "2026-04-06", False),
+        ("2026-04-05", "2026-04-06", False),
+        ("2026-04-06", "2026-04-06", True),
+        ("2026-04-06", "2026-04-05", False),
+    ],
+)
+def test_a_fiscal_year_is_the_one_that_began_last(now, cell, expected):
+    dates = DateSettings(fiscal_year_start="04-06")
+    at = datetime.fromisoformat(now).replace(hour=12, tzinfo=UTC)
+    row = {"closedate": cell}
+    assert check(compare("closedate", "this-fiscal-year"), row, dates=dates, now=at) is expected
+
+
+@pytest.mark.parametrize(
+    ("year", "cell", "expected"),
+    [
+        (1, "0001-01-02", False),
+        (1, "0001-04-06", True),
+        (9999, "9999-04-05", False),
+        (9999, "9999-04-06", True),
+        (9999, "9999-12-30", True),
+    ],
+)
+def test_the_first_and_the_last_fiscal_year_begin_on_their_day(year, cell, expected):
+    dates = DateSettings(fiscal_year_start="04-06")
+    condition = compare("closedate", "in-fiscal-year", year)
+    assert check(condition, {"closedate": cell}, dates=dates) is expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "cell"),
+    [("last-x-hours", "0001-01-02T00:00:00Z"), ("next-x-hours", "9999-12-30T00:00:00Z")],
+)
+def test_hours_beyond_the_calendar_reach_to_its_end(operator, cell):
+    assert check(compare("createdon", operator, 10**9), {"createdon": cell})
+    assert not check(compare("createdon", operator, 10), {"createdon": cell})
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "days"),
+    [
+        ("last-x-hours", 4, {"2026-11-23", "2026-11-24"}),
+        ("next-x-hours", 22, {"2026-11-24", "2026-11-25"}),
+        ("olderthan-x-hours", 1, {"2026-11-22", "2026-11-23"}),
+        ("olderthan-x-minutes", 120, {"2026-11-22", "2026-11-23"}),
+    ],
+)
+def test_hours_take_in_the_days_they_touch_in_the_time_zone(operator, value, days):
+    tokyo = DateSettings(time_zone="Asia/Tokyo")
+    now = datetime(2026, 11, 23, 17, tzinfo=UTC)
+    found = {
+        day
+        for day in ("2026-11-22", "2026-11-23", "2026-11-24", "2026-11-25", "2026-11-26")
+        if check(compare("closedate", operator, value), {"closedate": day}, dates=tokyo, now=now)
+    }
+    assert found == days
+
+
+def test_the_fiscal_period_of_an_instant_is_that_of_its_local_day():
+    row = {"createdon": "2026-03-31T16:00:00Z"}
+    for zone, period in (("UTC", 1), ("Asia/Tokyo", 2)):
+        for number in (1, 2):
+            condition = compare("createdon", "in-fiscal-period", number)
+            found = check(condition, row, dates=DateSettings(time_zone=zone))
+            assert found is (number == period)

@@ -63,6 +63,15 @@ def test_a_circle_of_parents_ends_the_climb():
     row = {"_parentaccountid_value": LEAF}
     assert not check(compare("parentaccountid", "under", ROOT), row, context=circle)
     assert check(compare("parentaccountid", "under", MIDDLE), row, context=circle)
+    above = Context(NOW, hierarchies={"account": {LEAF: MIDDLE, MIDDLE: ROOT, ROOT: MIDDLE}})
+    assert not check(compare("parentaccountid", "under", OTHER), row, context=above)
+
+
+def test_what_is_no_row_under_a_lookups_name_carries_nothing_on():
+    row = {"_parentaccountid_value": LEAF, "parentaccountid": {"_parentaccountid_value": MIDDLE}}
+    row["parentaccountid"]["parentaccountid"] = "text"
+    assert check(compare("parentaccountid", "under", MIDDLE), row)
+    assert not check(compare("parentaccountid", "under", ROOT), row)
 
 
 CALLER = Caller(
