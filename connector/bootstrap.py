@@ -369,7 +369,7 @@ def _open_leases(settings: Settings, store: SqlStore) -> Generator[TableLeases]:
         return
     life = timedelta(seconds=settings.store.lease_seconds)
     holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()[:8]}"
-    leases = StoreLeases(store, StoreClock(store), holder=holder, life=life)
+    leases = StoreLeases(store, StoreClock(store), holder=holder, life=life, here=SystemClock())
     with kept_alive(leases, life=life):
         yield leases
 

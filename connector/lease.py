@@ -5,7 +5,7 @@ import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -56,12 +56,23 @@ class StoreLeases:
 
     The generation of a lease grows with every new holder, and every transaction of a holder looks
     at it: one who was stalled for longer than the lease's life saves nothing any more. Times are
-    those of `clock`, which all processes have to share: the database's.
+    those of `clock`, which all processes have to share: the database's. `here` is this machine's,
+    which costs nothing to ask: a hold that it saw renewed a moment ago is not renewed again.
     """
 
-    def __init__(self, store: StateStore, clock: Clock, *, holder: str, life: timedelta) -> None:
+    def __init__(
+        self,
+        store: StateStore,
+        clock: Clock,
+        *,
+        holder: str,
+        life: timedelta,
+        here: Clock | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._here = here
+        self._renewed: dict[str, datetime] = {}
         self._holder = holder
         self._life = life
         self._tables: int | None = None
@@ -77,7 +88,7 @@ class StoreLeases:
         lease = self._take(table)
         fenced = FencedStore(self._store, lease)
         try:
-            yield Hold(store=fenced, keep=partial(self._renew, lease))
+            yield Hold(store=fenced, keep=partial(self._keep, lease))
         finally:
             if self._tables is None or len(self._held) > self._count_share():
                 self._give_back(lease)
@@ -134,9 +145,21 @@ class StoreLeases:
             self._held[name] = lease
         return lease
 
+    def _keep(self, lease: LeaseRecord) -> None:
+        """Keep a lease that may be running out, or whose age this machine's clock cannot tell."""
+        renewed = self._renewed.get(lease.name)
+        if self._here is None or renewed is None:
+            self._renew(lease)
+            return
+        age = self._here.now() - renewed
+        if not timedelta(0) <= age < self._life / BEATS_PER_LIFE:
+            self._renew(lease)
+
     def _renew(self, lease: LeaseRecord) -> None:
         """Keep a lease; raises LeaseHeld when it was lost meanwhile."""
         now = self._clock.now()
+        if self._here is not None:
+            self._renewed[lease.name] = self._here.now()
         try:
             with self._store.begin() as session:
                 _raise_if_lost(session.lock_lease(lease.name, now), lease)

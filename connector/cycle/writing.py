@@ -44,6 +44,8 @@ def write_rows(
             break
         parts.keep_lease()
         for result in _send(parts, run.table, chunk):
+            # Asked for every row: who slept in the midst of a chunk must not write the rest of it.
+            parts.keep_lease()
             results[result.id] = _connect(parts, run.table, planned[result.id], result)
             parts.report("written", 1)
     return results

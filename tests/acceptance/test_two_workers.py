@@ -6,13 +6,16 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from connector.demo.visitor import Visitor
+from connector.emulator.control import LoggedRequest
+from connector.emulator.organization import CONNECTOR_USER_ID
 from connector.emulator.seed import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.store.opening import SqlStore, open_store, upgrade_store
@@ -31,6 +34,7 @@ rules:
   - {name: To all, table: lead, segment: Trade shows, assign_to: {any_seller: true}}
 """
 LEASE_SECONDS = 5
+CONCURRENCY = 2
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +76,7 @@ def environment(server: EmulatorServer, store_url: str, tmp_path: Path) -> dict[
         "LEADROBIN_STORE__LEASE_SECONDS": str(LEASE_SECONDS),
         "LEADROBIN_SAFETY__MIN_ROWS": "1000",
         "LEADROBIN_POLL__INTERVAL_SECONDS": "1",
-        "LEADROBIN_WRITE__CONCURRENCY": "1",
+        "LEADROBIN_WRITE__CONCURRENCY": str(CONCURRENCY),
     }
 
 
@@ -100,60 +104,100 @@ def wait_for(what: str, log: Path, waits: threading.Event) -> None:
     pytest.fail(f"never saw {what} in:\n{log.read_text()[-3000:]}")
 
 
-def patches(server: EmulatorServer) -> list[str]:
-    """The paths of all writes that the environment took, each from whichever process."""
+def writes(server: EmulatorServer) -> list[LoggedRequest]:
+    """The writes of leads of ours in the environment's own log, oldest first."""
     return [
-        entry.path.split("?")[0]
+        entry
         for entry in server.log.entries.copy()
-        if entry.method == "PATCH"
-        and entry.path.count("/leads(")
-        and (entry.status or 0) in range(200, 300)
+        if entry.method == "PATCH" and "/leads(00000000-0000-4000-8000-" in entry.path
     ]
+
+
+def taken(server: EmulatorServer) -> list[str]:
+    """The paths of those that the environment took, from whichever process."""
+    return [w.path.split("?")[0] for w in writes(server) if (w.status or 0) in range(200, 300)]
+
+
+def count_taken(server: EmulatorServer, *, by_second: bool) -> int:
+    """How many rows one process wrote; the second acts for a user, which the log shows."""
+    return sum(
+        (entry.status or 0) in range(200, 300) and ("mscrmcallerid" in entry.headers) is by_second
+        for entry in writes(server)
+    )
+
+
+def wait_until(is_so: Callable[[], bool], what: str, waits: threading.Event) -> None:
+    """Wait until something is so, for a minute at most."""
+    for _ in range(6000):
+        if is_so():
+            return
+        waits.wait(0.01)
+    pytest.fail(f"it never happened that {what}")
+
+
+class Traffic:
+    """Somebody who creates leads that have to be assigned, a few at a time, until told to stop."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.created: list[str] = []
+        self._visitor = visitor
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.05):
+            row_id = f"00000000-0000-4000-8000-{len(self.created):012d}"
+            self._visitor.create("leads", {"leadid": row_id, "subject": "x", "leadsourcecode": 7})
+            self.created.append(row_id)
 
 
 def test_a_worker_stopped_for_longer_than_its_lease_writes_no_row_again(
     server: EmulatorServer, environment: dict[str, str], store_url: str, tmp_path: Path
 ) -> None:
-    first, second = tmp_path / "first.log", tmp_path / "second.log"
+    first_log, second_log = tmp_path / "first.log", tmp_path / "second.log"
     waits = threading.Event()
-    created: list[str] = []
-
-    def create(visitor: Visitor, count: int) -> None:
-        for _ in range(count):
-            created.append(f"00000000-0000-4000-8000-{len(created):012d}")
-            visitor.create("leads", {"leadid": created[-1], "subject": "x", "leadsourcecode": 7})
-
-    with Visitor(server) as visitor, service(environment, first) as stalled:
-        wait_for("cycle_ended", first, waits)
-        before = len(patches(server))
-        create(visitor, 40)
-        for _ in range(600):
-            if len(patches(server)) > before + 1:
-                break
-            waits.wait(0.01)
-        stalled.send_signal(signal.SIGSTOP)
-        assert len(patches(server)) - before < 40, (
-            "it was stopped too late to leave work to anybody"
-        )
-        with service(environment, second):
-            wait_for("cycle_ended", second, waits)
-            create(visitor, 10)
-            stalled.send_signal(signal.SIGCONT)
-            wait_for("table_held", first, waits)
-            store = open_store(store_url)
-            try:
-                for _ in range(300):
-                    if all(len(decisions(store, row)) for row in created):
-                        break
-                    waits.wait(0.1)
-                standing = {row: decisions(store, row) for row in created}
-            finally:
-                store.close()
-    assert "was lost" in first.read_text()
-    assert {row: len(found) for row, found in standing.items() if len(found) != 1} == {}
-    written = Counter(patches(server))
-    assert {path: times for path, times in written.items() if times > 1} == {}
-    assert len(written) - before == len(created)
+    with Visitor(server) as visitor, service(environment, first_log) as stalled:
+        acting = {"LEADROBIN_DATAVERSE__IMPERSONATE_USER_ID": CONNECTOR_USER_ID}
+        wait_for("cycle_ended", first_log, waits)
+        with Traffic(visitor) as traffic:
+            before = count_taken(server, by_second=False)
+            wait_until(lambda: count_taken(server, by_second=False) > before + 1, "it wrote", waits)
+            stalled.send_signal(signal.SIGSTOP)
+            asleep_at = len(writes(server))
+            with service({**environment, **acting}, second_log):
+                wait_until(lambda: count_taken(server, by_second=True) > 5, "both wrote", waits)
+                stalled.send_signal(signal.SIGCONT)
+                wait_for("table_held", first_log, waits)
+                awake = count_taken(server, by_second=True)
+                wait_until(lambda: count_taken(server, by_second=True) > awake, "it went on", waits)
+            late = [w for w in writes(server)[asleep_at:] if "mscrmcallerid" not in w.headers]
+            again = count_taken(server, by_second=False)
+            wait_until(
+                lambda: count_taken(server, by_second=False) > again, "the first took over", waits
+            )
+        store = open_store(store_url)
+        try:
+            wait_until(
+                lambda: all(len(decisions(store, row)) for row in traffic.created),
+                "every row was decided",
+                waits,
+            )
+            standing = {row: decisions(store, row) for row in traffic.created}
+        finally:
+            store.close()
+    assert "was lost" in first_log.read_text()
+    assert len(late) <= CONCURRENCY + 1, "it went on writing after it had lost the lease"
+    assert {row: found for row, found in standing.items() if len(found) != 1} == {}
+    assert {path: n for path, n in Counter(taken(server)).items() if n > 1} == {}
+    assert len(taken(server)) == len(traffic.created)
 
 
 def decisions(store: SqlStore, row_id: str) -> list[str]:

@@ -251,6 +251,24 @@ def test_nothing_is_written_after_the_lease_was_lost(tmp_path: Path) -> None:
     assert world.owner(2) == "Miriam"
 
 
+def test_who_sleeps_in_the_midst_of_writing_writes_none_of_the_rest(tmp_path: Path) -> None:
+    world = start(World(folder=tmp_path))
+    for number in range(2, 7):
+        world.put_lead(number, address1_country="UK")
+
+    def lose() -> None:
+        if len(world.dataverse.writes) == 2:
+            raise LeaseHeld("somebody else took it over")
+
+    world.keep_lease = lose
+    with pytest.raises(LeaseHeld):
+        world.cycle()
+    assert len(world.dataverse.writes) == 2
+    world.keep_lease = lambda: None
+    settle(world)
+    assert len(world.dataverse.writes) == 5
+
+
 def test_two_decisions_at_one_instant_are_told_apart(tmp_path: Path) -> None:
     world = start(World(folder=tmp_path))
     world.put_lead(2, address1_country="Spain")

@@ -456,7 +456,9 @@ class CycleMachine(RuleBasedStateMachine):
         self.calm()
         for row_id in sorted(self.unreadable):
             self.unreadable.discard(row_id)
-            if row_id in self.tenant.leads() and self._is_open(row_id):
+            if row_id in self.tenant.leads():
+                # A row that can be read again is seen when it changes.
+                self._put(row_id, statecode=0, statuscode=1)
                 self._put(row_id, subject="Sesame again")
         self._catch_up()
         self._check_repeat()

@@ -101,6 +101,32 @@ def test_who_was_away_but_not_missed_goes_on(store: SqlStore) -> None:
         session.save_backlog([entry()])
 
 
+def test_a_hold_is_asked_of_the_store_again_once_it_may_be_running_out(store: SqlStore) -> None:
+    shared, here = FakeClock(), FakeClock()
+    first = StoreLeases(store, shared, holder="a", life=LIFE, here=here)
+    [second] = build_leases(store, shared, "b")
+    with first.hold("lead") as hold:
+        hold.keep()
+        shared.advance(LIFE + timedelta(seconds=1))
+        with second.hold("lead"):
+            hold.keep()
+            here.advance(LIFE / 3)
+            with pytest.raises(LeaseHeld, match="lead was lost"):
+                hold.keep()
+
+
+def test_a_clock_that_was_put_back_vouches_for_no_hold(store: SqlStore) -> None:
+    shared, here = FakeClock(), FakeClock()
+    first = StoreLeases(store, shared, holder="a", life=LIFE, here=here)
+    [second] = build_leases(store, shared, "b")
+    with first.hold("lead") as hold:
+        hold.keep()
+        shared.advance(LIFE + timedelta(seconds=1))
+        here.advance(timedelta(hours=-1))
+        with second.hold("lead"), pytest.raises(LeaseHeld, match="lead was lost"):
+            hold.keep()
+
+
 def test_a_lease_given_back_late_does_not_end_the_next_holders(store: SqlStore) -> None:
     clock = FakeClock()
     first, second = build_leases(store, clock, "a", "b")
