@@ -178,7 +178,7 @@ def test_a_worker_stopped_for_longer_than_its_lease_writes_no_row_again(
                 wait_for("table_held", first_log, waits)
                 awake = count_taken(server, by_second=True)
                 wait_until(lambda: count_taken(server, by_second=True) > awake, "it went on", waits)
-            late = [w for w in writes(server)[asleep_at:] if "mscrmcallerid" not in w.headers]
+                late = [w for w in writes(server)[asleep_at:] if "mscrmcallerid" not in w.headers]
             again = count_taken(server, by_second=False)
             wait_until(
                 lambda: count_taken(server, by_second=False) > again, "the first took over", waits
