@@ -251,7 +251,7 @@ class WriteSettings(Group):
         "parallel, batch or multiple (UpdateMultiple, where no row version is needed)",
     )
     batch_above: int = Field(
-        default=500, ge=0, description="with auto: how many rows at once still go one by one"
+        default=100, ge=0, description="with auto: how many rows at once still go one by one"
     )
     batch_size: int = Field(default=100, ge=1, le=1000, description="most writes in one $batch")
     backfill_rows_per_minute: int | None = Field(

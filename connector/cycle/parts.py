@@ -37,7 +37,7 @@ class CycleOptions:
     keeps_traces: bool = True
     splits_owner: bool = False
     write_chunk: int = 64
-    few_writes: int = 500
+    few_writes: int = 100
     large_write_chunk: int = 1000
     retry_rows: int = 500
     max_vanished_share: float = 0.2

@@ -42,7 +42,7 @@ class WriteOptions:
     way: WriteWay = WriteWay.AUTO
     concurrency: int = 8
     batch_size: int = 100
-    few: int = 500
+    few: int = 100
 
 
 class RowSender:

@@ -20,11 +20,12 @@ from typing_extensions import override
 
 from connector.cycle.parts import CycleParts
 from connector.cycle.table_cycle import run_cycle
-from tests.benchmarks.connector import build_page, build_static_client, report, say
+from tests.benchmarks.connector import ROWS, build_page, build_static_client, report, say
 from tests.support.worlds import World
 
 PAGES = 200
-FIRST = 20
+MARKS = (20, 60, 200)
+"""Pages after which the peak is told: a hundred, three hundred thousand rows, a million."""
 LIMIT_MEGABYTES = 150
 
 
@@ -49,7 +50,9 @@ def run() -> None:
     rows = record.counts["baseline"]
     say(f"baseline of {rows:,} rows into SQLite: {rows / seconds:,.0f} rows/s")
     report("  peak memory above the start, MB", peaks[-1] - start, LIMIT_MEGABYTES, at_most=True)
-    report("  of it after the first tenth, MB", peaks[-1] - peaks[FIRST], 15, at_most=True)
+    for mark in (mark for mark in MARKS if mark <= len(peaks)):
+        say(f"    after {mark * ROWS:>9,} rows, MB {peaks[mark - 1] - start:>34.2f}")
+    report("  of it after the first tenth, MB", peaks[-1] - peaks[MARKS[0]], 15, at_most=True)
 
 
 def read_memory(field: str) -> float:
