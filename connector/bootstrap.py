@@ -17,6 +17,7 @@ from connector.application import Application
 from connector.bus_hints import BusOptions
 from connector.cycle.parts import CycleOptions, CycleParts
 from connector.dataverse.client import DataverseClient
+from connector.dataverse.encoding import WriteMarks, build_bypass_headers
 from connector.dataverse.feeds import FollowBy
 from connector.dataverse.governor import GovernorOptions
 from connector.dataverse.more_users import read_more_users
@@ -42,7 +43,7 @@ from engine.instants import print_instant
 from engine.planning import SafetyLimits
 from engine.ruleset import RuleSet, build_rule_set
 from engine.schema import TableSchema
-from settings.model import SequenceMode, Settings
+from settings.model import BypassLogic, SequenceMode, Settings
 from settings.rules_file import load_rule_set
 from settings.sources import require_set
 
@@ -169,7 +170,7 @@ def open_client(
         new_id=new_id,
         show_message=show_message,
     )
-    return build_client(_client_options(settings), surroundings)
+    return build_client(build_client_options(settings), surroundings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,7 +306,8 @@ def _write_columns(settings: Settings) -> WriteColumns:
     )
 
 
-def _client_options(settings: Settings) -> ClientOptions:
+def build_client_options(settings: Settings) -> ClientOptions:
+    """Everything the client is built from; raises ConfigProblem for a file that cannot be used."""
     dataverse, governor = settings.dataverse, settings.governor
     concurrency = settings.write.concurrency
     return ClientOptions(
@@ -331,6 +333,7 @@ def _client_options(settings: Settings) -> ClientOptions:
             daily_limit=governor.daily_requests,
             stop_at_daily_limit=governor.daily_requests is not None,
         ),
+        marks=_write_marks(settings),
         follow_by=FollowBy(settings.poll.follow_by.value),
         overlap=timedelta(seconds=settings.poll.overlap_seconds),
         writes=WriteOptions(
@@ -340,6 +343,24 @@ def _client_options(settings: Settings) -> ClientOptions:
             few=settings.write.batch_above,
         ),
     )
+
+
+_BYPASSED = {
+    BypassLogic.NONE: (),
+    BypassLogic.SYNC: ("CustomSync",),
+    BypassLogic.ASYNC: ("CustomAsync",),
+    BypassLogic.BOTH: ("CustomSync", "CustomAsync"),
+}
+
+
+def _write_marks(settings: Settings) -> WriteMarks:
+    write = settings.write
+    headers = build_bypass_headers(
+        bypass=_BYPASSED[write.bypass_logic],
+        step_ids=write.bypass_steps,
+        suppress_flows=write.suppress_flows,
+    )
+    return WriteMarks(headers=headers, rules=frozenset(write.bypass_rules))
 
 
 def _sign_in_options(settings: Settings) -> SignInOptions:

@@ -101,7 +101,8 @@ class RowWrite:
     """One write to one row, guarded by its row version.
 
     `columns` are plain values by logical name; `binds` are lookups by logical column name (the
-    writer finds the navigation name in the metadata), None clears one.
+    writer finds the navigation name in the metadata), None clears one. `rule` is the rule that
+    decided it: what a write carries besides may depend on it.
     """
 
     table: str
@@ -114,6 +115,7 @@ class RowWrite:
         default_factory=dict[str, EntityReference | None]
     )
     queue: EntityReference | None = None
+    rule: str | None = None
 
 
 class WriteOutcome(StrEnum):

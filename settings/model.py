@@ -37,6 +37,15 @@ class SequenceMode(StrEnum):
     OFF = "off"
 
 
+class BypassLogic(StrEnum):
+    """Which custom logic of the tenant is passed by."""
+
+    NONE = "none"
+    SYNC = "sync"
+    ASYNC = "async"
+    BOTH = "both"
+
+
 class WriteWay(StrEnum):
     """How writes travel: `auto` chooses between single requests in parallel and `$batch`."""
 
@@ -254,6 +263,20 @@ class WriteSettings(Group):
         default=100, ge=0, description="with auto: how many rows at once still go one by one"
     )
     batch_size: int = Field(default=100, ge=1, le=1000, description="most writes in one $batch")
+    bypass_logic: BypassLogic = Field(
+        default=BypassLogic.NONE,
+        description="custom logic our writes pass by: none, sync, async or both; "
+        "needs prvBypassCustomBusinessLogic",
+    )
+    bypass_steps: Names = Field(
+        default=(), description="ids of single plug-in steps our writes pass by"
+    )
+    suppress_flows: bool = Field(
+        default=False, description="keep our writes from starting Power Automate flows"
+    )
+    bypass_rules: Names = Field(
+        default=(), description="rules whose writes pass logic and flows by; default is all"
+    )
     backfill_rows_per_minute: int | None = Field(
         default=None, ge=1, description="how many rows a backfill writes a minute; default is all"
     )

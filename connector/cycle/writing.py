@@ -67,7 +67,9 @@ def build_write(table: WatchedTable, row: PlannedRow) -> RowWrite:
             case SequenceChange(after=sequence):
                 if table.writes.sequence is not None:
                     binds[table.writes.sequence] = _reference("msdyn_sequence", sequence)
-    return RowWrite(table=row.table, id=row.id, etag=row.etag, binds=binds, queue=queue)
+    return RowWrite(
+        table=row.table, id=row.id, etag=row.etag, binds=binds, queue=queue, rule=row.rule
+    )
 
 
 def record_rows(

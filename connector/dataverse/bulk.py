@@ -8,8 +8,6 @@ from connector.dataverse.batch import PartReply, decode_batch, encode_batch
 from connector.dataverse.channel import Attempts, Channel
 from connector.dataverse.encoding import WriteEncoder
 from connector.dataverse.errors import Fault, Reaction, RowFault
-from connector.dataverse.metadata import MetadataReader
-from connector.dataverse.payloads import encode_json
 from connector.dataverse.settling import Settler, confirm, fail
 from connector.dataverse.transport import Reply, Request, build_fault
 from connector.ports import Clock, RowWrite, WriteResult
@@ -30,14 +28,12 @@ class BulkSender:
         encoder: WriteEncoder,
         *,
         settler: Settler,
-        metadata: MetadataReader,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
         self._channel = channel
         self._encoder = encoder
         self._settler = settler
-        self._metadata = metadata
         self._clock = clock
         self._new_id = new_id
 
@@ -64,18 +60,8 @@ class BulkSender:
 
         https://learn.microsoft.com/power-apps/developer/data-platform/bulk-operations
         """
-        address = self._metadata.locate(writes[0].table)
-        url = f"{self._channel.api}{address.entity_set}/Microsoft.Dynamics.CRM.UpdateMultiple"
-        body = encode_json({"Targets": [self._encoder.build_target(write) for write in writes]})
-        request = Request(
-            method="POST",
-            url=url,
-            operation="update_multiple",
-            body=body,
-            operations=len(writes),
-        )
         try:
-            reply = self._channel.call(request)
+            reply = self._channel.call(self._encoder.build_multiple(writes))
         except RowFault:
             return self.send_batch(writes)
         except LeadrobinError as error:

@@ -18,14 +18,19 @@ REPRESENTATION = "return=representation"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteMarks:
-    """What every write carries: the tag that plug-ins and webhooks see, and optional bypass
-    headers.
+    """What writes carry: all of them the tag that plug-ins and webhooks see, those of `rules` the
+    bypass headers too; without `rules` all carry these.
 
     https://learn.microsoft.com/power-apps/developer/data-platform/optional-parameters
     """
 
     tag: str | None = "leadrobin"
     headers: tuple[tuple[str, str], ...] = ()
+    rules: frozenset[str] = frozenset()
+
+    def headers_of(self, write: RowWrite) -> tuple[tuple[str, str], ...]:
+        """The bypass headers of a write."""
+        return self.headers if not self.rules or write.rule in self.rules else ()
 
 
 def build_bypass_headers(
@@ -73,6 +78,23 @@ class WriteEncoder:
             body=encode_json(self.build_body(write)),
         )
 
+    def build_multiple(self, writes: Sequence[RowWrite]) -> Request:
+        """All writes of one table as UpdateMultiple; they have to share their bypass headers."""
+        entity_set = self._metadata.locate(writes[0].table).entity_set
+        url = f"{self._api}{entity_set}/Microsoft.Dynamics.CRM.UpdateMultiple"
+        return Request(
+            method="POST",
+            url=f"{url}?{self._tag}" if self._tag else url,
+            operation="update_multiple",
+            headers=dict(self._marks.headers_of(writes[0])),
+            body=encode_json({"Targets": [self.build_target(write) for write in writes]}),
+            operations=len(writes),
+        )
+
+    def share_headers(self, writes: Sequence[RowWrite]) -> bool:
+        """Whether one request can carry them all."""
+        return len({self._marks.headers_of(write) for write in writes}) == 1
+
     def build_target(self, write: RowWrite) -> dict[str, object]:
         """The write as one target of UpdateMultiple."""
         primary_id = self._metadata.locate(write.table).primary_id
@@ -106,11 +128,19 @@ class WriteEncoder:
         url = odata.build_row_url(
             self._api, address.entity_set, write.id, select=(address.primary_id,)
         )
-        return f"{url}&tag={odata.quote_value(self._marks.tag)}" if self._marks.tag else url
+        return f"{url}&{self._tag}" if self._tag else url
+
+    @property
+    def _tag(self) -> str:
+        return f"tag={odata.quote_value(self._marks.tag)}" if self._marks.tag else ""
 
     def _build_headers(self, write: RowWrite, *, any_version: bool) -> Mapping[str, str]:
         version = "*" if any_version or write.etag is None else write.etag
-        return {"If-Match": version, "Prefer": REPRESENTATION, **dict(self._marks.headers)}
+        return {
+            "If-Match": version,
+            "Prefer": REPRESENTATION,
+            **dict(self._marks.headers_of(write)),
+        }
 
 
 def list_wire_columns(write: RowWrite) -> tuple[str, ...]:

@@ -119,7 +119,6 @@ def build_client(options: ClientOptions, surroundings: Surroundings) -> Datavers
         channel,
         encoder,
         settler=Settler(reader),
-        metadata=metadata,
         clock=surroundings.clock,
         new_id=surroundings.new_id,
     )

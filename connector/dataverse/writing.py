@@ -138,8 +138,10 @@ class RowSender:
 
     def _may_use_multiple(self, chunk: Sequence[RowWrite]) -> bool:
         """UpdateMultiple knows no row versions, and not every table has it."""
-        return all(write.etag is None for write in chunk) and self._metadata.has_message(
-            chunk[0].table, "UpdateMultiple"
+        return (
+            all(write.etag is None for write in chunk)
+            and self._encoder.share_headers(chunk)
+            and self._metadata.has_message(chunk[0].table, "UpdateMultiple")
         )
 
     def _can_share(self, write: RowWrite) -> bool:

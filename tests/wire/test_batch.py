@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from email.parser import BytesParser
 from typing import Any
 
@@ -19,6 +20,7 @@ from connector.dataverse.batch import (
     find_boundary,
 )
 from connector.dataverse.client import DataverseClient
+from connector.dataverse.encoding import WriteMarks, build_bypass_headers
 from connector.dataverse.writing import WriteOptions, WriteWay
 from connector.ports import RowWrite, WriteOutcome, WriteResult
 from tests.wire.conftest import API, Build, Timeline, add_tables, error_body
@@ -337,3 +339,36 @@ def test_a_refused_update_multiple_is_taken_apart_to_find_the_row(
     )
     outcomes = {r.id: r.outcome for r in client.write_rows(writes("a", "b", etag=None))}
     assert outcomes == {"a": WriteOutcome.APPLIED, "b": WriteOutcome.REFUSED}
+
+
+def test_update_multiple_carries_the_tag_and_the_bypass_headers(
+    build: Build, wire: responses.RequestsMock
+) -> None:
+    add_tables(wire)
+    marks = WriteMarks(tag="lead robin", headers=build_bypass_headers(bypass=("CustomSync",)))
+    client = build(
+        writes=WriteOptions(way=WriteWay.MULTIPLE, concurrency=1, batch_size=100), marks=marks
+    )
+    wire.get(f"{API}/sdkmessagefilters", json={"value": [{"sdkmessagefilterid": "1"}]})
+    wire.post(UPDATE_MULTIPLE, status=204)
+    list(client.write_rows(writes("a", "b", etag=None)))
+    request = wire.calls[-1].request
+    assert request.url == f"{UPDATE_MULTIPLE}?tag=lead%20robin"
+    assert request.headers["MSCRM.BypassBusinessLogicExecution"] == "CustomSync"
+
+
+def test_rows_with_different_bypass_headers_do_not_share_an_update_multiple(
+    build: Build, wire: responses.RequestsMock
+) -> None:
+    """Within a batch each part has headers of its own."""
+    add_tables(wire)
+    headers = build_bypass_headers(suppress_flows=True)
+    client = build(
+        writes=WriteOptions(way=WriteWay.MULTIPLE, concurrency=1, batch_size=100),
+        marks=WriteMarks(headers=headers, rules=frozenset({"UK"})),
+    )
+    wire.post(f"{API}/$batch", body=answer(part(204), part(204)), content_type=MIXED)
+    first, second = writes("a", "b", etag=None)
+    assert len(list(client.write_rows([replace(first, rule="UK"), second]))) == 2
+    body = bytes(wire.calls[-1].request.body or b"")  # type: ignore[arg-type]
+    assert body.count(b"SuppressCallbackRegistrationExpanderJob") == 1

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -224,6 +225,21 @@ def test_bypass_headers_are_sent_when_they_are_set(
     assert sent.headers["MSCRM.BypassBusinessLogicExecutionStepIds"] == "1,2"
     assert sent.headers["MSCRM.SuppressCallbackRegistrationExpanderJob"] == "true"
     assert sent.url == f"{LEAD}?$select=leadid"
+
+
+def test_bypass_headers_may_be_for_the_writes_of_some_rules_alone(
+    build: Build, wire: responses.RequestsMock
+) -> None:
+    add_tables(wire)
+    wire.patch(LEAD, status=204)
+    headers = build_bypass_headers(suppress_flows=True)
+    client = build(marks=WriteMarks(headers=headers, rules=frozenset({"UK"})))
+    for rule in ("UK", "FR", None):
+        write(client, replace(ASSIGN, rule=rule))
+    names = [
+        "MSCRM.SuppressCallbackRegistrationExpanderJob" in sent.headers for sent in patches(wire)
+    ]
+    assert names == [True, False, False]
 
 
 def test_every_write_gets_exactly_one_result_when_there_are_many(
