@@ -7,7 +7,7 @@ Who the token's application is in the organisation is settled in `callers`.
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha1, sha256
@@ -141,9 +141,9 @@ class Tenant:
             "access_token": self._sign(claims),
         }
 
-    def application_of(self, token: str, host: str) -> str | None:
+    def application_of(self, token: str, hosts: Collection[str]) -> str | None:
         """The application a bearer token was issued to; None when it is wrong, expired, revoked or
-        meant for another host than the one it is sent to.
+        meant for none of the hosts that this environment goes by.
         """
         if self.accept_any_token:
             return CLIENT_ID
@@ -155,7 +155,7 @@ class Tenant:
         if now >= claims["exp"] or claims["iat"] < self.revoked_before:
             return None
         audience = str(claims["aud"])
-        if audience != RESOURCE_ID and urlsplit(audience).netloc.lower() != host.lower():
+        if audience != RESOURCE_ID and urlsplit(audience).netloc.lower() not in hosts:
             return None
         return str(claims["appid"])
 

@@ -12,13 +12,17 @@ from connector.emulator.storage import StoredRow
 from connector.emulator.values import parse_guid
 
 
-def authenticate(tenant: Tenant, headers: Mapping[str, str]) -> str | None:
-    """The application id behind an `Authorization` header, None when there is no valid token."""
+def authenticate(tenant: Tenant, headers: Mapping[str, str], root: str) -> str | None:
+    """The application id behind an `Authorization` header, None when there is no valid token.
+
+    The environment goes by the host it was started with (`root`) and by the one it is called by.
+    """
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         return None
+    hosts = {root.partition("://")[2].lower(), headers.get("host", "").lower()}
     try:
-        return tenant.application_of(token.strip(), headers.get("host", ""))
+        return tenant.application_of(token.strip(), hosts)
     except (ValueError, KeyError):
         return None
 

@@ -116,7 +116,7 @@ class WebApi:
         body: bytes,
         fault: Fault | None,
     ) -> Response:
-        application = authenticate(self.tenant, headers)
+        application = authenticate(self.tenant, headers, self.root)
         if application is None or (fault is not None and fault.kind == "expired_token"):
             return self._challenge()
         admission = self.throttle.admit(application, headers)
