@@ -314,7 +314,7 @@ class GovernorSettings(Group):
     window_seconds: int = Field(default=300, ge=1, description="length of the sliding window")
     concurrency: int = Field(default=52, ge=1, description="requests in flight at once")
     headroom: float = Field(
-        default=0.1, ge=0, lt=1, description="share of each limit that is left to others"
+        default=0.05, ge=0, lt=1, description="share of each limit that is left to others"
     )
     daily_requests: int | None = Field(
         default=None, ge=1, description="requests a day; default is no limit"
