@@ -55,8 +55,11 @@ def examine_row(
 
     `watched_sets` holds the columns behind each fingerprint of the ledger. The version written
     tells our own change from others, the fingerprint a change that matters from one that does
-    not; time takes no part.
+    not; time takes no part. A row that was created at another instant is another row, deleted and
+    made again under its id.
     """
+    if before is not None and _is_another(before, record):
+        before = None
     seen = describe_row(record, before, table, generation=generation)
     arrival = _classify(record, before, seen, watched_sets, routes_manual_rows)
     if arrival is Arrival.MANUAL:
@@ -90,6 +93,11 @@ def describe_row(
     if before is not None:
         return replace(before, **current)  # type: ignore[arg-type]
     return LedgerRow(table=record.table, id=record.id, **current)  # type: ignore[arg-type]
+
+
+def _is_another(before: LedgerRow, record: Record) -> bool:
+    created = before.created_on, record.created_on
+    return None not in created and created[0] != created[1]
 
 
 def _classify(

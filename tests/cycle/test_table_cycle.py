@@ -135,6 +135,18 @@ def test_a_deleted_row_leaves_the_ledger(world: World) -> None:
     assert world.ledger_row(1) is None
 
 
+def test_a_row_deleted_and_made_again_under_its_id_is_a_new_row(world: World) -> None:
+    world.cycle()
+    world.put_lead(2, address1_country="UK")
+    world.cycle()
+    world.clock.advance(timedelta(minutes=1))
+    world.dataverse.delete_row("lead", lead_id(2))
+    world.put_lead(2, address1_country="UK")
+    world.cycle()
+    assert world.owner(2) is not None
+    assert [decision.outcome for decision in world.decisions(2)] == ["applied", "applied"]
+
+
 def test_a_conflict_waits_in_the_backlog_and_is_decided_again(world: World) -> None:
     world.cycle()
     world.put_lead(3, address1_country="UK")
