@@ -314,6 +314,54 @@ def test_what_a_condition_is_expected_to_cost(raw, chance, cost):
     assert (estimate.chance, estimate.cost) == (pytest.approx(chance), pytest.approx(cost))
 
 
+def test_a_row_with_an_unfit_cell_is_still_asked_about_record_and_attributes():
+    condition = parse_condition(
+        {
+            "all": [
+                {"any": [compare("revenue", "ge", 5), SINGLE[-1]]},
+                compare("city", "eq", value_of="record.address1_city"),
+            ]
+        }
+    )
+    predicate = compile_predicate(condition, CompileOptions(table="lead", schema=SCHEMA))
+    row = {"revenue": "many", "city": "London"}
+    assert predicate(row, NOW, record=RECORD, attributes=ATTRIBUTES)
+    assert not predicate(row, NOW, record=RECORD, attributes={})
+    assert not predicate(row, NOW, record={}, attributes=ATTRIBUTES)
+
+
+def test_columns_of_one_kind_are_kept_apart():
+    raw = {
+        "all": [
+            compare("createdon", "today"),
+            compare("modifiedon", "yesterday"),
+            compare("source", "eq", "Messe"),
+            compare("optout", "eq", "Vielleicht"),
+            compare("parentaccountid.createdon", "tomorrow"),
+        ]
+    }
+    label = "@OData.Community.Display.V1.FormattedValue"
+    row = {
+        "createdon": "2026-11-23T08:00:00Z",
+        "modifiedon": "2026-11-22T08:00:00Z",
+        "source": 7,
+        "source" + label: "Messe",
+        "optout": True,
+        "optout" + label: "Vielleicht",
+        "parentaccountid": {"createdon": "2026-11-24T08:00:00Z"},
+    }
+    predicate = compile_predicate(parse_condition(raw), CompileOptions(table="lead", schema=SCHEMA))
+    assert predicate(row, NOW)
+    for name, other in (
+        ("createdon", "2026-11-22T08:00:00Z"),
+        ("modifiedon", "2026-11-23T08:00:00Z"),
+        ("source" + label, "Vielleicht"),
+        ("optout" + label, "Messe"),
+        ("parentaccountid", {"createdon": "2026-11-23T08:00:00Z"}),
+    ):
+        assert not predicate({**row, name: other}, NOW)
+
+
 def test_deep_trees_compile():
     condition: Condition = Compare(("city",), Operator.EQ, "London")
     for at in range(48):

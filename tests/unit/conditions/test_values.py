@@ -211,6 +211,13 @@ def test_a_tree_may_hold_decimals(value, cell, expected):
     assert holds(condition, {"revenue": cell}, Context(NOW)) is expected
 
 
+def test_labels_of_related_rows_are_those_of_their_table():
+    known = Context(NOW, table="lead", schema=SCHEMA)
+    condition = parse_condition({"related": "Lead_Tasks", "where": compare("source", "eq", "web")})
+    assert holds(condition, {"Lead_Tasks": [{"source": 8}]}, known)
+    assert not holds(condition, {"Lead_Tasks": [{"source": 7}]}, known)
+
+
 def test_a_label_is_looked_up_where_the_choices_are_known():
     known = Context(NOW, table="lead", schema=SCHEMA)
     assert holds(parse_condition(compare("source", "eq", "trade show")), {"source": 7}, known)
@@ -313,6 +320,8 @@ def test_negation_is_two_valued():
         ("le", "2026-11-22T10:00:00Z", "2026-11-22T11:00:00+01:00", True),
         ("lt", "2026-11-22", "2026-11-23T00:00:00Z", True),
         ("eq", "2026-11-23", "2026-11-23T05:00:00Z", True),
+        ("gt", "2026-11-23T09:00:00.5Z", "2026-11-23T09:00:00.05Z", True),
+        ("eq", "2026-11-23T09:00:00.5Z", "2026-11-23T09:00:00.500000Z", True),
         ("eq", 0.1, Decimal("0.1"), True),
         ("eq", float("nan"), 1, False),
         ("gt", {"a": 1}, 1, False),

@@ -221,7 +221,8 @@ def test_teams_stand_in_line_with_their_own_clock_and_their_members_capacity():
         teams=teams,
     )
     limits = request(pool, "t", "u", method="load_balancing", respect_capacity=True)
-    assert pool.choose(limits).team is teams[0]
+    outcome = pool.choose(limits)
+    assert (outcome.seller, outcome.team) == (None, teams[0])
     assert give(pool, *"tu", count=5, respect_capacity=True) == "tutt"
     assert give(pool, "u", within_hours=120) == ""
     assert give(pool, *"tv", count=2, within_hours=1) == "vt"

@@ -18,7 +18,9 @@ from tests.unit.routing.builders import (
     decide,
     decider,
     eq,
+    free_in,
     guid,
+    owner,
     record,
     rules,
     seller,
@@ -113,6 +115,30 @@ def test_relative_dates_are_traced_as_of_the_decision(days: int) -> None:
     assert late.trace.rules[0].failed == FailedCondition(
         condition="createdon today", seen=f"createdon is {NOW.isoformat()}"
     )
+
+
+def test_rules_are_asked_as_of_the_decision() -> None:
+    oslo = {"assign_to": {"sellers": {"matching": eq("address1_city", "Oslo")}}}
+    chosen = decider(rules(ANY | oslo, ANY | {"name": "Now", "when": TODAY}), [MIRIAM])
+    now = NOW + timedelta(days=5)
+    for number, created, rule in ((1, now, "Now"), (2, NOW, "Any")):
+        row = record(number, createdon=created.isoformat())
+        assert chosen.decide(row, now).rule == rule
+    first = decider(rules(ANY | {"name": "Now", "when": TODAY}), [MIRIAM])
+    assert owner(first.decide(record(3, createdon=now.isoformat()), now)) == "Miriam"
+    assert owner(first.decide(record(4), now)) is None
+
+
+def test_what_would_have_been_chosen_is_free_at_the_time_of_the_decision() -> None:
+    away = seller(2, "Away", "08:00", calendar=free_in(5))
+    part = ANY | {"when": eq("subject", "big"), "available_within_hours": 1}
+    chosen = decider(rules(part), [MIRIAM, away])
+    for hours, name in ((0, "Miriam"), (5, "Away")):
+        found = chosen.decide(record(), NOW + timedelta(hours=hours), trace=True).trace
+        assert found is not None
+        assert found.rules[0].counterfactuals == (
+            f"{name} would have been chosen if subject eq big held",
+        )
 
 
 def test_labels_of_known_choices_are_traced_as_numbers() -> None:
