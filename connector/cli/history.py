@@ -45,7 +45,7 @@ def history(  # noqa: PLR0913, PLR0917  one parameter an option: the signature i
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     every: Annotated[
-        bool, typer.Option("--all", help="Also the cycles that found nothing to do.")
+        bool, typer.Option("--all", help="Also list cycles that found nothing to do, as JSON does.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_lines: Annotated[
@@ -57,7 +57,7 @@ def history(  # noqa: PLR0913, PLR0917  one parameter an option: the signature i
 ) -> None:
     """List the latest cycles with their counts, or the decisions of one.
 
-    Cycles that found nothing to do are kept for a day and shown with --all.
+    Cycles that found nothing to do are kept for a day, and listed with --all and in JSON.
     """
     store = open_store(settings_of(context).store.url)
     try:
@@ -65,7 +65,7 @@ def history(  # noqa: PLR0913, PLR0917  one parameter an option: the signature i
             _export(store, export)
             return
         with store.begin() as session:
-            cycles = session.list_cycles(limit, with_idle=every)
+            cycles = session.list_cycles(limit, with_idle=every or as_json)
             many = MANY if as_lines else limit
             decisions = session.list_decisions(cycle_id=cycle, limit=many)
     finally:

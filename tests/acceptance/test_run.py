@@ -224,6 +224,16 @@ def test_a_killed_process_leaves_no_row_decided_twice(program: Program) -> None:
     assert len(rows) == len(set(rows)) == 12
 
 
+def test_json_lists_cycles_that_found_nothing_and_the_table_does_not(program: Program) -> None:
+    program.counts("run", "--once")
+    program.counts("run", "--once")
+    _, out, _ = program.run("history", "--json")
+    assert len(json.loads(out)) == 2
+    idle = json.loads(out)[0]["cycle"]
+    assert idle not in program.run("history")[1]
+    assert idle in program.run("history", "--all")[1]
+
+
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "rules.example.yaml"
 
 
