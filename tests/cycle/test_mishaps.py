@@ -13,7 +13,7 @@ from connector.state import SellerClock
 from engine.records import EntityReference
 from engine.sellers import Directory
 from engine.statuses import RoutingStatus
-from tests.support.fake_dataverse import Crash, FakeClock
+from tests.support.fake_dataverse import FakeClock
 from tests.support.worlds import World, build_people, lead_id, seller_id
 
 
@@ -30,19 +30,6 @@ def take(world: World, number: int, seller: int) -> None:
     """Somebody gives a lead to a seller."""
     owner = EntityReference(table="systemuser", id=seller_id(seller))
     world.dataverse.set_owner("lead", lead_id(number), owner)
-
-
-def die_before_a_write(world: World) -> None:
-    """The process dies with a plan open."""
-
-    def die(_write: RowWrite) -> None:
-        raise Crash
-
-    world.dataverse.before_write = die
-    with pytest.raises(Crash):
-        world.cycle()
-    world.dataverse.before_write = lambda _write: None
-    world.restart()
 
 
 def test_a_conflict_during_a_full_read_does_not_make_the_row_forgotten(world: World) -> None:
@@ -130,7 +117,7 @@ def test_a_choice_by_hand_seen_late_does_not_turn_a_clock_back() -> None:
 
 def test_a_row_given_away_while_a_plan_was_open_leaves_the_seller_the_turn(world: World) -> None:
     world.put_lead(1, address1_country="UK")
-    die_before_a_write(world)
+    world.die_in_a_cycle()
     take(world, 1, 2)
     world.cycle()
     world.put_lead(2, address1_country="UK")
@@ -199,15 +186,7 @@ def test_a_row_that_cannot_be_read_when_its_plan_is_settled_is_not_written_twice
 ) -> None:
     """Its write arrived; what it looks like now is known once it can be read again."""
     world.put_lead(1, address1_country="UK")
-
-    def die(_write: RowWrite) -> None:
-        raise Crash
-
-    world.dataverse.after_write = die
-    with pytest.raises(Crash):
-        world.cycle()
-    world.dataverse.after_write = lambda _write: None
-    world.restart()
+    world.die_in_a_cycle(after_writes=1)
     created = world.dataverse.tables["lead"][lead_id(1)]["createdon"]
     world.put_lead(1, createdon="some day")
     for _ in range(2):
@@ -224,7 +203,7 @@ def test_a_row_that_cannot_be_read_when_its_plan_is_settled_is_not_written_twice
 
 def test_rules_that_change_while_a_plan_is_open_decide_its_rows(world: World) -> None:
     world.put_lead(1, address1_country="UK")
-    die_before_a_write(world)
+    world.die_in_a_cycle()
     rule = {**world.rules["rules"][0], "assign_to": {"sellers": {"named": ["Susana"]}}}
     world.rules = {**world.rules, "rules": [rule]}
     world.cycle()

@@ -5,14 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from connector.cycle.carrying import Carried
 from connector.cycle.parts import CycleOptions
 from connector.cycle.previewing import preview_cycle
-from connector.ports import RowWrite
 from connector.state import CycleOutcome, CycleRecord, PlanOrigin
-from tests.support.fake_dataverse import Crash
 from tests.support.worlds import RULES, World, build_people, lead_id
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -127,15 +123,7 @@ def test_a_run_that_was_killed_begins_again(tmp_path: Path) -> None:
     world.options = CycleOptions(write_chunk=1)
     world.clock.advance(timedelta(hours=1))
     world.dataverse.directory = build_people(("Miriam",), max_capacity=9)
-
-    def die(_write: RowWrite) -> None:
-        raise Crash
-
-    world.dataverse.after_write = die
-    with pytest.raises(Crash):
-        world.cycle()
-    world.dataverse.after_write = lambda _write: None
-    world.restart()
+    world.die_in_a_cycle(after_writes=1)
     world.cycle()
     assert [world.owner(number) for number in (1, 2, 3)] == ["Miriam"] * 3
     assert sum("ownerid" in write.binds for write in world.dataverse.writes) == 3

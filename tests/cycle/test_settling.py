@@ -26,21 +26,6 @@ def start(world: World) -> World:
     return world
 
 
-def crash_after(world: World, writes: int) -> None:
-    """The process dies once so many writes have arrived."""
-    sent = len(world.dataverse.writes)
-
-    def die(_write: RowWrite) -> None:
-        if len(world.dataverse.writes) - sent == writes:
-            raise Crash
-
-    world.dataverse.after_write = die
-    with pytest.raises(Crash):
-        world.cycle()
-    world.dataverse.after_write = lambda _write: None
-    world.restart()
-
-
 def settle(world: World) -> None:
     for _ in range(3):
         world.cycle()
@@ -75,7 +60,7 @@ def to_queue(tmp_path: Path) -> World:
 def test_a_change_made_after_the_write_and_before_the_restart_is_decided(tmp_path: Path) -> None:
     world = start(World(folder=tmp_path))
     world.put_lead(2, address1_country="UK")
-    crash_after(world, 1)
+    world.die_in_a_cycle(after_writes=1)
     world.put_lead(2, address1_country="France")
     settle(world)
     assert [found.segmentation_status for found in world.decisions(2)] == [1, 5]
@@ -85,7 +70,7 @@ def test_a_change_made_after_the_write_and_before_the_restart_is_decided(tmp_pat
 def test_a_change_of_nothing_that_matters_is_not(tmp_path: Path) -> None:
     world = start(World(folder=tmp_path))
     world.put_lead(2, address1_country="UK")
-    crash_after(world, 1)
+    world.die_in_a_cycle(after_writes=1)
     world.put_lead(2, subject="other words")
     settle(world)
     assert len(world.decisions(2)) == 1
@@ -96,7 +81,7 @@ def test_a_lookup_changed_after_the_write_does_not_make_the_owner_a_choice_by_ha
 ) -> None:
     world = start(World(folder=tmp_path))
     world.put_lead(2, address1_country="UK")
-    crash_after(world, 1)
+    world.die_in_a_cycle(after_writes=1)
     world.put_lead(2, _lrobin_sequenceid_value=None)
     settle(world)
     assert [found.outcome for found in world.decisions(2)] == ["already_so"]
@@ -174,7 +159,7 @@ def test_an_owner_is_written_in_a_request_of_its_own_when_asked(in_two: World) -
 def test_an_owner_follows_after_a_crash_between_the_two_requests(in_two: World) -> None:
     for number in (2, 3):
         in_two.put_lead(number, address1_country="UK")
-    crash_after(in_two, 2)
+    in_two.die_in_a_cycle(after_writes=2)
     assert [in_two.owner(2), in_two.owner(3)] == [None, None]
     settle(in_two)
     assert [in_two.owner(2), in_two.owner(3)] == ["Miriam", "Sanjay"]

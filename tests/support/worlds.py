@@ -7,9 +7,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from connector.cycle.parts import CycleOptions, CycleParts
 from connector.cycle.table_cycle import run_cycle
-from connector.ports import StateSession
+from connector.ports import RowWrite, StateSession
 from connector.state import CycleRecord, DecisionRecord, LedgerRow
 from connector.store.opening import SqlStore, open_store
 from connector.watching import (
@@ -23,7 +25,7 @@ from engine.records import EntityReference
 from engine.ruleset import RuleSet, build_rule_set
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, TableSchema
 from engine.sellers import Directory, Seller
-from tests.support.fake_dataverse import APPLICATION_USER, LOOKUP, FakeClock, FakeDataverse
+from tests.support.fake_dataverse import APPLICATION_USER, LOOKUP, Crash, FakeClock, FakeDataverse
 
 Value = TypeVar("Value")
 
@@ -195,6 +197,21 @@ class World:
         self.store.close()
         self.store = open_store(f"sqlite:///{self.folder / 'store.db'}")
 
+    def die_in_a_cycle(self, *, after_writes: int | None = None) -> None:
+        """The process dies before a cycle's first write, or behind one of them, and starts again."""
+        sent = len(self.dataverse.writes)
+
+        def die(_write: RowWrite) -> None:
+            if after_writes is None or len(self.dataverse.writes) - sent == after_writes:
+                raise Crash
+
+        moment = "before_write" if after_writes is None else "after_write"
+        setattr(self.dataverse, moment, die)
+        with pytest.raises(Crash):
+            self.cycle()
+        setattr(self.dataverse, moment, _nothing)
+        self.restart()
+
     def rule_set(self) -> RuleSet:
         """The rules as a value."""
         return build_rule_set(self.rules)
@@ -263,3 +280,7 @@ class World:
         return self.read(lambda session: session.load_rows("lead", [lead_id(number)])).get(
             lead_id(number)
         )
+
+
+def _nothing(_write: RowWrite) -> None:
+    """Nobody dies here."""
