@@ -201,6 +201,9 @@ def _record_rejected(
     parts: CycleParts, run: CycleRun, session: StateSession, examined: Examined
 ) -> None:
     session.save_rejected(build_rejected(parts, examined.rejected))
+    # They are there: a full read must not take them for gone, and later for new.
+    present = [row.id for row in examined.rejected if row.id]
+    session.mark_rows(run.table.name, present, run.generation)
     readable = [arrived.record.id for arrived in examined.arrived]
     session.release_rejected(run.table.name, readable)
     run.counts["rejected"] += len(examined.rejected)

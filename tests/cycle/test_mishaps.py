@@ -269,3 +269,32 @@ def test_a_move_whose_write_conflicted_leaves_the_row_its_owner(world: World) ->
     row = world.ledger_row(1)
     assert row is not None
     assert row.segment == "UK"
+
+
+def test_a_row_made_anew_with_the_id_of_a_deleted_one_is_a_new_row(world: World) -> None:
+    """Its owner is not a choice by hand that differs from ours."""
+    world.put_lead(1, address1_country="UK")
+    world.cycle()
+    assert world.owner(1) == "Miriam"
+    world.dataverse.delete_row("lead", lead_id(1))
+    world.clock.advance(timedelta(seconds=1))
+    world.put_lead(1, address1_country="UK")
+    world.cycle()
+    assert world.owner(1) == "Sanjay"
+    assert world.read(lambda session: session.count_open()) == world.read(
+        lambda session: session.recount_open()
+    )
+
+
+def test_a_row_that_cannot_be_read_during_a_full_read_is_not_taken_for_gone(world: World) -> None:
+    """It was forgotten, and given to somebody else when it could be read again."""
+    world.put_lead(1, address1_country="UK")
+    world.cycle()
+    created = world.dataverse.tables["lead"][lead_id(1)]["createdon"]
+    world.put_lead(1, createdon="some day")
+    world.dataverse.expire_links()
+    world.cycle()
+    world.put_lead(1, createdon=created)
+    world.cycle()
+    assert len(world.dataverse.writes) == 1
+    assert world.owner(1) == "Miriam"
