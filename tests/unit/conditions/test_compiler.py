@@ -330,6 +330,15 @@ def test_a_row_with_an_unfit_cell_is_still_asked_about_record_and_attributes():
     assert not predicate(row, NOW, record={}, attributes=ATTRIBUTES)
 
 
+def test_for_segments_the_row_is_the_record():
+    condition = parse_condition(compare("city", "eq", value_of="record.address1_city"))
+    for tables_from in (1, 100):
+        options = CompileOptions(table="lead", schema=SCHEMA, tables_from=tables_from)
+        search = compile_first_match([condition], options)
+        assert search.first_match({"city": "Rome", "address1_city": "rome"}, NOW) == 0
+        assert search.first_match({"city": "Rome", "address1_city": "Oslo"}, NOW) == -1
+
+
 def test_columns_of_one_kind_are_kept_apart():
     raw = {
         "all": [

@@ -437,6 +437,15 @@ def test_hours_take_in_the_days_they_touch_in_the_time_zone(operator, value, day
     assert found == days
 
 
+def test_today_is_the_day_in_the_time_zone():
+    now = datetime(2026, 11, 23, 20, tzinfo=UTC)
+    for zone, day in (("UTC", "2026-11-23"), ("Asia/Tokyo", "2026-11-24")):
+        dates = DateSettings(time_zone=zone)
+        for cell in ("2026-11-23", "2026-11-24"):
+            found = check(compare("closedate", "today"), {"closedate": cell}, dates=dates, now=now)
+            assert found is (cell == day)
+
+
 def test_the_fiscal_period_of_an_instant_is_that_of_its_local_day():
     row = {"createdon": "2026-03-31T16:00:00Z"}
     for zone, period in (("UTC", 1), ("Asia/Tokyo", 2)):

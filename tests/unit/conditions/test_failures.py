@@ -116,6 +116,12 @@ def test_parts_of_a_condition_see_the_record_and_the_attributes_too():
     assert first_failure(parse_condition(same), {"a": 2, "b": 1}, context) is None
 
 
+def test_a_column_of_the_row_itself_is_shown_beside_a_record():
+    raw = {"column": "a", "operator": "eq", "value_of": "b"}
+    failure = first_failure(parse_condition(raw), {"a": 1, "b": 3}, Context(NOW, record={"b": 2}))
+    assert failure == FailedCondition(condition="a eq b", seen="a is 1 and b is 3")
+
+
 def test_without_a_record_the_row_itself_is_the_record():
     raw = {"column": "a", "operator": "eq", "value_of": "record.b"}
     assert first_failure(parse_condition(raw), {"a": 1, "b": 1}, Context(NOW)) is None

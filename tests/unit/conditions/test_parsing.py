@@ -316,6 +316,11 @@ def test_each_form_of_a_condition_is_read_and_survives_printing(raw, tree):
         ),
         ({"fetchxml": 5}, ("fetchxml",), "“fetchxml” is the text of a <filter>, not “5”"),
         (
+            {"fetchxml": "<filter/>"},
+            ("fetchxml",),
+            "the FetchXML has a <filter> but no <condition> in it",
+        ),
+        (
             {"all": [{"fetchxml": "<filter>"}]},
             ("all", 0, "fetchxml"),
             "the FetchXML is not well-formed XML: mismatched tag: line 1, column 11",

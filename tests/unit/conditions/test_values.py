@@ -211,6 +211,16 @@ def test_a_tree_may_hold_decimals(value, cell, expected):
     assert holds(condition, {"revenue": cell}, Context(NOW)) is expected
 
 
+def test_a_column_may_be_named_like_half_a_lookup():
+    assert check(compare("new_value", "eq", 5), {"new_value": 5})
+    assert check(compare("_new", "eq", 5), {"_new": 5})
+
+
+def test_a_truth_value_is_spelt_in_a_text_column():
+    for value, text in ((True, "true"), (False, "false")):
+        assert check(compare("city", "eq", value), {"city": text})
+
+
 def test_labels_of_related_rows_are_those_of_their_table():
     known = Context(NOW, table="lead", schema=SCHEMA)
     condition = parse_condition({"related": "Lead_Tasks", "where": compare("source", "eq", "web")})
@@ -318,6 +328,8 @@ def test_negation_is_two_valued():
         ("ne", "Leeds", "LEEDS", False),
         ("ne", "2026-11-23", "2026-11-23T05:00:00Z", False),
         ("le", "2026-11-22T10:00:00Z", "2026-11-22T11:00:00+01:00", True),
+        ("le", "2026-11-22T10:00:00Z", "2026-11-22T05:30:00-05:00", True),
+        ("ge", "2026-11-22T10:00:00Z", "2026-11-22T05:30:00-05:00", False),
         ("lt", "2026-11-22", "2026-11-23T00:00:00Z", True),
         ("eq", "2026-11-23", "2026-11-23T05:00:00Z", True),
         ("gt", "2026-11-23T09:00:00.5Z", "2026-11-23T09:00:00.05Z", True),

@@ -95,6 +95,14 @@ def test_the_window_is_counted_in_hours(days, hours, detail):
     assert changes == (f"A would have been chosen if free within {hours} h",)
 
 
+def test_free_at_the_end_of_the_window_is_within_it():
+    tuesday = Calendar(weekly={"tue": (("09:00", "17:00"),)})
+    traces, _ = ask(seller("A", "10:00", calendar=tuesday), within=16)
+    assert traces == [("A", Stage.CHOSEN, "free in 16 h, last assigned 10:00")]
+    traces, _ = ask(seller("A", "10:00", calendar=tuesday), within=15)
+    assert traces == [("A", Stage.WINDOW, "free in 16 h, window 15 h")]
+
+
 def test_earlier_buckets_come_first():
     tuesday = Calendar(weekly={"tue": (("09:00", "17:00"),)})
     wednesday = Calendar(weekly={"wed": (("09:00", "17:00"),)})
@@ -179,7 +187,7 @@ def test_earlier_availability_needs_only_the_missing_capacity():
 
 def test_load_is_what_counts_per_weight():
     traces, changes = ask(
-        seller("A", "10:00", 29, weight=2), seller("B", "11:00", 41), seller("C", "09:00", 12),
+        seller("A", "12:00", 29, weight=2), seller("B", "11:00", 41), seller("C", "09:00", 12),
         method="load_balancing", use_weights=True,
     )  # fmt: skip
     assert traces == [

@@ -204,6 +204,24 @@ def test_weights_wait_until_they_are_switched_on():
     pool = pool_of(seller("a", weight=3, turns_taken=1), seller("b"))
     assert give(pool, *"ab", count=4) == "abab"
     assert give(pool_of(seller("a", weight=0), seller("b"), use_weights=True), "a", "b") == "a"
+    load = pool_of(seller("a", weight=3, max_capacity=9), seller("b", max_capacity=9))
+    assert give(load, *"ab", count=4, method="load_balancing") == "abab"
+
+
+def test_what_is_given_by_hand_takes_the_next_place():
+    pool = pool_of(seller("a", assignment_order=5), seller("b"), seller("c"))
+    for name in "bca":
+        pool.touch(name, NOW)
+    assert [each.assignment_order for each in pool.snapshot().sellers] == [8, 6, 7]
+
+
+def test_a_team_is_no_member_of_a_team():
+    teams = (
+        Team(id="t", name="T", row={}, members=("u", "T", "a")),
+        Team(id="u", name="U", row={}, members=("a",)),
+    )
+    pool = pool_of(seller("a", max_capacity=2), teams=teams)
+    assert give(pool, "t", count=3, respect_capacity=True) == "tt"
 
 
 def test_teams_stand_in_line_with_their_own_clock_and_their_members_capacity():
