@@ -72,7 +72,7 @@ class StoreLeases:
         self._store = store
         self._clock = clock
         self._here = here
-        self._renewed: dict[str, datetime] = {}
+        self._renewed: dict[str, tuple[int, datetime]] = {}
         self._holder = holder
         self._life = life
         self._tables: int | None = None
@@ -147,8 +147,8 @@ class StoreLeases:
 
     def _keep(self, lease: LeaseRecord) -> None:
         """Keep a lease that may be running out, or whose age this machine's clock cannot tell."""
-        renewed = self._renewed.get(lease.name)
-        if self._here is None or renewed is None:
+        generation, renewed = self._renewed.get(lease.name, (0, None))
+        if self._here is None or renewed is None or generation != lease.generation:
             self._renew(lease)
             return
         age = self._here.now() - renewed
@@ -157,9 +157,8 @@ class StoreLeases:
 
     def _renew(self, lease: LeaseRecord) -> None:
         """Keep a lease; raises LeaseHeld when it was lost meanwhile."""
+        asked_at = self._here.now() if self._here is not None else None
         now = self._clock.now()
-        if self._here is not None:
-            self._renewed[lease.name] = self._here.now()
         try:
             with self._store.begin() as session:
                 _raise_if_lost(session.lock_lease(lease.name, now), lease)
@@ -168,6 +167,9 @@ class StoreLeases:
             with self._lock:
                 self._held.pop(lease.name, None)
             raise
+        # Only now, and by lease: another thread must not take a lost one for renewed.
+        if asked_at is not None:
+            self._renewed[lease.name] = lease.generation, asked_at
 
     def _give_back(self, lease: LeaseRecord) -> None:
         with self._lock:

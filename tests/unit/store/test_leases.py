@@ -115,6 +115,35 @@ def test_a_hold_is_asked_of_the_store_again_once_it_may_be_running_out(store: Sq
                 hold.keep()
 
 
+def test_a_sign_of_life_that_finds_a_lease_lost_does_not_vouch_for_it(store: SqlStore) -> None:
+    shared, here = FakeClock(), FakeClock()
+    first = StoreLeases(store, shared, holder="a", life=LIFE, here=here)
+    [second] = build_leases(store, shared, "b")
+    with first.hold("lead") as hold:
+        hold.keep()
+        for clock in (shared, here):
+            clock.advance(LIFE + timedelta(seconds=1))
+        with second.hold("lead"):
+            first.beat()
+            with pytest.raises(LeaseHeld, match="lead was lost"):
+                hold.keep()
+
+
+def test_a_lease_taken_anew_does_not_vouch_for_the_one_before(store: SqlStore) -> None:
+    shared, here = FakeClock(), FakeClock()
+    first = StoreLeases(store, shared, holder="a", life=LIFE, here=here)
+    [second] = build_leases(store, shared, "b")
+    with first.hold("lead") as old:
+        for clock in (shared, here):
+            clock.advance(LIFE + timedelta(seconds=1))
+        with second.hold("lead"):
+            first.beat()
+        with first.hold("lead") as new:
+            new.keep()
+            with pytest.raises(LeaseHeld, match="lead was lost"):
+                old.keep()
+
+
 def test_a_clock_that_was_put_back_vouches_for_no_hold(store: SqlStore) -> None:
     shared, here = FakeClock(), FakeClock()
     first = StoreLeases(store, shared, holder="a", life=LIFE, here=here)
