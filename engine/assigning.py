@@ -130,18 +130,18 @@ class PoolAssigner:
         changes = (
             (*self._pool.counterfactuals(request), *self._name_next(request)) if positions else ()
         )
-        return (*changes, *self._name_outsider(record, now, request, positions))
+        return (*changes, *self._name_outsider(record, now, positions))
 
     def _name_outsider(
-        self,
-        record: Record,
-        now: datetime,
-        request: DistributionRequest,
-        positions: frozenset[int],
+        self, record: Record, now: datetime, positions: frozenset[int]
     ) -> tuple[str, ...]:
-        """Who would come first without the one thing that keeps them out."""
+        """Who would come first without the one thing that keeps them out.
+
+        Where the rule prefers the account's owner, nobody passes by an owner who is in.
+        """
         outside = self._finder.list_near_misses(record, now)
-        best = self._pool.explain(request._replace(candidates=positions | outside.keys()))[:1]
+        request = self._build_request(record, now, positions | outside.keys())
+        best = self._pool.explain(request)[:1]
         return tuple(
             f"{found.target.name} would have been chosen if {_LETTING_IN[outside[position]]}"
             for found in best

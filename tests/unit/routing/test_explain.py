@@ -332,6 +332,19 @@ def test_whom_one_thing_keeps_out_is_named_with_it(outsider: dict[str, Any], cha
     assert found == (f"Out would have been chosen if {change}",)
 
 
+@pytest.mark.parametrize(("owner", "named"), [(1, False), (3, True)])
+def test_the_accounts_owner_is_passed_by_nobody(owner: int, named: bool) -> None:
+    people = [
+        seller(1, "Inside", "10:00"),
+        seller(2, "Early", "07:00", is_disabled=True),
+        seller(3, "Late", "11:00", is_disabled=True),
+    ]
+    account = {"parentaccountid": {"_ownerid_value": guid(owner)}}
+    found = changes(decide(rules(ANY | {"sticky_owner": True}), *people, trace=True, **account))
+    change = "Late would have been chosen if the user were enabled"
+    assert found == ((change,) if named else ())
+
+
 def test_whom_two_things_keep_out_is_not_named() -> None:
     rule = ANY | {"assign_to": {"sellers": {"matching": eq("title", "Senior")}}}
     people = [
