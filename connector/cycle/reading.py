@@ -33,8 +33,7 @@ def examine_rows(
             rejected.append(found)
         else:
             records[found.id] = found
-    found_rows = session.load_rows(run.table.name, list(records))
-    known = {row.id: row for row in found_rows.values() if not _is_another(row, records[row.id])}
+    known = session.load_rows(run.table.name, list(records))
     watched_sets = load_watched_sets(run, session, known)
     arrived = [
         examine_row(
@@ -48,12 +47,6 @@ def examine_rows(
         for record in records.values()
     ]
     return Examined(arrived=arrived, rejected=rejected)
-
-
-def _is_another(before: LedgerRow, record: Record) -> bool:
-    """A row was deleted, and another one made with its id, before we looked again."""
-    made, known = record.created_on, before.created_on
-    return made is not None and known is not None and made != known
 
 
 def fetch_complete(parts: CycleParts, run: CycleRun, ids: Sequence[str]) -> list[Row]:
