@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from connector.clocks import clock_rule, touch_clock
 from connector.cycle.deciding import TAKEN_FROM
+from connector.cycle.handing_over import Given, note_late_handovers
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.waiting import Waiting, wait_for_write
 from connector.cycle.writing import with_decision
@@ -30,9 +31,8 @@ def adopt_late_writes(
     waiting = session.load_backlog(table.name, list(by_id)).values()
     failed = [entry.row_id for entry in waiting if entry.code == WriteOutcome.FAILED.value]
     ledger = session.load_rows(table.name, failed)
-    adopted: list[str] = []
     left: list[str] = []
-    turns: list[DecisionRecord] = []
+    given: list[Given] = []
     for row_id in failed:
         record = normalise(by_id[row_id], table=table.name, primary_id=table.primary_id)
         decision = _find_decision(session, table.name, row_id)
@@ -46,9 +46,10 @@ def adopt_late_writes(
             continue
         session.save_rows([_as_decided(before, decision, record)])
         session.add_decisions([_arrived(parts, run, decision)])
-        adopted.append(row_id)
-        turns.append(decision)
-    _take_turns(parts, session, turns)
+        given.append(Given(decision, record.owner, is_moved=True))
+    note_late_handovers(parts, session, given)
+    _take_turns(parts, session, [found.decision for found in given])
+    adopted = [found.decision.row_id for found in given]
     session.remove_backlog(table.name, [*adopted, *left])
     run.counts["arrived_late"] += len(adopted)
     return frozenset([*adopted, *left])

@@ -1,7 +1,9 @@
 """Keeps in mind which rows sellers may lose again; taking them back is in `taking_back`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from connector.cycle.deciding import TAKEN_FROM, DecidedRow
 from connector.cycle.parts import CycleParts, CycleRun
@@ -19,6 +21,14 @@ _STILL_THERE = frozenset({Arrival.UPDATED, Arrival.UNCHANGED, Arrival.HELD})
 """How a row arrives that its owner still has open."""
 
 
+class Given(NamedTuple):
+    """A decision in force: the owner it gave the row to, or the one it left it with."""
+
+    decision: DecisionRecord
+    owner: EntityReference | None
+    is_moved: bool
+
+
 def note_handovers(
     parts: CycleParts,
     session: StateSession,
@@ -29,20 +39,23 @@ def note_handovers(
     A row that went elsewhere is forgotten. Who had a row, and how often it was taken back, is
     kept until somebody touches it.
     """
-    given = [(row, decision, find_rule(parts, decision)) for row, decision in rows]
-    watched = [found for found in given if found[2] is not None and found[2].take_back]
-    moved = [row.record.id for row, _ in rows if _new_owner(row)]
-    if not watched and not moved:
-        return
-    table = rows[0][0].record.table
-    known = session.load_handovers(table, [row.record.id for row, _ in rows])
-    kept = [
-        _build_handover(parts, rule, decision, seller=seller, before=known.get(decision.row_id))
-        for row, decision, rule in watched
-        if rule is not None and (seller := _given_seller(row, decision)) is not None
-    ]
-    session.remove_handovers(table, sorted(known.keys() & set(moved)))
-    session.save_handovers(kept)
+    given: list[Given] = []
+    for row, decision in rows:
+        owner = _new_owner(row)
+        given.append(Given(decision, owner or row.record.owner, is_moved=owner is not None))
+
+    def find(rule: Rule, seller_id: str) -> datetime | None:
+        return find_due(parts, rule, seller_id=seller_id, since=parts.clock.now())
+
+    _note(parts, session, given, find)
+
+
+def note_late_handovers(parts: CycleParts, session: StateSession, given: Sequence[Given]) -> None:
+    """The same of writes that were seen to have arrived.
+
+    Working hours are asked for at the next look: here people may not be read.
+    """
+    _note(parts, session, given, lambda _rule, _seller_id: parts.clock.now())
 
 
 def note_touches(
@@ -71,36 +84,56 @@ def find_due(parts: CycleParts, rule: Rule, *, seller_id: str, since: datetime) 
     return add_working_time(calendar, since, rule.take_back.delay)
 
 
+def _note(
+    parts: CycleParts,
+    session: StateSession,
+    given: Sequence[Given],
+    due: Callable[[Rule, str], datetime | None],
+) -> None:
+    rules = {found.decision.row_id: find_rule(parts, found.decision) for found in given}
+    watched = [row_id for row_id, rule in rules.items() if rule is not None and rule.take_back]
+    moved = {found.decision.row_id for found in given if found.is_moved}
+    if not watched and not moved:
+        return
+    table = given[0].decision.table
+    known = session.load_handovers(table, list(rules))
+    kept: list[Handover] = []
+    for found in given:
+        row_id = found.decision.row_id
+        rule, seller = rules[row_id], _given_seller(found)
+        if rule is None or rule.take_back is None or seller is None:
+            continue
+        made = _build_handover(parts, found.decision, seller=seller, before=known.get(row_id))
+        is_last = made.hops >= rule.take_back.hops
+        kept.append(replace(made, due_at=None if is_last else due(rule, seller.id)))
+    session.remove_handovers(table, sorted(known.keys() & moved))
+    session.save_handovers(kept)
+
+
 def _build_handover(
     parts: CycleParts,
-    rule: Rule,
     decision: DecisionRecord,
     *,
     seller: EntityReference,
     before: Handover | None,
 ) -> Handover:
-    now = parts.clock.now()
-    hops = (before.hops if before else 0) + (TAKEN_FROM in decision.after)
-    had_by = dict.fromkeys([*(before.had_by if before else ()), seller.id])
-    is_last = rule.take_back is None or hops >= rule.take_back.hops
     return Handover(
         table=decision.table,
         row_id=decision.row_id,
         owner_id=seller.id,
         segment=decision.segment,
-        rule=rule.name,
-        assigned_at=now,
-        due_at=None if is_last else find_due(parts, rule, seller_id=seller.id, since=now),
-        hops=hops,
-        had_by=tuple(had_by),
+        rule=decision.rule or "",
+        assigned_at=parts.clock.now(),
+        due_at=None,
+        hops=(before.hops if before else 0) + (TAKEN_FROM in decision.after),
+        had_by=tuple(dict.fromkeys([*(before.had_by if before else ()), seller.id])),
     )
 
 
-def _given_seller(row: DecidedRow, decision: DecisionRecord) -> EntityReference | None:
-    """The seller who has the row by this decision."""
-    if decision.routing_status != RoutingStatus.OWNER_ASSIGNED:
-        return None
-    owner = _new_owner(row) or row.record.owner
+def _given_seller(found: Given) -> EntityReference | None:
+    """The seller who has the row by a decision."""
+    is_assigned = found.decision.routing_status == RoutingStatus.OWNER_ASSIGNED
+    owner = found.owner if is_assigned else None
     return owner if owner is not None and owner.table == "systemuser" else None
 
 

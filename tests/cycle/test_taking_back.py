@@ -113,6 +113,34 @@ def test_a_touch_that_no_page_has_shown_yet_counts(tmp_path: Path) -> None:
     assert world.read(lambda session: session.list_backlog()) == []
 
 
+def test_a_write_that_arrived_late_counts_as_a_hop(tmp_path: Path) -> None:
+    world = build_world(tmp_path)
+    world.dataverse.silent = True
+    pass_on(world, timedelta(days=2))
+    world.dataverse.silent = False
+    world.cycle()
+    assert world.owner(2) == "Sanjay"
+    known = handover(world)
+    assert known is not None
+    assert (known.owner_id, known.hops) == (seller_id(1), 1)
+    assert known.had_by == (seller_id(0), seller_id(1))
+    pass_on(world, timedelta(days=2))
+    assert world.owner(2) == "Susana"
+
+
+def test_a_row_that_was_given_without_an_answer_is_watched_as_well(tmp_path: Path) -> None:
+    world = build_world(tmp_path)
+    world.put_lead(3, address1_country="UK")
+    world.dataverse.silent = True
+    world.cycle()
+    world.dataverse.silent = False
+    assert (world.owner(3), handover(world, 3)) == ("Sanjay", None)
+    world.cycle()
+    known = handover(world, 3)
+    assert known is not None
+    assert (known.owner_id, known.hops) == (seller_id(1), 0)
+
+
 def test_a_refused_write_is_tried_again_in_an_hour(tmp_path: Path) -> None:
     world = build_world(tmp_path)
     world.dataverse.refused.add(lead_id(2))
