@@ -61,12 +61,27 @@ def find_opening(directory: Directory, within_hours: int | None, now: datetime) 
     return now + soonest if soonest is not None and soonest <= LONGEST_LOOK else None
 
 
-def find_next_chance(parts: CycleParts, decision: DecisionRecord, now: datetime) -> datetime | None:
-    """When it is worth trying a row again for which nobody was available; None when unknown."""
-    if decision.routing_status != RoutingStatus.NO_AVAILABILITY:
-        return None
-    rule = find_rule(parts, decision)
-    return find_opening(parts.directory(), rule.available_within_hours if rule else None, now)
+class Openings:
+    """When somebody comes into rules' windows as of one instant.
+
+    Rows wait by the thousand when nobody works: every seller's calendar is asked once a window.
+    """
+
+    def __init__(self, parts: CycleParts, now: datetime) -> None:
+        self._parts = parts
+        self.now = now
+        self._known: dict[int | None, datetime | None] = {}
+
+    def find_next_chance(self, decision: DecisionRecord) -> datetime | None:
+        """When it is worth trying a row again for which nobody was available; None when unknown."""
+        if decision.routing_status != RoutingStatus.NO_AVAILABILITY:
+            return None
+        rule = find_rule(self._parts, decision)
+        within_hours = rule.available_within_hours if rule else None
+        if within_hours not in self._known:
+            people = self._parts.directory()
+            self._known[within_hours] = find_opening(people, within_hours, self.now)
+        return self._known[within_hours]
 
 
 def _describe(parts: CycleParts, session: StateSession) -> dict[str, object]:

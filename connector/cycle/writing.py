@@ -9,7 +9,7 @@ from connector.cycle.handing_over import find_rule, note_handovers
 from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.triage import describe_row
 from connector.cycle.waiting import Waiting, wait_for_routing, wait_for_write
-from connector.cycle.waking import find_next_chance
+from connector.cycle.waking import Openings
 from connector.ports import RowWrite, StateSession, WriteOutcome, WriteResult
 from connector.state import BacklogEntry, DecisionRecord, Intent, LedgerRow, PlanOrigin
 from connector.watching import WatchedTable
@@ -83,6 +83,7 @@ def record_rows(
     table = run.table.name
     ids = [row.record.id for row in rows]
     waiting = session.load_backlog(table, ids)
+    openings = Openings(parts, parts.clock.now())
     kept: list[LedgerRow] = []
     entries: list[BacklogEntry] = []
     decisions: list[DecisionRecord] = []
@@ -97,12 +98,7 @@ def record_rows(
             gone.append(row.record.id)
         else:
             kept.append(_ledger_row(run.table, row, decision, result, run.generation))
-        known = Waiting(
-            decision=decision,
-            before=waiting.get(row.record.id),
-            created_on=row.record.created_on,
-        )
-        entry = _wait(parts, known, result)
+        entry = _wait(parts, openings, _describe_wait(row, decision, waiting), result)
         if entry is not None:
             entries.append(entry)
         if _is_news(run, row, decision, result):
@@ -296,20 +292,28 @@ def _with_changes(seen: LedgerRow, planned: PlannedRow) -> LedgerRow:
     return seen
 
 
-def _wait(parts: CycleParts, row: Waiting, result: WriteResult | None) -> BacklogEntry | None:
-    now = parts.clock.now()
+def _describe_wait(
+    row: DecidedRow, decision: DecisionRecord, waiting: Mapping[str, BacklogEntry]
+) -> Waiting:
+    before = waiting.get(row.record.id)
+    return Waiting(decision=decision, before=before, created_on=row.record.created_on)
+
+
+def _wait(
+    parts: CycleParts, openings: Openings, row: Waiting, result: WriteResult | None
+) -> BacklogEntry | None:
     if result is None or result.outcome in ARRIVED:
         rule = find_rule(parts, row.decision)
         return wait_for_routing(
             row,
-            now,
+            openings.now,
             policy=rule.retry if rule else None,
-            chance_at=find_next_chance(parts, row.decision, now),
+            chance_at=openings.find_next_chance(row.decision),
         )
     is_lost = result.outcome is WriteOutcome.FAILED
     if result.outcome is WriteOutcome.ROW_GONE or (_is_take_back(row.decision) and not is_lost):
         return None
-    return wait_for_write(row, result.outcome, now, message=result.message)
+    return wait_for_write(row, result.outcome, openings.now, message=result.message)
 
 
 def _is_take_back(decision: DecisionRecord) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from connector.cycle.waking import find_opening
 from connector.state import BacklogEntry
+from engine.availability import wait_until_free
 from engine.sellers import Calendar, Directory
 from tests.support.worlds import RULES, World, build_people, lead_id
 
@@ -49,6 +50,29 @@ def test_a_row_nobody_is_available_for_is_tried_when_somebody_is(tmp_path: Path)
     world.clock.advance(timedelta(minutes=1))
     world.cycle()
     assert world.owner(2) == "Miriam"
+
+
+def test_calendars_are_asked_once_for_all_rows_that_begin_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Calendar | None] = []
+
+    def count(calendar: Calendar | None, now: datetime) -> timedelta | None:
+        asked.append(calendar)
+        return wait_until_free(calendar, now)
+
+    monkeypatch.setattr("connector.cycle.waking.wait_until_free", count)
+    people = build_people(calendar=AFTERNOON)
+    world = World(folder=tmp_path, rules=rules_of(available_within_hours=1))
+    world.dataverse.directory = people
+    world.put_lead(1, address1_country="France")
+    world.cycle()
+    for number in range(2, 12):
+        world.put_lead(number, address1_country="UK")
+    world.cycle()
+    entries = world.read(lambda session: session.list_backlog())
+    assert [entry.next_try_at for entry in entries] == [MONDAY + timedelta(hours=12)] * 10
+    assert len(asked) == len(people.sellers)
 
 
 def test_a_row_is_tried_when_a_seller_comes_back_or_joins(tmp_path: Path) -> None:
