@@ -86,6 +86,8 @@ def _sort(
             found.over.append(handover.row_id)
         elif row.arrival is not Arrival.ECHO:
             continue
+        elif not _is_with_seller(row, handover):
+            found.over.append(handover.row_id)
         elif is_touched_by_column(rule.take_back, row.record.row, handover.assigned_at):
             found.over.append(handover.row_id)
         elif (at := _find_due_today(parts, handover, rule)) > parts.clock.now():
@@ -94,6 +96,16 @@ def _sort(
             found.ready.append(_build_candidate(row, handover))
     found.ready.sort(key=lambda candidate: sorted(candidate.passed_over))
     return found
+
+
+def _is_with_seller(row: ArrivedRow, handover: Handover) -> bool:
+    """The row is open and with the seller.
+
+    Where that ended is noticed when a plan is settled or a row is tried again, too; the page that
+    comes later shows it as known, not as news that ends the watch.
+    """
+    owner = row.record.owner
+    return row.record.is_open and owner is not None and owner.id == handover.owner_id
 
 
 def _find_due_today(parts: CycleParts, handover: Handover, rule: Rule) -> datetime:

@@ -141,6 +141,23 @@ def test_a_row_that_was_given_without_an_answer_is_watched_as_well(tmp_path: Pat
     assert (known.owner_id, known.hops) == (seller_id(1), 0)
 
 
+def test_a_row_that_was_given_away_while_its_plan_was_open_stays_there(tmp_path: Path) -> None:
+    world = build_world(tmp_path)
+    world.clock.advance(timedelta(days=7))
+
+    def die(_write: RowWrite) -> None:
+        raise Crash
+
+    world.dataverse.before_write = die
+    with pytest.raises(Crash):
+        world.cycle()
+    world.dataverse.before_write = lambda _write: None
+    susana = EntityReference(table="systemuser", id=seller_id(2), name="Susana")
+    world.dataverse.set_owner("lead", lead_id(2), susana)
+    pass_on(world, timedelta(days=7))
+    assert (world.owner(2), handover(world)) == ("Susana", None)
+
+
 def test_a_refused_write_is_tried_again_in_an_hour(tmp_path: Path) -> None:
     world = build_world(tmp_path)
     world.dataverse.refused.add(lead_id(2))
