@@ -86,9 +86,9 @@ def _sort(
             found.over.append(handover.row_id)
         elif row.arrival is not Arrival.ECHO:
             continue
-        elif not _is_with_seller(row, handover):
-            found.over.append(handover.row_id)
-        elif is_touched_by_column(rule.take_back, row.record.row, handover.assigned_at):
+        elif not _is_with_seller(row, handover) or is_touched_by_column(
+            rule.take_back, row.record.row, handover.assigned_at
+        ):
             found.over.append(handover.row_id)
         elif (at := _find_due_today(parts, handover, rule)) > parts.clock.now():
             found.later.append(replace(handover, due_at=at))
