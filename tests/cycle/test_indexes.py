@@ -70,7 +70,15 @@ def test_every_statement_of_a_cycle_finds_its_rows_by_an_index(tmp_path: Path) -
             for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", arguments)
             if (match := SCAN.match(row[3])) and match[1] in GROWING
         }
+        by_key = {
+            sql: row[3]
+            for sql, arguments in statements.items()
+            if re.search(r"ledger_rows\.id (=|IN)", sql)
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", arguments)
+        }
     assert found == set()
+    assert len(by_key) > 3
+    assert {sql: plan for sql, plan in by_key.items() if "AND id=?)" not in plan} == {}
 
 
 def live_through_everything(world: World) -> None:
