@@ -156,8 +156,6 @@ class SegmentRouter:
             if attempt.target is not None:
                 return attempt
             failed = _worse(failed, attempt)
-            if holds and self._stops:
-                break
         return failed
 
     def _go_through(self, record: Record, now: datetime, traces: list[RuleTrace]) -> Attempt:
