@@ -11,7 +11,7 @@ from connector.cycle.runs import finish_run, start_run
 from connector.cycle.scheduled import run_scheduled
 from connector.cycle.settling import settle_intents
 from connector.cycle.taking_back import take_back_due
-from connector.cycle.waking import wake_waiting
+from connector.cycle.waking import wake_for_room, wake_for_rules
 from connector.ports import RowPage
 from connector.state import CycleRecord, PlanOrigin, ReadMode, Watermark
 from connector.watching import WatchedTable
@@ -40,12 +40,13 @@ def run_cycle(parts: CycleParts, table: WatchedTable) -> CycleRecord:
 def _pass(parts: CycleParts, run: CycleRun) -> bool:
     if not settle_intents(parts, run):
         return False
+    wake_for_rules(parts, run)
     mark = load_mark(parts, run)
     if not _follow(parts, run, mark):
         return False
     if not run.sees_deletions and not reconcile_if_due(parts, run):
         return False
-    wake_waiting(parts, run)
+    wake_for_room(parts, run)
     _forget_history(parts, run)
     return run_scheduled(parts, run) and retry_due(parts, run) and take_back_due(parts, run)
 

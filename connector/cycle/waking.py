@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import cast
@@ -23,26 +23,41 @@ LONGEST_LOOK = timedelta(days=7)
 _KIND = "situation"
 
 
-def wake_waiting(parts: CycleParts, run: CycleRun) -> None:
-    """Make rows due whose rules, sellers or capacity changed since the last cycle.
+def wake_for_rules(parts: CycleParts, run: CycleRun) -> None:
+    """Make rows due if rules or people changed since the last cycle: any may find somebody now.
 
-    Other rules or other people may find somebody for any row; a seller with fewer open rows than
-    before, for those that waited for capacity.
+    To be called before a cycle decides rows: those are decided by the new rules already, and a
+    second try would tell them nothing.
     """
     parts = pin_people(parts)
-    table, now = run.table.name, parts.clock.now()
+    now = {"rules": parts.rule_set.checksum, "people": _hash_people(parts.directory())}
+    _wake_if(parts, run, now, _is_other, ROUTING_CODES)
+
+
+def wake_for_room(parts: CycleParts, run: CycleRun) -> None:
+    """Make rows that wait for capacity due if a seller has fewer open rows than before."""
     with parts.store.begin() as session:
-        before = session.load_document(_KIND, table)
-        after = _describe(parts, session)
+        load = _count_load(session)
+    _wake_if(parts, run, {"load": load}, _has_room, [NO_CAPACITY])
+
+
+def _wake_if(
+    parts: CycleParts,
+    run: CycleRun,
+    now: Mapping[str, object],
+    helps: Callable[[Mapping[str, object], Mapping[str, object]], bool],
+    codes: Sequence[str],
+) -> None:
+    """Note a part of the situation, and wake rows where its change since the last time helps."""
+    table, at = run.table.name, parts.clock.now()
+    with parts.store.begin() as session:
+        before = session.load_document(_KIND, table) or {}
+        after = {**before, **now}
         if after == before:
             return
-        session.save_document(_KIND, table, document=after, at=now)
-        if before is None:
-            return
-        if any(before[name] != after[name] for name in ("rules", "people")):
-            run.counts["woken"] += session.wake_backlog(table, ROUTING_CODES, now)
-        elif _has_room(before, after):
-            run.counts["woken"] += session.wake_backlog(table, [NO_CAPACITY], now)
+        session.save_document(_KIND, table, document=after, at=at)
+        if now.keys() <= before.keys() and helps(before, after):
+            run.counts["woken"] += session.wake_backlog(table, codes, at)
 
 
 def find_opening(directory: Directory, within_hours: int | None, now: datetime) -> datetime | None:
@@ -84,15 +99,11 @@ class Openings:
         return self._known[within_hours]
 
 
-def _describe(parts: CycleParts, session: StateSession) -> dict[str, object]:
+def _count_load(session: StateSession) -> dict[str, int]:
     load: Counter[str] = Counter()
     for (_, owner, _), count in session.count_open().items():
         load[owner] += count
-    return {
-        "rules": parts.rule_set.checksum,
-        "people": _hash_people(parts.directory()),
-        "load": dict(sorted(load.items())),
-    }
+    return dict(sorted(load.items()))
 
 
 def _hash_people(directory: Directory) -> str:
@@ -108,6 +119,10 @@ def _hash_people(directory: Directory) -> str:
     ]
     text = json.dumps(plain, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _is_other(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    return any(before[name] != after[name] for name in ("rules", "people"))
 
 
 def _has_room(before: Mapping[str, object], after: Mapping[str, object]) -> bool:

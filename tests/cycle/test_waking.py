@@ -93,6 +93,19 @@ def test_a_row_is_tried_when_the_rules_change(tmp_path: Path) -> None:
     assert world.owner(2) == "Miriam"
 
 
+def test_a_row_decided_by_the_new_rules_is_not_tried_again_by_the_cycle_that_saw_them_first(
+    tmp_path: Path,
+) -> None:
+    revenue = {"column": "revenue", "operator": "ge", "value": 5}
+    world = waiting_world(tmp_path, build_people(), when=revenue)
+    world.rules = rules_of(when={**revenue, "value": 6})
+    world.put_lead(3, address1_country="UK")
+    record = world.cycle()
+    assert (record.counts["woken"], record.counts["retried"]) == (1, 1)
+    entries = world.read(lambda session: session.list_backlog())
+    assert {entry.row_id: entry.attempts for entry in entries} == {lead_id(2): 2, lead_id(3): 1}
+
+
 def test_nothing_is_tried_while_nothing_changes(tmp_path: Path) -> None:
     people = build_people(("Miriam",), is_disabled=True)
     world = waiting_world(tmp_path, people)
