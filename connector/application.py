@@ -16,7 +16,7 @@ from connector.cycle.applying import (
 )
 from connector.cycle.carrying import Carried
 from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
-from connector.cycle.previewing import Preview, preview_cycle, preview_rows
+from connector.cycle.previewing import Preview, preview_backfill, preview_cycle
 from connector.cycle.retrying import retry_due, retry_segment
 from connector.cycle.runs import build_run, finish_run, start_run
 from connector.cycle.table_cycle import run_cycle
@@ -25,7 +25,7 @@ from connector.pacing import Pace
 from connector.ports import TableLeases
 from connector.reviewed_plan import ReviewedPlan, merge_previews
 from connector.state import CycleOutcome, CycleRecord, PlanOrigin
-from connector.watching import WatchedTable
+from connector.watching import WatchedTable, choose_segment_tables
 from engine.errors import ConfigProblem, LeadrobinError
 from engine.planning import build_plan
 
@@ -128,11 +128,14 @@ class Application:
     def preview_backfill(
         self, table: WatchedTable, *, segment: str | None, limit: int | None
     ) -> Preview:
-        """What the rules make of rows that were never decided, oldest first."""
+        """What the rules make of rows that were never decided, oldest first.
+
+        Raises ConfigProblem when the table has no such segment.
+        """
+        if segment is not None:
+            choose_segment_tables([table], segment)
         self.start_cycle()
-        with self.parts.store.begin() as session:
-            ids = session.iterate_ids(table.name, undecided_only=True, limit=limit)
-        return preview_rows(self.parts, table, ids, segment=segment)
+        return preview_backfill(self.parts, table, segment=segment, limit=limit)
 
     def find_cycle_table(self, cycle_id: str) -> WatchedTable:
         """The table of a cycle that decided something; raises LeadrobinError."""

@@ -238,8 +238,18 @@ class LedgerState(Protocol):
         """Ids of rows that the full read `generation` did not see."""
         ...
 
-    def iterate_ids(self, table: str, *, undecided_only: bool, limit: int | None) -> Sequence[str]:
-        """Ids of open rows, oldest first, for a backfill."""
+    def list_open_rows(
+        self,
+        table: str,
+        *,
+        undecided_only: bool,
+        limit: int,
+        after: tuple[datetime | None, str] | None = None,
+    ) -> Sequence[tuple[datetime | None, str]]:
+        """When open rows were created, and their ids, oldest first, for a backfill.
+
+        `after` is the last one of the page before.
+        """
         ...
 
     def count_open(self) -> Mapping[tuple[str, str, str], int]:

@@ -255,6 +255,24 @@ class _ColumnReader:
         self._problems[f"the environment's table {table.name} has no {kind} {name}{hint}"] = None
 
 
+def choose_segment_tables(tables: Sequence[WatchedTable], segment: str) -> list[WatchedTable]:
+    """Those of the tables that have a segment of this name; raises ConfigProblem when none has."""
+    chosen = [table for table in tables if segment in table.engine_segment_ids]
+    if not chosen:
+        asked = ", ".join(table.name for table in tables)
+        known = [name for table in tables for name in table.engine_segment_ids]
+        hint = hint_at(segment, known)
+        raise ConfigProblem(f'the rules file has no segment "{segment}" for {asked}{hint}')
+    return chosen
+
+
+def hint_at(name: str, known: Iterable[str]) -> str:
+    """The nearest of the known names as a question to add to a message; "" when none is near."""
+    folded = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return f'; did you mean "{folded[near[0]]}"?' if near else ""
+
+
 def _record_conditions(rule_set: RuleSet, table: str) -> Iterator[Condition]:
     """The conditions on rows of the table: those of segments and of rules."""
     for segment in rule_set.segments:

@@ -17,7 +17,7 @@ from connector.logs import configure_logs
 from connector.state import BacklogEntry, KeptRuleSet, QuarantinedRow
 from connector.stopping import stopped_by_signals
 from connector.store.opening import open_store
-from connector.watching import WatchedTable
+from connector.watching import choose_segment_tables, hint_at
 from engine.errors import ConfigProblem
 from engine.instants import print_instant
 from engine.ruleset import build_rule_set
@@ -49,6 +49,8 @@ def list_backlog(
             kept = session.find_rule_set()
     finally:
         store.close()
+    if table is not None and not entries:
+        _raise_if_unwatched(table, kept)
     entries = _with_scheduled_runs(entries, kept)
     if as_json:
         write_json([*map(_entry_data, entries), *map(_rejected_data, rejected)])
@@ -78,8 +80,7 @@ def retry(
     ):
         tables = application.tables if table is None else [application.find_table(table)]
         if segment is not None:
-            tables = [found for found in tables if segment in found.engine_segment_ids]
-            _raise_if_none(segment, tables)
+            tables = choose_segment_tables(tables, segment)
         cycles = [application.retry_backlog(found, segment=segment) for found in tables]
     if as_json:
         write_json([cycle_data(cycle) for cycle in cycles])
@@ -110,9 +111,18 @@ def print_backlog_entries(
     )
 
 
-def _raise_if_none(segment: str, tables: Sequence[WatchedTable]) -> None:
-    if not tables:
-        raise ConfigProblem(f'the rules file has no segment "{segment}" for the tables asked for')
+def _raise_if_unwatched(table: str, kept: KeptRuleSet | None) -> None:
+    """A table that nothing waits for may be one that no cycle was ever run for."""
+    if kept is None:
+        raise ConfigProblem(
+            f"table {table} is not watched: no cycle has run on this store; see `leadrobin run`"
+        )
+    known = sorted({segment.table for segment in build_rule_set(kept.document).segments})
+    if table not in known:
+        raise ConfigProblem(
+            f"table {table} is not watched; the rules file has segments for {', '.join(known)}"
+            f"{hint_at(table, known)}"
+        )
 
 
 def _with_scheduled_runs(

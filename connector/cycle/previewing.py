@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import chain, islice
 
 from connector.cycle.carrying import Carried
 from connector.cycle.deciding import Batch, DecidedRow, decide_rows
@@ -17,6 +19,9 @@ from connector.state import PlanOrigin, ReadMode
 from connector.watching import WatchedTable
 from engine.errors import ResyncRequired
 from engine.planning import Plan, build_plan
+
+BACKFILL_PAGE = 500
+"""How many rows a backfill reads at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,18 +64,45 @@ def preview_cycle(parts: CycleParts, table: WatchedTable, carried: Carried) -> P
     return Preview(table=table.name, batch=batch, open_plans=open_plans)
 
 
-def preview_rows(
-    parts: CycleParts, table: WatchedTable, ids: Sequence[str], *, segment: str | None = None
+def preview_backfill(
+    parts: CycleParts, table: WatchedTable, *, segment: str | None = None, limit: int | None = None
 ) -> Preview:
-    """Decide rows of the ledger as if they were new, those of one segment only if one is given."""
+    """Decide rows that never were, oldest first, as if they were new.
+
+    At most `limit` rows. With `segment` only rows of it: the table is read on until so many are
+    found.
+    """
     run = build_run(parts, table, PlanOrigin.BACKFILL)
-    candidates = list(_fresh(parts, run, ids, is_reassignment=True))
-    nothing = Carried()
-    if segment is not None:
-        first = _decide(parts, run, candidates, nothing)
-        wanted = {row.record.id for row in first.rows if row.decision.segment == segment}
-        candidates = [found for found in candidates if found.record.id in wanted]
-    return Preview(table=table.name, batch=_decide(parts, run, candidates, nothing))
+    size = BACKFILL_PAGE if segment is not None or limit is None else min(limit, BACKFILL_PAGE)
+    found = chain.from_iterable(
+        page if segment is None else _keep_segment(parts, run, page, segment)
+        for page in _undecided(parts, run, size)
+    )
+    return Preview(
+        table=table.name, batch=_decide(parts, run, list(islice(found, limit)), Carried())
+    )
+
+
+def _undecided(parts: CycleParts, run: CycleRun, size: int) -> Iterator[list[Candidate]]:
+    """The open rows that were never decided, page by page."""
+    last: tuple[datetime | None, str] | None = None
+    while True:
+        with parts.store.begin() as session:
+            page = session.list_open_rows(
+                run.table.name, undecided_only=True, limit=size, after=last
+            )
+        if not page:
+            return
+        last = page[-1]
+        yield list(_fresh(parts, run, [row_id for _, row_id in page], is_reassignment=True))
+
+
+def _keep_segment(
+    parts: CycleParts, run: CycleRun, candidates: Sequence[Candidate], segment: str
+) -> list[Candidate]:
+    batch = _decide(parts, run, candidates, Carried())
+    wanted = {row.record.id for row in batch.rows if row.decision.segment == segment}
+    return [found for found in candidates if found.record.id in wanted]
 
 
 def _pages(parts: CycleParts, run: CycleRun) -> Iterator[RowPage]:

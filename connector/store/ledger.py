@@ -2,9 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from connector.state import LedgerRow
 from connector.store.statements import chunk_ids, upsert_rows
@@ -90,18 +102,30 @@ class LedgerSession:
         )
         return list(self._connection.execute(query).scalars())
 
-    def iterate_ids(self, table: str, *, undecided_only: bool, limit: int | None) -> Sequence[str]:
-        """Ids of open rows, oldest first, for a backfill."""
+    def list_open_rows(
+        self,
+        table: str,
+        *,
+        undecided_only: bool,
+        limit: int,
+        after: tuple[datetime | None, str] | None = None,
+    ) -> Sequence[tuple[datetime | None, str]]:
+        """When open rows were created, and their ids, oldest first, for a backfill.
+
+        `after` is the last one of the page before.
+        """
         query = (
-            select(ledger_rows.c.id)
+            select(ledger_rows.c.created_on, ledger_rows.c.id)
             .where(ledger_rows.c.table_name == table, ledger_rows.c.is_open)
-            .order_by(ledger_rows.c.created_on, ledger_rows.c.id)
+            # Databases differ in where rows without a date come.
+            .order_by(ledger_rows.c.created_on.nulls_first(), ledger_rows.c.id)
+            .limit(limit)
         )
         if undecided_only:
             query = query.where(ledger_rows.c.decided_at.is_(None))
-        if limit is not None:
-            query = query.limit(limit)
-        return list(self._connection.execute(query).scalars())
+        if after is not None:
+            query = query.where(_is_behind(*after))
+        return [(created_on, row_id) for created_on, row_id in self._connection.execute(query)]
 
     def count_open(self) -> Mapping[OwnerKey, int]:
         """Open rows by table, owner id and the rule that assigned them ("" = none)."""
@@ -146,9 +170,9 @@ class LedgerSession:
         for chunk in chunk_ids(ids):
             # Whether a row is open is asked here, not in SQL: with it SQLite prefers the index of
             # open rows to the key, and reads all of them.
-            query = select(
-                ledger_rows.c.owner_id, ledger_rows.c.rule, ledger_rows.c.is_open
-            ).where(ledger_rows.c.table_name == table, ledger_rows.c.id.in_(chunk))
+            query = select(ledger_rows.c.owner_id, ledger_rows.c.rule, ledger_rows.c.is_open).where(
+                ledger_rows.c.table_name == table, ledger_rows.c.id.in_(chunk)
+            )
             counts.update(
                 (table, owner, rule or "")
                 for owner, rule, is_open in self._connection.execute(query)
@@ -175,6 +199,13 @@ class LedgerSession:
                         table_name=table, owner_id=owner, rule=rule, rows=difference
                     )
                 )
+
+
+def _is_behind(created_on: datetime | None, row_id: str) -> ColumnElement[bool]:
+    at, ids = ledger_rows.c.created_on, ledger_rows.c.id
+    if created_on is None:
+        return or_(and_(at.is_(None), ids > row_id), at.is_not(None))
+    return or_(at > created_on, and_(at == created_on, ids > row_id))
 
 
 def _row_values(row: LedgerRow) -> dict[str, object]:

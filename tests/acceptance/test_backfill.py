@@ -100,3 +100,30 @@ def test_a_paced_backfill_is_one_cycle_and_is_refused_as_a_whole(
     assert done["cycle"]["counts"]["applied"] == ROWS
     assert done["cycle"]["outcome"] == "done"
     assert rules.exists()
+
+
+def test_a_limit_counts_the_rows_of_the_segment_asked_for(
+    rules: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The oldest two rows are of no segment, and no page has all rows that are asked for.
+    monkeypatch.setattr("connector.cycle.previewing.BACKFILL_PAGE", 3)
+    assert run_cli(capsys, "run", "--once").code == 0
+    options = ("--segment", "Old leads", "--limit", 5, "--force", "--yes", "--json")
+    counts = [
+        len(run_cli(capsys, "backfill", "--table", "lead", *options).document["plan"]["rows"])
+        for _ in range(3)
+    ]
+    assert counts == [5, ROWS - 5, 0]
+    assert rules.exists()
+
+
+def test_a_segment_that_is_not_there_is_refused_with_the_nearest_name(
+    rules: Path, capsys: Capture
+) -> None:
+    assert run_cli(capsys, "run", "--once").code == 0
+    wrong = run_cli(capsys, "backfill", "--table", "lead", "--segment", "old lead", "--yes")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert 'no segment "old lead" for lead; did you mean "Old leads"?' in " ".join(
+        wrong.err.split()
+    )
+    assert rules.exists()

@@ -89,3 +89,18 @@ def test_what_waits_says_why_and_when_and_can_be_tried_now(
     assert sorted(entry["attempts"] for entry in tried) == [2, 3, 3, 3]
     unknown = run_cli(capsys, "backlog", "retry", "--segment", "Fares")
     assert (unknown.code, 'no segment "Fares"' in unknown.err) == (2, True)
+    assert 'did you mean "Fairs"?' in unknown.err
+
+
+def test_a_table_that_is_not_watched_is_no_table_where_nothing_waits(
+    visitor: Visitor, capsys: Capture
+) -> None:
+    early = run_cli(capsys, "backlog", "--table", "lead")
+    assert (early.code, "no cycle has run on this store" in early.err) == (2, True)
+    run_cli(capsys, "run", "--once")
+    wrong = run_cli(capsys, "backlog", "--table", "leed", "--json")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "table leed is not watched" in wrong.err
+    assert 'did you mean "lead"?' in " ".join(wrong.err.split())
+    assert run_cli(capsys, "backlog", "--table", "lead", "--json").document == []
+    assert visitor.find("leads?$top=1")

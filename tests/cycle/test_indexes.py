@@ -59,7 +59,9 @@ def test_every_statement_of_a_cycle_finds_its_rows_by_an_index(tmp_path: Path) -
         session.find_rule_set(at=world.clock.now())
         session.find_rule_set(checksum="none")
         session.page_decisions(after=5, limit=20)
-        session.iterate_ids("lead", undecided_only=True, limit=10)
+        session.list_open_rows("lead", undecided_only=True, limit=10)
+        for at in (None, world.clock.now()):
+            session.list_open_rows("lead", undecided_only=True, limit=10, after=(at, "a"))
     assert len(statements) > 30
     read = " ".join(statements)
     assert all(table in read for table in GROWING)

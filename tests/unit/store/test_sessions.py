@@ -110,8 +110,22 @@ def test_a_backfill_takes_open_undecided_rows_oldest_first(store: SqlStore) -> N
     ]
     with store.begin() as session:
         session.save_rows(rows)
-        ids = session.iterate_ids("lead", undecided_only=True, limit=None)
-    assert ids == [rows[1].id, rows[0].id]
+        found = session.list_open_rows("lead", undecided_only=True, limit=9)
+    assert [row_id for _, row_id in found] == [rows[1].id, rows[0].id]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_a_backfill_reads_on_where_a_page_ended(store: SqlStore, limit: int) -> None:
+    dates = [None, None, NOW, NOW, NOW + timedelta(days=1)]
+    rows = [ledger_row(number, created_on=at) for number, at in enumerate(dates, 1)]
+    read: list[str] = []
+    last: tuple[datetime | None, str] | None = None
+    with store.begin() as session:
+        session.save_rows(rows)
+        while page := session.list_open_rows("lead", undecided_only=True, limit=limit, after=last):
+            last = page[-1]
+            read += [row_id for _, row_id in page]
+    assert read == [row.id for row in rows]
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: SqlStore) -> None:
