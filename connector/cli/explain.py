@@ -1,9 +1,11 @@
 """The verb `explain`: why one row is where it is, from the stored decision alone."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from connector.cli.ids import parse_id
 from connector.cli.invocation import settings_of
 from connector.cli.output import write_json
 from connector.cli.talking import talk
@@ -12,7 +14,7 @@ from connector.decision_document import build_decision_data, parse_decision
 from connector.plan_document import parse_reference
 from connector.state import DecisionRecord, LedgerRow
 from connector.store.opening import open_store
-from engine.errors import LeadrobinError
+from engine.errors import ConfigProblem, LeadrobinError
 from engine.explain import explain_decision
 from engine.instants import print_instant
 from engine.records import EntityReference
@@ -37,15 +39,18 @@ def explain(
 
     Segments, rules and sellers tried, and why each fell out.
     """
-    row = EntityReference(table=table, id=row_id.strip("{}").lower())
+    where = "leadrobin backlog` or `leadrobin history CYCLE"
+    row = EntityReference(table=table, id=parse_id(row_id, what="row", where=where))
     store = open_store(settings_of(context).store.url)
     try:
         with store.begin() as session:
             decisions = session.list_decisions(row=row, limit=1000 if every else 1)
             known = session.load_rows(table, [row.id]).get(row.id)
+            tables = [mark.table for mark in session.list_watermarks()]
     finally:
         store.close()
     if not decisions:
+        _raise_if_unwatched(table, tables)
         raise LeadrobinError(_explain_absence(row, known))
     if as_json:
         found = [build_decision_data(decision) for decision in decisions]
@@ -100,6 +105,13 @@ def _describe_write(decision: DecisionRecord) -> list[str]:
         f"Written: {decision.outcome}{said}",
         f"Rule set {decision.rule_set_checksum[:12]}, cycle {decision.cycle_id}",
     ]
+
+
+def _raise_if_unwatched(table: str, tables: Sequence[str]) -> None:
+    if tables and table not in tables:
+        raise ConfigProblem(
+            f"{table} is not a table that was watched: the store has rows of {', '.join(tables)}"
+        )
 
 
 def _explain_absence(row: EntityReference, known: LedgerRow | None) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from connector.bootstrap import Wishes, open_application
 from connector.cli.cycles_output import cycle_data, print_cycles, print_history
+from connector.cli.ids import parse_id
 from connector.cli.invocation import settings_of
 from connector.cli.output import print_table, write_json, write_json_line
 from connector.cli.plan_output import (
@@ -59,6 +60,7 @@ def history(  # noqa: PLR0913, PLR0917  one parameter an option: the signature i
 
     Cycles that found nothing to do are kept for a day, and listed with --all and in JSON.
     """
+    cycle = None if cycle is None else _parse_cycle(cycle)
     store = open_store(settings_of(context).store.url)
     try:
         if export is not None:
@@ -80,6 +82,10 @@ def history(  # noqa: PLR0913, PLR0917  one parameter an option: the signature i
         print_decisions(decisions)
     else:
         print_history(cycles)
+
+
+def _parse_cycle(text: str) -> str:
+    return parse_id(text, what="cycle", where="leadrobin history")
 
 
 def _export(store: StateStore, file: Path) -> None:
@@ -105,6 +111,7 @@ def undo(
 
     A row that had not been decided before is taken up again by a backfill.
     """
+    cycle = _parse_cycle(cycle)
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)
     is_dry, record = dry_run or out is not None, None
