@@ -5,7 +5,7 @@ import random
 import socket
 import threading
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,7 +44,7 @@ from engine.planning import SafetyLimits
 from engine.ruleset import RuleSet, build_rule_set
 from engine.schema import TableSchema
 from settings.model import BypassLogic, SequenceMode, Settings
-from settings.rules_file import load_rule_set
+from settings.rules_file import RulesFile, load_rules_file
 from settings.sources import require_set
 
 GOVERNOR = "governor"
@@ -93,12 +93,12 @@ def open_application(settings: Settings, wishes: Wishes) -> Generator[Applicatio
     Raises ConfigProblem for whatever in the settings, the rules file or the environment is not as
     it has to be, and LeaseHeld when another process works on the store.
     """
-    rule_set = load_rules(settings) if wishes.rules_at is None else None
+    rules = load_rules(settings) if wishes.rules_at is None else None
     stop = threading.Event()
     with ExitStack() as stack:
         store = _open_store(settings)
         stack.callback(store.close)
-        rule_set = rule_set or load_past_rules(store, wishes.rules_at)
+        rule_set = rules.rule_set if rules else load_past_rules(store, wishes.rules_at)
         leases: TableLeases = UnsharedLeases(store)
         if wishes.writes:
             leases = stack.enter_context(_open_leases(settings, store))
@@ -106,7 +106,9 @@ def open_application(settings: Settings, wishes: Wishes) -> Generator[Applicatio
         stack.callback(client.close)
         _restore_metadata(store, client)
         built = _Building(settings=settings, rule_set=rule_set, client=client, store=store)
-        application = built.finish(stop, wishes, leases)
+        # Who is named and not known stands somewhere in the rules file; past rules have no places.
+        with rules.document.explaining() if rules else nullcontext():
+            application = built.finish(stop, wishes, leases)
         _restore_governor(store, client)
         stack.callback(_save_governor, store, client)
         _save_metadata(store, client)
@@ -128,11 +130,11 @@ def open_locked_store(settings: Settings, table: str) -> Generator[StateStore]:
         store.close()
 
 
-def load_rules(settings: Settings) -> RuleSet:
-    """The rule set of the settings; raises ConfigProblem."""
+def load_rules(settings: Settings) -> RulesFile:
+    """The rules file of the settings; raises ConfigProblem."""
     if settings.rules.file is None:
         raise ConfigProblem("no rules file is set: set LEADROBIN_RULES__FILE to your rules file")
-    return load_rule_set(settings.rules.file)
+    return load_rules_file(settings.rules.file)
 
 
 def load_past_rules(store: StateStore, at: datetime | None) -> RuleSet:

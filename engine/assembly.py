@@ -86,10 +86,10 @@ class Assembly:
     def _resolve_fallback(self, fallback: Fallback, table: str, path: Path) -> Candidate | None:
         if fallback.seller is not None:
             sellers = list_sellers(self.directory, table)
-            found = self._pick(sellers, (fallback.seller,), "seller", (*path, "seller"))
+            found = self._pick(sellers, (fallback.seller,), "seller", [(*path, "seller")])
         else:
             teams = list_teams(self.directory)
-            found = self._pick(teams, (fallback.team or "",), "team", (*path, "team"))
+            found = self._pick(teams, (fallback.team or "",), "team", [(*path, "team")])
         return next((who for who in found if who.barred is None and not who.unreadable), None)
 
     def _build_runner(self, rule: Rule) -> RuleRunner:
@@ -152,7 +152,8 @@ class Assembly:
     ) -> CandidateFinder:
         condition = None if selection is None else selection.matching
         if selection is not None and selection.named is not None:
-            everybody = self._pick(everybody, selection.named, kind, (*path, "named"))
+            places = [(*path, "named", index) for index in range(len(selection.named))]
+            everybody = self._pick(everybody, selection.named, kind, places)
         positions = tuple((found.position, found.unreadable) for found in everybody)
         question = (kind, positions, repr(condition))
         if question not in self.finders:
@@ -162,10 +163,14 @@ class Assembly:
         return self.finders[question]
 
     def _pick(
-        self, everybody: Sequence[Candidate], names: Sequence[str], kind: str, path: Path
+        self,
+        everybody: Sequence[Candidate],
+        names: Sequence[str],
+        kind: str,
+        places: Sequence[Path],
     ) -> Sequence[Candidate]:
         picked, problems = pick_named(everybody, names, kind)
-        self.problems.extend(Problem(path, message) for message in problems)
+        self.problems.extend(Problem(places[position], text) for position, text in problems)
         return picked
 
     def _with_weights(self) -> Directory:
@@ -173,7 +178,7 @@ class Assembly:
         sellers = list(self.directory.sellers)
         for name, weight in self.rule_set.weights.items():
             everybody = list_sellers(self.directory, "")
-            for found in self._pick(everybody, (name,), "seller", ("weights", name)):
+            for found in self._pick(everybody, (name,), "seller", [("weights", name)]):
                 sellers[found.position] = _weighted(sellers[found.position], weight)
         return replace(self.directory, sellers=tuple(sellers))
 

@@ -231,8 +231,8 @@ def _group(candidates: Sequence[Candidate], condition: Condition | None) -> tupl
 
 def pick_named(
     candidates: Sequence[Candidate], names: Iterable[str], kind: str
-) -> tuple[list[Candidate], list[str]]:
-    """The candidates with these ids or names, and a sentence for each name that is of no use.
+) -> tuple[list[Candidate], list[tuple[int, str]]]:
+    """The candidates with these ids or names; position and sentence for each name of no use.
 
     Ids go before names; names compare without case.
     """
@@ -241,14 +241,14 @@ def pick_named(
     for candidate in candidates:
         by_name.setdefault((candidate.reference.name or "").casefold(), []).append(candidate)
     picked: dict[int, Candidate] = {}
-    problems: list[str] = []
-    for name in names:
+    problems: list[tuple[int, str]] = []
+    for position, name in enumerate(names):
         wanted = name.strip().removeprefix("{").removesuffix("}").lower()
         found = [by_id[wanted]] if wanted in by_id else by_name.get(name.strip().casefold(), [])
         if len(found) == 1:
             picked[found[0].position] = found[0]
         else:
-            problems.append(_explain_name(name, kind, found, by_name))
+            problems.append((position, _explain_name(name, kind, found, by_name)))
     return list(picked.values()), problems
 
 

@@ -1,13 +1,14 @@
 """A file as plain data that remembers its places; what it means is not known here."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from typing_extensions import override
 
-from engine.errors import ConfigProblem, Path, Problem
+from engine.errors import ConfigProblem, InvalidDocument, Path, Problem
 from settings.json_reader import read_json
 from settings.nodes import Entries, Items, Misplaced, Node, Place, Scalar
 from settings.yaml_reader import read_yaml
@@ -73,6 +74,14 @@ class Document:
     def explain(self, problems: Iterable[Problem]) -> DocumentProblem:
         """The error to raise for problems found in the content."""
         return DocumentProblem(self.place_problems(problems))
+
+    @contextmanager
+    def explaining(self) -> Generator[None]:
+        """Raise DocumentProblem in place of the InvalidDocument that the block raises."""
+        try:
+            yield
+        except InvalidDocument as error:
+            raise self.explain(error.problems) from error
 
 
 def read_document(file: FilePath) -> Document:

@@ -12,6 +12,7 @@ from connector.bootstrap import FIRST_ANSWER, load_rules, open_client
 from connector.cli.invocation import settings_of
 from connector.cli.output import print_table, write_json
 from connector.dataverse.client import DataverseClient
+from connector.directory import DirectoryReader
 from connector.environment import (
     PEOPLE,
     build_tables,
@@ -19,14 +20,17 @@ from connector.environment import (
     describe_tables,
     raise_if_rules_active,
 )
+from connector.hierarchies import fetch_hierarchies
 from connector.logs import configure_logs
+from connector.ports import TableDescriber
 from connector.store.maintenance import check_store
 from connector.store.opening import open_store
-from connector.watching import WriteColumns, build_target_query
+from connector.watching import WriteColumns, build_target_query, identify_segments
+from engine.deciding import Decider
 from engine.errors import LeadrobinError
 from engine.ruleset import RuleSet
-from engine.schema import TableSchema
 from settings.model import SequenceMode, Settings
+from settings.rules_file import RulesFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,7 @@ def doctor(
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at one thing after the other; what depends on something broken is left out."""
-    rules = _look("rules file", lambda: f"{len(load_rules(settings).rules)} rules")
+    rules = _look("rules file", lambda: f"{len(load_rules(settings).rule_set.rules)} rules")
     yield rules
     yield _look("store", lambda: _describe_store(settings))
     stop = threading.Event()
@@ -85,10 +89,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _examine_tables(settings: Settings, client: DataverseClient) -> Iterator[Finding]:
-    rule_set = load_rules(settings)
+    rules = load_rules(settings)
+    rule_set = rules.rule_set
     for name in choose_tables(rule_set, settings.poll.tables):
         yield _look(f"table {name}", partial(_describe_table, settings, client, name))
-    yield _look("columns of the rules", lambda: _describe_columns(settings, rule_set, client))
+    columns = _look("columns of the rules", lambda: _describe_columns(settings, rule_set, client))
+    yield columns
+    if columns.problem is None:
+        yield _look("people of the rules", lambda: _describe_people(settings, rules, client))
     for table, wanted in _rows_named(rule_set).items():
         yield _look(f"rows of {table}", partial(_describe_rows, client, table, wanted))
     if not settings.write.coexist:
@@ -121,17 +129,29 @@ def _describe_table(settings: Settings, client: DataverseClient, name: str) -> s
 def _describe_columns(settings: Settings, rule_set: RuleSet, client: DataverseClient) -> str:
     """What the start of `run` looks at: everything the rules read is there."""
     tables = choose_tables(rule_set, settings.poll.tables)
-
-    def describe(logical_name: str) -> TableSchema:
-        return client.describe_table(logical_name).to_schema()
-
-    schema = describe_tables(rule_set, tables, describe)
+    schema = describe_tables(rule_set, tables, _describer(client))
     watched = build_tables(
         rule_set, tables, schema, page_size=settings.poll.page_size, writes=WriteColumns()
     )
     for people in PEOPLE:
         build_target_query(rule_set, people, schema, always=())
     return f"{sum(len(table.query.columns) for table in watched)} are read"
+
+
+def _describe_people(settings: Settings, rules: RulesFile, client: DataverseClient) -> str:
+    """As the start of `run`: everybody whom the rules name is there."""
+    rule_set, describe = rules.rule_set, _describer(client)
+    schema = describe_tables(rule_set, choose_tables(rule_set, settings.poll.tables), describe)
+    people = DirectoryReader(client, describe, rule_set, schema=schema).fetch_directory()
+    hierarchies = fetch_hierarchies(rule_set, schema, client)
+    with rules.document.explaining():
+        Decider(identify_segments(rule_set), people, schema=schema, hierarchies=hierarchies)
+    sellers, teams, queues = len(people.sellers), len(people.teams), len(people.queues)
+    return f"sellers: {sellers}, teams: {teams}, queues: {queues}; all that are named are there"
+
+
+def _describer(client: DataverseClient) -> TableDescriber:
+    return lambda logical_name: client.describe_table(logical_name).to_schema()
 
 
 def _rows_named(rule_set: RuleSet) -> dict[str, dict[str, str]]:
@@ -160,9 +180,7 @@ def _describe_rows(client: DataverseClient, table: str, wanted: Mapping[str, str
 
 
 def _describe_rules(client: DataverseClient) -> str:
-    raise_if_rules_active(
-        client, lambda logical_name: client.describe_table(logical_name).to_schema()
-    )
+    raise_if_rules_active(client, _describer(client))
     return "none is active"
 
 

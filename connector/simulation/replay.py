@@ -9,7 +9,6 @@ from connector.simulation.directory_file import DirectoryFile, read_directory
 from connector.simulation.output import build_line
 from connector.simulation.records import BadLine, SourceRow, build_records
 from engine.deciding import Decider
-from engine.errors import InvalidDocument
 from engine.records import Record
 from engine.schema import Schema
 from engine.sellers import Directory
@@ -67,12 +66,10 @@ class Simulation:
 
 def build_decider(rules: RulesFile, directory: DirectoryFile, schema: Schema) -> Decider:
     """The engine for a rules file over a directory; raises ConfigProblem for names it lacks."""
-    try:
+    with rules.document.explaining():
         return Decider(
             rules.rule_set,
             directory.directory,
             schema=schema,
             hierarchies=directory.hierarchies,
         )
-    except InvalidDocument as error:
-        raise rules.document.explain(error.problems) from error

@@ -260,3 +260,35 @@ def test_doctor_finds_what_the_rules_name_and_the_environment_lacks(program: Pro
     assert (code, err) == (1, "2 problem(s) found\n")
     assert "did you mean product_opportunities" in problems["columns of the rules"]
     assert "Trade-show follow-up (c002b83f-" in problems["rows of msdyn_sequence"]
+
+
+@pytest.mark.parametrize(
+    ("owners", "message"),
+    [
+        ("{sellers: {named: [Nobody Known]}}", 'the directory has no seller "Nobody Known"'),
+        ("{teams: {named: [No Such Team]}}", 'the directory has no team "No Such Team"'),
+        ("{queues: {named: [No Such Queue]}}", 'the directory has no queue "No Such Queue"'),
+    ],
+)
+def test_a_name_that_nobody_bears_is_found_by_doctor_and_by_plan_at_its_place(
+    program: Program, owners: str, message: str
+) -> None:
+    text = RULES.replace("{any_seller: true}", owners)
+    assert owners in text
+    program.rules.write_text(text)
+    line, column = _place(text, owners.rpartition("[")[2].partition("]")[0])
+    expected = f"{program.rules}:{line}:{column}: {message}"
+    code, out, _ = program.run("doctor", "--json")
+    problems = {found["what"]: found["problem"] for found in json.loads(out) if found["problem"]}
+    assert (code, list(problems)) == (1, ["people of the rules"])
+    assert problems["people of the rules"].startswith(expected)
+    for verb in (("plan",), ("run", "--once")):
+        code, out, err = program.run(*verb)
+        assert (code, out) == (2, "")
+        assert err.startswith(expected)
+        assert len(err.splitlines()) == 1
+
+
+def _place(text: str, part: str) -> tuple[int, int]:
+    before = text[: text.index(part)].splitlines()
+    return len(before), len(before[-1]) + 1

@@ -82,7 +82,7 @@ def test_a_name_that_stands_for_nobody_or_several_is_an_error(
         decider(rules(ANY | {"name": "first"}, part), people)
     (problem,) = caught.value.problems
     kind = next(iter(part["assign_to"]))
-    assert problem.path == ("rules", 1, "assign_to", kind, "named")
+    assert problem.path == ("rules", 1, "assign_to", kind, "named", 0)
     assert problem.message == words
     assert isinstance(caught.value, ConfigProblem)
 
@@ -96,8 +96,8 @@ def test_all_bad_names_are_told_at_once_with_their_places() -> None:
         decider(rule_set, [MIRIAM])
     assert [problem.path for problem in caught.value.problems] == [
         ("weights", "E"),
-        ("rules", 0, "assign_to", "sellers", "named"),
-        ("rules", 0, "assign_to", "sellers", "named"),
+        ("rules", 0, "assign_to", "sellers", "named", 0),
+        ("rules", 0, "assign_to", "sellers", "named", 1),
         ("segments", 0, "fallback", "team"),
     ]
     with pytest.raises(InvalidDocument) as caught:
