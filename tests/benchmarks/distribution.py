@@ -53,13 +53,10 @@ def compare_with_scan(count: int, load: Load, target: int, method: Method) -> No
     directory = directory_of(count)
     signatures = draw_signatures(load.records)
     found = {signature: matching(directory, signature) for signature in set(signatures)}
-    pool = SellerPool(directory)
+    give = giver(SellerPool(directory), method)
 
     def indexed(signature: Signature) -> int:
-        request = request_for(found[signature], method)
-        outcome = pool.choose(request)
-        pool.assign(request, outcome)
-        return outcome.position
+        return give(found[signature])
 
     ledger = Ledger(directory, DistributionSettings())
 
@@ -82,19 +79,26 @@ def compare_with_heaps(overlap: Overlap, load: Load, target: int) -> None:
         for _ in range(overlap.pools)
     ]
     asked = rng.choices(range(overlap.pools), k=load.records)
-    pool = SellerPool(directory)
-
-    requests = [request_for(each, "round_robin") for each in candidates]
+    give = giver(SellerPool(directory), "round_robin")
 
     def indexed(number: int) -> int:
-        request = requests[number]
-        outcome = pool.choose(request)
-        pool.assign(request, outcome)
-        return outcome.position
+        return give(candidates[number])
 
     heaps = PlainHeaps(directory, candidates)
     rates = compare(indexed, heaps.choose, asked, load)
     report(f"{overlap.sellers:>6,} sellers, {overlap.pools:,} pools", "plain heap", rates, target)
+
+
+def giver(pool: SellerPool, method: Method) -> Callable[[frozenset[int]], int]:
+    """Give one row away as a rule does, which keeps its lane; the position it went to."""
+    lane = pool.lane(method, rule="R", within_hours=None, respect_capacity=False)
+
+    def give(candidates: frozenset[int]) -> int:
+        position = pool.first(lane, candidates, NOW)
+        pool.give(position, "R", "lead", NOW, None)
+        return position
+
+    return give
 
 
 class PlainHeaps:
