@@ -53,5 +53,5 @@ def _find_end(policy: Retry | None, tries: Tries) -> str | None:
         return "given up after 1 try" if tries.count == 1 else f"given up after {tries.count} tries"
     limit = policy.for_hours
     if limit is not None and tries.now >= tries.since + timedelta(hours=limit):
-        return f"given up after {limit} hours"
+        return f"given up after {limit} {'hour' if limit == 1 else 'hours'}"
     return None

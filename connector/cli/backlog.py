@@ -10,7 +10,7 @@ import typer
 from connector.bootstrap import SystemClock, Wishes, open_application
 from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.invocation import settings_of
-from connector.cli.output import print_table, write_json
+from connector.cli.output import print_moment, print_table, write_json
 from connector.cli.talking import talk
 from connector.cycle.waiting import ROUTING_CODES
 from connector.logs import configure_logs
@@ -102,8 +102,8 @@ def print_backlog_entries(
                 entry.table,
                 (names or {}).get(entry.row_id, entry.row_id),
                 entry.reason,
-                _moment(entry.since),
-                _moment(entry.next_try_at) if entry.next_try_at else "when it changes",
+                print_moment(entry.since),
+                print_moment(entry.next_try_at) if entry.next_try_at else "when it changes",
                 entry.attempts,
             )
             for entry in entries
@@ -147,10 +147,6 @@ def _with_run(entry: BacklogEntry, run: datetime | None) -> BacklogEntry:
     is_sooner = run is not None and (entry.next_try_at is None or run < entry.next_try_at)
     is_unassigned = entry.code in ROUTING_CODES
     return replace(entry, next_try_at=run) if is_sooner and is_unassigned else entry
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}"
 
 
 def print_rejected(rows: Sequence[QuarantinedRow]) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from connector.bootstrap import Wishes, open_application
 from connector.cli.cycles_output import cycle_data, print_cycles, print_history
+from connector.cli.files import raise_if_no_folder
 from connector.cli.ids import parse_id
 from connector.cli.invocation import settings_of
 from connector.cli.output import print_table, write_json, write_json_line
@@ -60,6 +61,7 @@ def history(  # noqa: PLR0913, PLR0917  one parameter an option: the signature i
 
     Cycles that found nothing to do are kept for a day, and listed with --all and in JSON.
     """
+    raise_if_no_folder(export)
     cycle = None if cycle is None else _parse_cycle(cycle)
     store = open_store(settings_of(context).store.url)
     try:
@@ -111,6 +113,7 @@ def undo(
 
     A row that had not been decided before is taken up again by a backfill.
     """
+    raise_if_no_folder(out)
     cycle = _parse_cycle(cycle)
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)

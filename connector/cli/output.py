@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 from rich.console import Console
@@ -43,6 +44,16 @@ def write_json_line(document: object) -> None:
 def encode_line(document: object) -> str:
     """One JSON object as a line, quickly; keys stay in their order."""
     return msgspec.json.encode(document).decode() + "\n"
+
+
+def count_of(number: int, name: str) -> str:
+    """A number of things, as "1 row" and "2 rows"."""
+    return f"{number} {name}{'' if number == 1 else 's'}"
+
+
+def print_moment(at: datetime) -> str:
+    """An instant for a table: UTC, to the minute."""
+    return f"{at:%Y-%m-%d %H:%M}"
 
 
 def print_table(

@@ -9,6 +9,7 @@ import typer
 
 from connector.bootstrap import Wishes, open_application
 from connector.cli.cycles_output import cycle_data, print_cycles
+from connector.cli.files import raise_if_no_folder
 from connector.cli.invocation import settings_of
 from connector.cli.output import write_json
 from connector.cli.plan_output import (
@@ -50,6 +51,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False,
 ) -> None:
     """Read what changed and decide it, as `run` would; write nothing to Dataverse."""
+    raise_if_no_folder(out)
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)
     reviewed = _preview(settings)
@@ -84,6 +86,7 @@ def apply(
     Rows that changed since the plan was made are not written but named and planned anew; the next
     cycle decides them, unless you review and apply that plan first.
     """
+    raise_if_no_folder(out)
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)
     reviewed = _preview(settings) if file is None else _load(file)

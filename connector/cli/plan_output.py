@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from connector.cli.output import print_table
+from connector.cli.output import count_of, print_table
 from connector.cli.talking import talk
 from connector.cycle.applying import Leftover
 from connector.plan_document import build_plan_document
@@ -36,8 +36,9 @@ def summarise(plan: Plan) -> str:
     people = count_by(plan, lambda row: _name(row.owner_change.after) if row.owner_change else None)
     to_whom = ", ".join(f"{name} {count}" for name, count in people.items())
     return (
-        f"{len(plan.rows)} rows to write, {plan.owner_changes} with a new owner"
-        f"{f' ({to_whom})' if to_whom else ''}; {len(plan.skips)} rows need nothing. "
+        f"{count_of(len(plan.rows), 'row')} to write, {plan.owner_changes} with a new owner"
+        f"{f' ({to_whom})' if to_whom else ''}; {count_of(len(plan.skips), 'row')} "
+        f"{'needs' if len(plan.skips) == 1 else 'need'} nothing. "
         f"Checksum {plan.checksum[:16]}."
     )
 

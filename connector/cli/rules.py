@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from connector.cli.invocation import find_clock, settings_of
-from connector.cli.output import stdout_console, write_json
+from connector.cli.output import count_of, stdout_console, write_json
 from connector.cli.rules_tree import build_tree
 from connector.cli.talking import talk
 from connector.simulation.directory_file import read_directory
@@ -152,19 +152,15 @@ def _build_report(
 
 def _summarise(path: Path, rule_set: RuleSet, warnings: int) -> str:
     counts = ", ".join(
-        _count(len(items), name)
+        count_of(len(items), name)
         for name, items in (
             ("segment", rule_set.segments),
             ("rule", rule_set.rules),
             ("sequence", rule_set.sequences),
         )
     )
-    found = _count(warnings, "warning") if warnings else "nothing to complain about"
+    found = count_of(warnings, "warning") if warnings else "nothing to complain about"
     return f"{path}: {counts}; {found}."
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _build_outcome(outcome: Outcome) -> dict[str, Any]:
@@ -188,6 +184,6 @@ def _print_outcomes(outcomes: list[Outcome], failed: int) -> None:
             line = f"  {item.field}: expected {item.expected}, got {item.actual}"
             console.print(line, markup=False)
     if failed:
-        console.print(f"{failed} of {_count(len(outcomes), 'expectation')} failed.")
+        console.print(f"{failed} of {count_of(len(outcomes), 'expectation')} failed.")
     else:
-        console.print(f"{_count(len(outcomes), 'expectation')} met.")
+        console.print(f"{count_of(len(outcomes), 'expectation')} met.")

@@ -3,6 +3,7 @@
 from rich.markup import escape
 from rich.tree import Tree
 
+from connector.cli.output import count_of
 from engine.conditions.printing import describe
 from engine.ruleset import (
     EVERY_DAY,
@@ -106,12 +107,14 @@ def _describe_take_back(policy: TakeBack) -> str:
 
 
 def _describe_retry(retry: Retry) -> str:
-    notes = {
-        "every {} minutes": retry.every_minutes,
-        "for {} hours": retry.for_hours,
-        "at most {} times": retry.attempts,
-    }
-    return ", ".join(text.format(value) for text, value in notes.items() if value is not None)
+    notes = (
+        ("every", retry.every_minutes, "minute"),
+        ("for", retry.for_hours, "hour"),
+        ("at most", retry.attempts, "time"),
+    )
+    return ", ".join(
+        f"{word} {count_of(number, unit)}" for word, number, unit in notes if number is not None
+    )
 
 
 def _describe_runs(schedule: ScheduledRuns) -> str:

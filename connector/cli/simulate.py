@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from connector.cli.files import raise_if_no_folder
 from connector.cli.invocation import find_clock
 from connector.cli.output import encode_line
 from connector.cli.progress import show_progress
@@ -58,6 +59,7 @@ def simulate(  # noqa: PLR0913  the options of the verb
 ) -> None:
     """Decide rows from a file as a cycle would, and print one JSON object a line."""
     _raise_if_unknown_engine(engine)
+    raise_if_no_folder(directory_out)
     simulation = Simulation(rules, directory, now=_choose_now(now, at_record_time=at_record_time))
     _print_lines(simulation.decide_rows(_open_rows(records, table), trace=trace))
     if directory_out is not None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from connector.cli.files import raise_if_no_folder
 from connector.cli.invocation import settings_of
 from connector.cli.output import print_table, write_json
 from connector.cli.talking import talk
@@ -55,5 +56,6 @@ def backup(
     file: Annotated[Path, typer.Argument(help="File to write the copy to; must not exist.")],
 ) -> None:
     """Copy a SQLite store into a file, also while the service runs."""
+    raise_if_no_folder(file)
     back_up_store(settings_of(context).store.url, file)
     talk(f"The store was copied to {file}.")

@@ -8,7 +8,7 @@ import typer
 
 from connector.bootstrap import open_locked_store
 from connector.cli.invocation import settings_of
-from connector.cli.output import print_table, write_json
+from connector.cli.output import print_moment, print_table, write_json
 from connector.cli.talking import talk
 from connector.state import ReadMode, Watermark
 from connector.store.opening import open_store
@@ -53,8 +53,8 @@ def show(
                     mark.mode.value,
                     mark.pages,
                     mark.rows_seen,
-                    mark.baseline_done_at,
-                    mark.signpost,
+                    print_moment(mark.baseline_done_at) if mark.baseline_done_at else None,
+                    print_moment(mark.signpost) if mark.signpost else None,
                 )
                 for mark in marks
             ],

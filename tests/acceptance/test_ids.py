@@ -13,6 +13,7 @@ from tests.support.cli import run_cli
 Capture = pytest.CaptureFixture[str]
 
 ID = "b968b49c-bea1-4c1b-8968-b49cbea14c1b"
+READ_AT = datetime(2026, 11, 26, 9, 30, 15, 123456, tzinfo=UTC)
 OTHER = "b968b49c-bea1-4c1b-8968-b49cbea14c1c"
 
 
@@ -23,7 +24,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEADROBIN_STORE__URL", url)
     opened = open_store(url)
     with opened.begin() as session:
-        session.save_watermark(Watermark(table="lead", mode=ReadMode.CHANGES))
+        session.save_watermark(
+            Watermark(table="lead", mode=ReadMode.CHANGES, baseline_done_at=READ_AT)
+        )
         session.save_rows(
             [
                 LedgerRow(
@@ -78,3 +81,8 @@ def test_a_whole_id_that_nothing_is_known_of_was_never_read(capsys: Capture) -> 
     assert "was never read" in run.err
     run = run_cli(capsys, "history", OTHER)
     assert (run.code, run.err) == (1, "no such cycle, or it decided nothing\n")
+
+
+def test_watermarks_show_times_to_the_minute_as_other_tables_do(capsys: Capture) -> None:
+    out = run_cli(capsys, "watermark", "show").out
+    assert "│ 2026-11-26 09:30 │" in out

@@ -171,7 +171,7 @@ def test_rows_left_out_can_be_reviewed_and_applied_once_more(
         visitor.change("leads", lead(0), {"description": "edited elsewhere"})
         told = run_cli(capsys, "apply", file, "--out", rest)
         assert "1 row was left out" in told.out
-        assert "1 rows to write" in told.err
+        assert "1 row to write" in told.err
         [cycle] = run_cli(capsys, "apply", rest, "--json").document["cycles"]
     assert cycle["counts"]["applied"] == 1
     assert len(run_cli(capsys, "history", "--json-lines").lines) == 4

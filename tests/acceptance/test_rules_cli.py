@@ -261,3 +261,13 @@ def test_bad_expectations_are_told_with_their_place(
     assert run.code == 2
     assert f"{expectations}" in run.err
     assert words in run.err
+
+
+def test_a_policy_of_one_is_shown_in_the_singular(capsys: Capture, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "deploy" / "rules.example.yaml").read_text("utf-8")
+    old = "retry: {every_minutes: 30, for_hours: 48}"
+    assert old in text
+    path = tmp_path / "rules.yaml"
+    path.write_text(text.replace(old, "retry: {every_minutes: 1, for_hours: 1, attempts: 1}"))
+    out = run_cli(capsys, "rules", "show", path).out
+    assert "tried every 1 minute, for 1 hour, at most 1 time\n" in out

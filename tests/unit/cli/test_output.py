@@ -1,10 +1,15 @@
 """Tables on terminals of every width and in files: ids stay whole, so that they can be copied."""
 
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.cli.output import print_table
+from connector.cli.output import count_of, print_table
+from connector.cli.plan_output import summarise
+from engine.planning import PlannedRow, Skip, build_plan
+from engine.retries import Tries, choose_next_try
+from engine.ruleset import Retry
 
 ID = "b968b49c-bea1-4c1b-b968-b49cbea14c1b"
 REASON = "no sellers meet conditions (rule Partners to somebody); given up after 1 try"
@@ -55,3 +60,24 @@ def test_a_table_in_a_pipe_is_as_wide_as_its_words_need(
     assert ID in out
     assert all(f" {number} " in out for number in range(1000, 1030))
     assert "…" not in out
+
+
+def test_one_is_not_many() -> None:
+    assert [count_of(number, "row") for number in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
+
+
+def test_a_plan_of_one_row_is_told_in_the_singular() -> None:
+    row = PlannedRow(table="lead", id=ID, etag='W/"1"', changes=(), segment=None, rule=None)
+    skip = Skip(table="lead", id=ID, reason="as it should be")
+    told = [summarise(build_plan("c", [row, skip] * n)) for n in (1, 2)]
+    assert "1 row to write" in told[0]
+    assert "1 row needs nothing" in told[0]
+    assert "2 rows to write" in told[1]
+    assert "2 rows need nothing" in told[1]
+
+
+def test_a_policy_of_one_is_told_in_the_singular() -> None:
+    since = datetime(2026, 11, 26, 9, tzinfo=UTC)
+    tries = Tries(count=2, since=since, now=since + timedelta(hours=2))
+    notes = [choose_next_try(Retry(for_hours=hours), tries, usual=None).note for hours in (1, 2)]
+    assert notes == ["given up after 1 hour", "given up after 2 hours"]
