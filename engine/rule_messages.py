@@ -18,6 +18,8 @@ def describe_problem(kind: str, text: str, path: Path, *, known: Collection[str]
         return f'"{name}" is not known here{_nearest(name, known)}'
     if kind == "missing":
         return f'"{name}" is missing'
+    if kind == "model_type":
+        return f'"{name}": keys with their values are needed here'
     said = text.removeprefix("Value error, ")
     return said if kind in _SAID_IN_FULL else f'"{name}": {said[0].lower()}{said[1:]}'
 

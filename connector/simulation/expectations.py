@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from connector.simulation.directory_file import DirectoryFile, read_directory
 from connector.simulation.replay import build_decider
@@ -55,6 +55,13 @@ class Expectation(_Model):
     sequence_status: int | None = None
 
 
+def _raise_if_empty(expect: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
+    """Unlike a least length, not asked before every item is in order."""
+    if not expect:
+        raise ValueError("`expect` is empty: name at least one row")
+    return expect
+
+
 class Expectations(_Model):
     """A file of expectations.
 
@@ -65,7 +72,7 @@ class Expectations(_Model):
     now: AwareDatetime
     directory: str | None = None
     in_order: bool = False
-    expect: tuple[Expectation, ...] = Field(min_length=1)
+    expect: Annotated[tuple[Expectation, ...], AfterValidator(_raise_if_empty)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -271,3 +271,35 @@ def test_a_policy_of_one_is_shown_in_the_singular(capsys: Capture, tmp_path: Pat
     path.write_text(text.replace(old, "retry: {every_minutes: 1, for_hours: 1, attempts: 1}"))
     out = run_cli(capsys, "rules", "show", path).out
     assert "tried every 1 minute, for 1 hour, at most 1 time\n" in out
+
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+def test_the_example_of_expectations_is_met_by_the_example_rules(capsys: Capture) -> None:
+    expected = DEPLOY / "rules.expectations.example.yaml"
+    run = run_cli(capsys, "rules", "test", DEPLOY / "rules.example.yaml", expected)
+    assert (run.code, run.out, run.err) == (0, "4 expectations met.\n", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a\n", '1:1: "the file": keys with their values are needed here'),
+        (
+            "now: 2026-11-23T10:30:00Z\nexpect:\n  - a lead\n",
+            '3:5: "item 1": keys with their values are needed here',
+        ),
+        (
+            "now: 2026-11-23T10:30:00Z\nexpect: []\n",
+            "2:9: `expect` is empty: name at least one row",
+        ),
+    ],
+)
+def test_expectations_of_another_shape_are_refused_in_the_words_of_the_file(
+    capsys: Capture, tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "expectations.yaml"
+    path.write_text(text, encoding="utf-8")
+    run = run_cli(capsys, "rules", "test", DEPLOY / "rules.example.yaml", path)
+    assert (run.code, run.out, run.err) == (2, "", f"{path}:{message}\n")

@@ -248,9 +248,7 @@ def test_a_mistake_is_named_at_its_place(document: Any, path: Path, words: str) 
 
 
 def test_a_document_that_is_no_mapping_is_refused() -> None:
-    assert problems([]) == [
-        ((), '"the file": input should be a valid dictionary or instance of RuleSet')
-    ]
+    assert problems([]) == [((), '"the file": keys with their values are needed here')]
 
 
 def test_all_mistakes_are_told_at_once() -> None:
