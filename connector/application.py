@@ -20,9 +20,9 @@ from connector.cycle.previewing import Preview, preview_backfill, preview_cycle
 from connector.cycle.retrying import retry_due, retry_segment
 from connector.cycle.runs import build_run, finish_run, start_run
 from connector.cycle.table_cycle import run_cycle
+from connector.lease import TableLeases
 from connector.logs import get_log
 from connector.pacing import Pace
-from connector.ports import TableLeases
 from connector.reviewed_plan import ReviewedPlan, merge_previews
 from connector.state import CycleOutcome, CycleRecord, PlanOrigin
 from connector.watching import WatchedTable, choose_segment_tables

@@ -33,8 +33,8 @@ from connector.environment import (
 )
 from connector.hierarchies import fetch_hierarchies
 from connector.hints import HintOptions
-from connector.lease import StoreLeases, UnsharedLeases, hold_file_lease, kept_alive
-from connector.ports import StateStore, TableLeases
+from connector.lease import StoreLeases, TableLeases, UnsharedLeases, hold_file_lease, kept_alive
+from connector.ports import StateStore
 from connector.store.opening import SqlStore, StoreClock, open_store
 from connector.watching import WriteColumns, identify_segments
 from engine.deciding import Decider

@@ -2,20 +2,45 @@
 
 import sqlite3
 import threading
-from collections.abc import Generator
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from connector.logs import get_log
-from connector.ports import Clock, Hold, StateSession, StateStore
+from connector.ports import Clock, StateSession, StateStore
 from connector.state import LeaseRecord
 from engine.errors import LeaseHeld, RetriableError
 
 TABLE, WORKER = "table:", "worker:"
 BEATS_PER_LIFE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A table that is ours for now.
+
+    `store` is the store as only its holder may use it, `keep` renews the hold; both raise LeaseHeld
+    once somebody else took over.
+    """
+
+    store: StateStore
+    keep: Callable[[], None]
+
+
+class TableLeases(Protocol):
+    """Keeps several processes off one table."""
+
+    def hold(self, table: str) -> AbstractContextManager[Hold]:
+        """Work on a table; raises LeaseHeld while another process does, or should."""
+        ...
+
+    def join(self, tables: int) -> None:
+        """Become one of the workers that so many tables are spread over."""
+        ...
 
 
 @contextmanager

@@ -483,27 +483,3 @@ class StateStore(Protocol):
     def begin(self) -> AbstractContextManager[StateSession]:
         """A transaction: committed at the end of the block, rolled back when it raises."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """A table that is ours for now.
-
-    `store` is the store as only its holder may use it, `keep` renews the hold; both raise LeaseHeld
-    once somebody else took over.
-    """
-
-    store: StateStore
-    keep: Callable[[], None]
-
-
-class TableLeases(Protocol):
-    """Keeps several processes off one table."""
-
-    def hold(self, table: str) -> AbstractContextManager[Hold]:
-        """Work on a table; raises LeaseHeld while another process does, or should."""
-        ...
-
-    def join(self, tables: int) -> None:
-        """Become one of the workers that so many tables are spread over."""
-        ...

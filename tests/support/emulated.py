@@ -38,7 +38,7 @@ from connector.dataverse.writing import WriteOptions
 from connector.directory import DirectoryReader, RememberedDirectory
 from connector.emulator.clock import EmulatorClock
 from connector.environment import build_tables, describe_tables
-from connector.ports import Hold
+from connector.lease import Hold
 from connector.store.opening import SqlStore, open_store
 from connector.watching import WatchedTable, WriteColumns, identify_segments
 from engine.deciding import Decider

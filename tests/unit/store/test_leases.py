@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.lease import StoreLeases, UnsharedLeases, hold_file_lease, kept_alive
-from connector.ports import Hold
+from connector.lease import Hold, StoreLeases, UnsharedLeases, hold_file_lease, kept_alive
 from connector.state import BacklogEntry
 from connector.store.opening import SqlStore
 from engine.errors import LeaseHeld
