@@ -147,7 +147,7 @@ class RowWriter(Protocol):
     """Writes rows."""
 
     def write_rows(self, writes: Sequence[RowWrite]) -> Iterator[WriteResult]:
-        """Yield one result for each write, as they finish; never raises for a single row."""
+        """Yield a result for each write begun before a stop; never raises for a single row."""
         ...
 
 
@@ -238,18 +238,8 @@ class LedgerState(Protocol):
         """Ids of rows that the full read `generation` did not see."""
         ...
 
-    def list_open_rows(
-        self,
-        table: str,
-        *,
-        undecided_only: bool,
-        limit: int,
-        after: tuple[datetime | None, str] | None = None,
-    ) -> Sequence[tuple[datetime | None, str]]:
-        """When open rows were created, and their ids, oldest first, for a backfill.
-
-        `after` is the last one of the page before.
-        """
+    def list_undecided(self, table: str, after: LedgerRow | None, size: int) -> Sequence[LedgerRow]:
+        """Open rows that were never decided, oldest first, from behind `after` on."""
         ...
 
     def count_open(self) -> Mapping[tuple[str, str, str], int]:

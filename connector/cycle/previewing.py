@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import chain, islice
 
 from connector.cycle.carrying import Carried
@@ -15,7 +14,7 @@ from connector.cycle.table_cycle import fetch_marked, load_mark, start_over
 from connector.cycle.taking_back import list_overdue
 from connector.cycle.triage import TO_DECIDE, Arrival, ArrivedRow
 from connector.ports import RowPage, StateSession
-from connector.state import PlanOrigin, ReadMode
+from connector.state import LedgerRow, PlanOrigin, ReadMode
 from connector.watching import WatchedTable
 from engine.errors import ResyncRequired
 from engine.planning import Plan, build_plan
@@ -84,17 +83,15 @@ def preview_backfill(
 
 
 def _undecided(parts: CycleParts, run: CycleRun, size: int) -> Iterator[list[Candidate]]:
-    """The open rows that were never decided, page by page."""
-    last: tuple[datetime | None, str] | None = None
-    while True:
+    """The open rows that were never decided, page by page; those so far when stopped."""
+    last: LedgerRow | None = None
+    while not parts.is_stopping():
         with parts.store.begin() as session:
-            page = session.list_open_rows(
-                run.table.name, undecided_only=True, limit=size, after=last
-            )
+            page = session.list_undecided(run.table.name, last, size)
         if not page:
             return
         last = page[-1]
-        yield list(_fresh(parts, run, [row_id for _, row_id in page], is_reassignment=True))
+        yield list(_fresh(parts, run, [row.id for row in page], is_reassignment=True))
 
 
 def _keep_segment(

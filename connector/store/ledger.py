@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import cast
 
 from sqlalchemy import (
@@ -102,30 +101,19 @@ class LedgerSession:
         )
         return list(self._connection.execute(query).scalars())
 
-    def list_open_rows(
-        self,
-        table: str,
-        *,
-        undecided_only: bool,
-        limit: int,
-        after: tuple[datetime | None, str] | None = None,
-    ) -> Sequence[tuple[datetime | None, str]]:
-        """When open rows were created, and their ids, oldest first, for a backfill.
-
-        `after` is the last one of the page before.
-        """
+    def list_undecided(self, table: str, after: LedgerRow | None, size: int) -> Sequence[LedgerRow]:
+        """Open rows that were never decided, oldest first, from behind `after` on."""
         query = (
-            select(ledger_rows.c.created_on, ledger_rows.c.id)
+            select(ledger_rows)
             .where(ledger_rows.c.table_name == table, ledger_rows.c.is_open)
+            .where(ledger_rows.c.decided_at.is_(None))
             # Databases differ in where rows without a date come.
             .order_by(ledger_rows.c.created_on.nulls_first(), ledger_rows.c.id)
-            .limit(limit)
+            .limit(size)
         )
-        if undecided_only:
-            query = query.where(ledger_rows.c.decided_at.is_(None))
         if after is not None:
-            query = query.where(_is_behind(*after))
-        return [(created_on, row_id) for created_on, row_id in self._connection.execute(query)]
+            query = query.where(_is_behind(after))
+        return [_read_row(row) for row in self._connection.execute(query).mappings()]
 
     def count_open(self) -> Mapping[OwnerKey, int]:
         """Open rows by table, owner id and the rule that assigned them ("" = none)."""
@@ -201,11 +189,11 @@ class LedgerSession:
                 )
 
 
-def _is_behind(created_on: datetime | None, row_id: str) -> ColumnElement[bool]:
+def _is_behind(last: LedgerRow) -> ColumnElement[bool]:
     at, ids = ledger_rows.c.created_on, ledger_rows.c.id
-    if created_on is None:
-        return or_(and_(at.is_(None), ids > row_id), at.is_not(None))
-    return or_(at > created_on, and_(at == created_on, ids > row_id))
+    if last.created_on is None:
+        return or_(and_(at.is_(None), ids > last.id), at.is_not(None))
+    return or_(at > last.created_on, and_(at == last.created_on, ids > last.id))
 
 
 def _row_values(row: LedgerRow) -> dict[str, object]:

@@ -110,8 +110,8 @@ def test_a_backfill_takes_open_undecided_rows_oldest_first(store: SqlStore) -> N
     ]
     with store.begin() as session:
         session.save_rows(rows)
-        found = session.list_open_rows("lead", undecided_only=True, limit=9)
-    assert [row_id for _, row_id in found] == [rows[1].id, rows[0].id]
+        found = session.list_undecided("lead", None, 9)
+    assert [row.id for row in found] == [rows[1].id, rows[0].id]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
@@ -119,12 +119,12 @@ def test_a_backfill_reads_on_where_a_page_ended(store: SqlStore, limit: int) -> 
     dates = [None, None, NOW, NOW, NOW + timedelta(days=1)]
     rows = [ledger_row(number, created_on=at) for number, at in enumerate(dates, 1)]
     read: list[str] = []
-    last: tuple[datetime | None, str] | None = None
+    last: LedgerRow | None = None
     with store.begin() as session:
         session.save_rows(rows)
-        while page := session.list_open_rows("lead", undecided_only=True, limit=limit, after=last):
+        while page := session.list_undecided("lead", last, limit):
             last = page[-1]
-            read += [row_id for _, row_id in page]
+            read += [row.id for row in page]
     assert read == [row.id for row in rows]
 
 
