@@ -213,6 +213,8 @@ def _write(
         raise_if_refused(parts, run, in_order)
         reached = 0
         for rows in pace.slices(in_order) if pace else [in_order]:
+            if parts.is_stopping():
+                return False
             is_done, left = apply_plan(parts, run, rows, own)
             leftovers.extend(left)
             if not is_done:

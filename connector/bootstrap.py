@@ -171,6 +171,7 @@ def open_client(
         random=random.random,
         new_id=new_id,
         show_message=show_message,
+        is_stopping=stop.is_set,
     )
     return build_client(build_client_options(settings), surroundings)
 

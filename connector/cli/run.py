@@ -1,5 +1,6 @@
 """The verb `run`: the service, or one cycle of every table for cron."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from importlib import import_module
 from typing import Annotated
@@ -19,6 +20,7 @@ from connector.cli.output import write_json
 from connector.cli.progress import show_progress
 from connector.cli.talking import talk
 from connector.logs import configure_logs
+from connector.state import CycleOutcome, CycleRecord
 from connector.stopping import stopped_by_signals
 from settings.model import Settings
 
@@ -61,10 +63,27 @@ def _run_once(settings: Settings, *, is_forced: bool, as_json: bool) -> None:
         stopped_by_signals(application.stop),
     ):
         cycles = application.run_once()
+        names = [table.name for table in application.tables]
+    _tell_unfinished(names, cycles)
     if as_json:
         write_json([cycle_data(cycle) for cycle in cycles])
     else:
         print_cycles(cycles)
+
+
+def _tell_unfinished(tables: Sequence[str], cycles: Sequence[CycleRecord]) -> None:
+    """Say which tables a stop kept from being done; any other end of a cycle was raised."""
+    outcomes = {cycle.table: cycle.outcome for cycle in cycles}
+    halfway = [name for name, outcome in outcomes.items() if outcome is CycleOutcome.STOPPED]
+    unread = [name for name in tables if name not in outcomes]
+    if not halfway and not unread:
+        return
+    parts = ["Interrupted: what was begun is saved, and the next run goes on there."]
+    if halfway:
+        parts.append(f"Stopped half-way: {', '.join(halfway)}.")
+    if unread:
+        parts.append(f"Not read: {', '.join(unread)}.")
+    talk(" ".join(parts))
 
 
 def _run_service(settings: Settings, *, is_forced: bool) -> None:

@@ -26,8 +26,8 @@ from engine.sellers import Directory
 class CycleOptions:
     """How cycles behave; see the settings of the same names.
 
-    A stop is looked for after every `write_chunk` rows; a plan of more than `few_writes` is handed
-    over in large chunks, so that the writer can put many rows into a request. With `splits_owner`
+    Writes are handed over `write_chunk` rows at a time; a plan of more than `few_writes` in large
+    chunks, so that the writer can put many rows into a request. With `splits_owner`
     the owner is written after the lookups, in a request of its own.
     """
 

@@ -36,7 +36,7 @@ Results = Mapping[str, WriteResult]
 def write_rows(
     parts: CycleParts, run: CycleRun, rows: Iterable[PlannedRow]
 ) -> dict[str, WriteResult]:
-    """Write rows chunk by chunk until done or stopping; results by row id, absent = not tried."""
+    """Write rows chunk by chunk until done or stopping; results by row id, absent = not done."""
     results: dict[str, WriteResult] = {}
     planned = {row.id: row for row in rows}
     for chunk in _chunks([*planned.values()], _choose_chunk(parts.options, len(planned))):

@@ -1,6 +1,6 @@
 """The client of one environment, as the cycle sees it; how it is put together is in `wiring`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
@@ -52,6 +52,7 @@ class Parts:
     sender: RowSender
     actions: DataverseActions
     write_options: WriteOptions
+    is_stopping: Callable[[], bool]
 
 
 class DataverseClient:
@@ -137,8 +138,13 @@ class DataverseClient:
         return self._parts.reader.read_rows(table, columns, expand=expand, filter=filter)
 
     def write_rows(self, writes: Sequence[RowWrite]) -> Iterator[WriteResult]:
-        """One result for each write, as they finish; never raises for a single row."""
-        return self._parts.sender.write_rows(writes, self._parts.write_options)
+        """One result for each write that was begun before a stop, as they finish.
+
+        Never raises for a single row.
+        """
+        return self._parts.sender.write_rows(
+            writes, self._parts.write_options, is_stopping=self._parts.is_stopping
+        )
 
     def add_to_queue(self, table: str, row_id: str, queue_id: str) -> WriteResult:
         """Put a row into a queue, unless it is there."""

@@ -92,7 +92,8 @@ class Surroundings:
     """What a client may not make itself: time, waits, randomness, ids, and a way to talk to a
     person.
 
-    `sleep` takes seconds and may raise to cancel; `random` gives [0, 1).
+    `sleep` takes seconds and may raise to cancel; `random` gives [0, 1). `is_stopping` is asked
+    before each request that writes rows.
     """
 
     clock: Clock
@@ -101,6 +102,7 @@ class Surroundings:
     new_id: Callable[[], str]
     metrics: WireMetrics = field(default_factory=NoMetrics)
     show_message: Callable[[str], None] | None = None
+    is_stopping: Callable[[], bool] = lambda: False
 
 
 def build_client(options: ClientOptions, surroundings: Surroundings) -> DataverseClient:
@@ -147,6 +149,7 @@ def build_client(options: ClientOptions, surroundings: Surroundings) -> Datavers
             sender=sender,
             actions=actions,
             write_options=options.writes,
+            is_stopping=surroundings.is_stopping,
         )
     )
 

@@ -5,7 +5,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 
 from connector.dataverse.actions import DataverseActions
 from connector.dataverse.bulk import BulkSender
@@ -46,7 +46,7 @@ class WriteOptions:
 
 
 class RowSender:
-    """Yields a result for every write, as they finish."""
+    """Yields a result for every write that was begun, as they finish."""
 
     def __init__(
         self,
@@ -67,13 +67,19 @@ class RowSender:
         self._settler = Settler(reader)
 
     def write_rows(
-        self, writes: Sequence[RowWrite], options: WriteOptions
+        self,
+        writes: Sequence[RowWrite],
+        options: WriteOptions,
+        *,
+        is_stopping: Callable[[], bool],
     ) -> Iterator[WriteResult]:
         """Send all writes; a failure of one never stops the others.
 
-        When the consumer stops early, requests under way are finished and the rest is not sent.
+        Once `is_stopping` says so, requests under way are finished and give their results; what was
+        not begun is not sent and has none. When the consumer stops early, results of requests under
+        way are lost to it.
         """
-        tasks = self._plan(writes, options)
+        tasks = takewhile(lambda _: not is_stopping(), self._plan(writes, options))
         with ThreadPoolExecutor(options.concurrency, thread_name_prefix="write") as pool:
             running: set[Future[list[WriteResult]]] = set()
             try:

@@ -1,5 +1,6 @@
 """Backfills as an operator runs them: past rules, a pace, a refusal before the first write."""
 
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,4 +127,18 @@ def test_a_segment_that_is_not_there_is_refused_with_the_nearest_name(
     assert 'no segment "old lead" for lead; did you mean "Old leads"?' in " ".join(
         wrong.err.split()
     )
+    assert rules.exists()
+
+
+def test_a_stop_before_the_first_write_leaves_nothing_to_be_written_later(
+    rules: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_cli(capsys, "run", "--once").code == 0
+    monkeypatch.setattr(
+        "connector.cli.backfill.print_plan", lambda _plan: signal.raise_signal(signal.SIGINT)
+    )
+    stopped = run_cli(capsys, "backfill", "--table", "lead", "--force", "--yes")
+    assert (stopped.code, "stopped" in stopped.out) == (0, True)
+    assert run_cli(capsys, "run", "--once").code == 0
+    assert run_cli(capsys, "history", "--json-lines").lines == []
     assert rules.exists()

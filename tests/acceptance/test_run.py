@@ -224,6 +224,54 @@ def test_a_killed_process_leaves_no_row_decided_twice(program: Program) -> None:
     assert len(rows) == len(set(rows)) == 12
 
 
+TWO_TABLES = (
+    RULES.replace("rules:\n", "  - {name: All, table: opportunity, default: true}\nrules:\n")
+    + "  - {name: Any, table: opportunity, segment: All, assign_to: {any_seller: true}}\n"
+)
+
+
+@pytest.fixture
+def slow_program(tmp_path: Path) -> Iterator[Program]:
+    """The program with an emulator of its own, whose writes take half a second."""
+    size = SeedSize(sellers=5, leads=2, opportunities=2, insights=2)
+    running = EmulatorServer(EmulatorOptions(size=size)).start()
+    slow = {"kind": "latency", "seconds": 0.5, "method": "PATCH", "count": None}
+    running.faults.add([slow])
+    program = Program(running, tmp_path)
+    program.environment["LEADROBIN_WRITE__CONCURRENCY"] = "2"
+    yield program
+    running.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_cycle_behind_the_writes_under_way(
+    slow_program: Program, number: signal.Signals
+) -> None:
+    program = slow_program
+    program.rules.write_text(TWO_TABLES)
+    program.counts("run", "--once")
+    with Visitor(program.server) as visitor:
+        for _ in range(12):
+            visitor.create("leads", {"subject": "new", "leadsourcecode": 7})
+    program.environment["LEADROBIN_LOG__LEVEL"] = "debug"
+    with program.start("run", "--once", "--json") as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if '"PATCH"' in line)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    [cycle] = json.loads(out)
+    assert (process.returncode, cycle["table"], cycle["outcome"]) == (0, "lead", "stopped")
+    assert "Stopped half-way: lead. Not read: opportunity." in err
+    assert cycle["counts"]["applied"] == program.writes() < 12
+
+    program.environment["LEADROBIN_LOG__LEVEL"] = "error"
+    program.server.faults.clear()
+    program.counts("run", "--once")
+    _, out, _ = program.run("history", "--json-lines")
+    rows = [json.loads(line)["id"] for line in out.splitlines()]
+    assert len(rows) == len(set(rows)) == program.writes() == 12
+
+
 def test_json_lists_cycles_that_found_nothing_and_the_table_does_not(program: Program) -> None:
     program.counts("run", "--once")
     program.counts("run", "--once")

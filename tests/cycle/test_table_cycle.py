@@ -263,6 +263,36 @@ def test_a_stop_between_two_writes_goes_on_where_it_was(world: World) -> None:
     assert len(world.dataverse.writes) == 3
 
 
+@pytest.mark.parametrize("splits_owner", [False, True])
+@pytest.mark.parametrize("written", [1, 2, 3, 4])
+def test_a_stop_within_a_chunk_starts_no_further_row(
+    world: World, written: int, splits_owner: bool
+) -> None:
+    world.options = CycleOptions(splits_owner=splits_owner)
+    world.cycle()
+    for number in range(3, 8):
+        world.put_lead(number, address1_country="UK")
+    world.is_stopping = lambda: len(world.dataverse.writes) >= written
+    world.dataverse.is_stopping = world.is_stopping
+    assert world.cycle().outcome is CycleOutcome.STOPPED
+    assert len(world.dataverse.writes) == written
+    if not splits_owner:
+        assert [len(world.decisions(n)) for n in range(3, 8)] == [1] * written + [0] * (5 - written)
+    assert len(world.read(lambda session: session.list_intents("lead"))) == 1
+
+    world.is_stopping = world.dataverse.is_stopping = lambda: False
+    world.restart()
+    world.dataverse.set_owner(
+        "lead", lead_id(7), EntityReference(table="systemuser", id=seller_id(0))
+    )
+    world.cycle()
+    owners = [world.owner(n) for n in range(3, 8)]
+    assert owners == ["Miriam", "Sanjay", "Susana", "Miriam", "Miriam"]
+    given = [write.id for write in world.dataverse.writes if "ownerid" in write.binds]
+    assert sorted(given) == [lead_id(n) for n in range(3, 7)]
+    assert world.cycle().counts.get("decided", 0) == 0
+
+
 def test_an_expired_link_reads_the_table_again_and_misses_nothing(world: World) -> None:
     world.cycle()
     world.put_lead(2, address1_country="UK")

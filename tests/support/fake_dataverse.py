@@ -65,6 +65,7 @@ class FakeDataverse:
     reads: int = 0
     before_write: Callable[[RowWrite], None] = lambda _write: None
     after_write: Callable[[RowWrite], None] = lambda _write: None
+    is_stopping: Callable[[], bool] = lambda: False
     before_versions: Callable[[Sequence[str]], None] = lambda _ids: None
     refused: set[str] = field(default_factory=set[str])
     expired_before: int = 0
@@ -146,8 +147,10 @@ class FakeDataverse:
         )
 
     def write_rows(self, writes: Sequence[RowWrite]) -> Iterator[WriteResult]:
-        """Write rows one after the other; hooks run before and after each."""
+        """Write rows one after the other until a stop; hooks run before and after each."""
         for write in writes:
+            if self.is_stopping():
+                return
             self.before_write(write)
             self.writes.append(write)
             result = self._apply(write) if write.binds else None

@@ -99,7 +99,7 @@ def build(timeline: Timeline) -> Iterator[Build]:
         client.close()
 
 
-SURROUNDINGS = {"clock", "sleep", "random", "new_id", "metrics", "show_message"}
+SURROUNDINGS = {"clock", "sleep", "random", "new_id", "metrics", "show_message", "is_stopping"}
 
 
 @pytest.fixture

@@ -270,6 +270,23 @@ def test_a_consumer_that_stops_early_leaves_the_rest_unsent(
     assert len(patches(wire)) < 5
 
 
+def test_a_stop_lets_what_is_under_way_end_and_begins_nothing_else(
+    build: Build, wire: responses.RequestsMock
+) -> None:
+    add_tables(wire)
+    asked = iter([False] * 4)
+    client = build(
+        writes=WriteOptions(way=WriteWay.PARALLEL, concurrency=2),
+        is_stopping=lambda: next(asked, True),
+    )
+    wire.patch(re.compile(rf"{API}/leads\("), status=204)
+    results = write(client, *(replace(ASSIGN, id=str(number)) for number in range(20)))
+    assert {result.id: result.outcome for result in results} == {
+        str(number): WriteOutcome.APPLIED for number in range(4)
+    }
+    assert len(patches(wire)) == 4
+
+
 QUEUE = EntityReference(table="queue", id="00000000-0000-0000-0000-0000000000aa")
 ADD = f"{API}/queues({QUEUE.id})/Microsoft.Dynamics.CRM.AddToQueue"
 CONNECT = f"{API}/msdyn_ConnectSequence"
