@@ -113,7 +113,8 @@ def test_parts_of_a_condition_see_the_record_and_the_attributes_too():
         failure = first_failure(parse_condition(raw), row, context)
         assert failure is not None
         assert failure.seen == seen
-    assert first_failure(parse_condition(same), {"a": 2, "b": 1}, context) is None
+    for raw in (same, {"any": [same]}, {"all": [{"any": [language, same]}]}):
+        assert first_failure(parse_condition(raw), {"a": 2, "b": 1}, context) is None
 
 
 def test_a_column_of_the_row_itself_is_shown_beside_a_record():

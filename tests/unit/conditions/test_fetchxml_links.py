@@ -176,6 +176,39 @@ def test_links_may_be_nested_as_deep_as_conditions():
     ]
 
 
+def test_a_whole_query_names_its_table_itself():
+    query = f'<fetch><entity name="lead"><filter>{REGION}/></filter></entity></fetch>'
+    assert read(query, None) == All((Related(("new_Region",)),))
+    assert read(f"<filter>{REGION}/></filter>") == All((Related(("new_Region",)),))
+
+
+def test_conditions_reach_links_of_links_by_alias_or_by_table():
+    upper = f'{PARENT} alias="p" link-type="outer"/>'
+    asked_for = '<condition entityname="{}" attribute="city" operator="null"/>'
+    region = f'{REGION} link-type="outer" alias="x">{upper}</link-entity>'
+    found = read(asked_for.format("p") + region)
+    assert found == Compare(("new_Region", "new_Parent", "city"), Operator.NULL)
+    unnamed = f'{REGION} link-type="outer">{upper}</link-entity>'
+    found = read(asked_for.format("new_region") + unnamed)
+    assert found == Compare(("new_Region", "city"), Operator.NULL)
+    empty = '<condition entityname="x" attribute="city" operator="in"/>'
+    assert refusals(empty + region) == [
+        "new_Region.city: the operator in takes a list of values: it is empty"
+    ]
+
+
+def test_a_restricted_outer_link_hides_no_link_after_it():
+    first = f'{REGION} link-type="outer" alias="r">{IS_ROME}</link-entity>'
+    home = '<link-entity name="new_region" from="new_regionid" to="new_homeid" alias="h"/>'
+    is_null = '<condition entityname="h" attribute="city" operator="null"/>'
+    assert read(first + home + is_null) == All(
+        (
+            Related(("new_homeid",)),
+            Compare(("new_homeid", "city"), Operator.NULL),
+        )
+    )
+
+
 def asked(condition: str) -> str:
     return f'<filter><condition entityname="r" {condition}/></filter>'
 

@@ -363,6 +363,21 @@ def test_what_is_wrong_is_named_with_its_place(raw, path, sentence):
     assert problem.message == sentence
 
 
+def test_pasted_fetchxml_knows_the_standard_tables():
+    link = '<link-entity name="lead" from="parentaccountid" to="accountid" link-type="any"/>'
+    assert parse_condition({"fetchxml": link}) == Related(("lead_parent_account",))
+
+
+def test_problems_of_fetchxml_join_those_of_the_rest():
+    raw = {"all": [{"colum": "a"}, {"fetchxml": "<filter>"}]}
+    assert [problem.path for problem in problems_of(raw)] == [("all", 0), ("all", 1, "fetchxml")]
+
+
+def test_a_dynamic_match_may_cross_a_lookup():
+    condition = parse_condition({"column": "a", "operator": "eq", "value": "$( b.c )"})
+    assert condition == CompareColumns(("a",), Operator.EQ, ("b", "c"), True)
+
+
 def test_all_problems_are_told_at_once():
     raw = {"all": [{"colum": "a"}, {"any": [{"column": "x", "operator": "equals", "value": 1}]}]}
     assert [problem.path for problem in problems_of(raw)] == [
@@ -400,6 +415,7 @@ def test_every_kind_of_nesting_counts_towards_the_depth(around):
     parse_condition(nested(MAX_DEPTH - 1))
     (problem,) = problems_of(nested(MAX_DEPTH))
     assert problem.message == f"conditions may be nested {MAX_DEPTH} deep at most: flatten them"
+    assert len(problem.path) >= MAX_DEPTH
 
 
 def test_fetchxml_counts_towards_the_depth_of_what_it_stands_in():
@@ -462,6 +478,9 @@ def test_decimals_are_printed_as_numbers():
         ({"column": "a", "operator": "eq", "value_of": "record.b"}, "a eq record.b"),
         ({"column": "a", "operator": "eq", "value_of": "b"}, "a eq b"),
         ({"related": "tasks"}, "tasks contains data"),
+        ({"related": "a.tasks"}, "a.tasks contains data"),
+        ({"column": "a.b", "operator": "eq", "value_of": "record.c.d"}, "a.b eq record.c.d"),
+        ({"not": {"all": [CITY, CITY]}}, "not (city eq London and city eq London)"),
         (
             {"related": "tasks", "exists": False, "where": CITY},
             "tasks does not contain data where (city eq London)",

@@ -103,6 +103,8 @@ def test_text_is_compared_without_case_and_empty_text_is_null(operator, value, c
         ("like", "[^z-a]x", "x", False),
         ("like", "abc[_]d%", "ABC_de", True),
         ("like", "abc[def]", "abce", True),
+        ("like", "[a]x[b]", "axb", True),
+        ("like", "[a]x[b]", "aab", False),
         ("like", "[A-F]", "B", True),
         ("not-like", "%ond%", "London", False),
         ("not-like", "%ond%", None, True),
@@ -226,6 +228,12 @@ def test_labels_of_related_rows_are_those_of_their_table():
     condition = parse_condition({"related": "Lead_Tasks", "where": compare("source", "eq", "web")})
     assert holds(condition, {"Lead_Tasks": [{"source": 8}]}, known)
     assert not holds(condition, {"Lead_Tasks": [{"source": 7}]}, known)
+    for path in ("parentaccountid", "parentaccountid.primarycontactid"):
+        web = parse_condition(compare(f"{path}.source", "eq", "web"))
+        row = {"source": 8}
+        for name in reversed(path.split(".")):
+            row = {name: row}
+        assert holds(web, row, known)
 
 
 def test_a_label_is_looked_up_where_the_choices_are_known():
@@ -265,6 +273,8 @@ def test_a_two_options_column_takes_truth_values_numbers_and_words(value, cell, 
         ("contain-values", "3,9", "1, 9", True),
         ("contain-values", [2], "1,9", False),
         ("contain-values", [2], 2, True),
+        ("contain-values", [-1], "-1,9", True),
+        ("contain-values", [1], "1-,9", False),
         ("contain-values", [2], None, False),
         ("contain-values", [2], "x", False),
         ("not-contain-values", [2], "1,9", True),

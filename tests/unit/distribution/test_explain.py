@@ -74,6 +74,16 @@ def test_capacity_is_counted():
     assert changes == ("A would have been chosen with 1 more capacity",)
 
 
+def test_the_last_unit_can_be_given_away():
+    traces, _ = ask(seller("A", "10:00", 1), capacity=True)
+    assert traces == [("A", Stage.CHOSEN, "last assigned 10:00")]
+
+
+def test_nobody_chosen_who_is_free_lacks_capacity_only():
+    _, changes = ask(seller("A", left=0), within=48, capacity=True)
+    assert changes == ("A would have been chosen with 1 more capacity",)
+
+
 def test_nobody_chosen_still_says_what_was_missing():
     traces, changes = ask(seller("A", left=-2, calendar=MONDAYS), within=48, capacity=True, now=NOW)
     assert traces == [("A", Stage.CAPACITY, "capacity -2 of 50 left")]

@@ -112,6 +112,32 @@ def test_nobody_owns_less_than_nothing():
     assert give(pool, "a", count=2, respect_capacity=True) == "a"
 
 
+def test_a_chosen_seller_is_told_with_the_status():
+    pool = pool_of(seller("a"))
+    outcome = pool.choose(request(pool, "a"))
+    assert outcome == (pool.snapshot().sellers[0], RoutingStatus.OWNER_ASSIGNED, None, 0)
+
+
+def test_taking_a_row_gives_back_what_the_table_costs():
+    units = CapacityUnits(by_table={"lead": 5}, by_rule={"Big": 7})
+    pool = pool_of(seller("a", consumed={"lead": 9}), seller("b"), units=units)
+    give(pool, "b", rule="Big", owner_id="a")
+    assert (consumed(pool, "a"), consumed(pool, "b")) == ({"lead": 4}, {"lead": 7})
+
+
+def test_a_table_given_back_at_once_stays_listed():
+    pool = pool_of(seller("a"))
+    give(pool, "a")
+    pool.release("a", "lead")
+    assert consumed(pool, "a") == {"lead": 0}
+
+
+def test_a_team_with_a_member_without_a_limit_has_none():
+    teams = (Team(id="t", name="T", row={}, members=("a", "b")),)
+    pool = pool_of(seller("a", max_capacity=1), seller("b"), teams=teams)
+    assert give(pool, "t", count=3, respect_capacity=True) == "ttt"
+
+
 def test_giving_back_what_nobody_had_lists_no_table():
     pool = pool_of(seller("a"), seller("b", consumed={"lead": 1}))
     pool.release("a", "lead")

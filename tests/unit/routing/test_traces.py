@@ -133,12 +133,38 @@ def test_what_would_have_been_chosen_is_free_at_the_time_of_the_decision() -> No
     away = seller(2, "Away", "08:00", calendar=free_in(5))
     part = ANY | {"when": eq("subject", "big"), "available_within_hours": 1}
     chosen = decider(rules(part), [MIRIAM, away])
+    old = {"created_within_hours": 1, "available_within_hours": 1}
+    late = decider(rules(ANY | old), [MIRIAM, away])
     for hours, name in ((0, "Miriam"), (5, "Away")):
-        found = chosen.decide(record(), NOW + timedelta(hours=hours), trace=True).trace
+        now = NOW + timedelta(hours=hours)
+        found = chosen.decide(record(), now, trace=True).trace
         assert found is not None
         assert found.rules[0].counterfactuals == (
             f"{name} would have been chosen if subject eq big held",
         )
+        found = late.decide(record(createdon="2026-11-20T00:00:00Z"), now, trace=True).trace
+        assert found is not None
+        assert found.rules[0].counterfactuals == (
+            f"{name} would have been chosen if the row were young enough",
+        )
+
+
+def test_who_is_assigned_a_young_row_is_assigned_it_now() -> None:
+    chosen = decider(rules(ANY | {"created_within_hours": 48}), [MIRIAM])
+    now = NOW + timedelta(hours=1)
+    assert owner(chosen.decide(record(), now)) == "Miriam"
+    assert chosen.snapshot().sellers[0].last_assigned_at == now
+
+
+def test_known_labels_decide_segment_and_rule() -> None:
+    web = {"name": "Web", "table": "lead", "priority": 1, "when": eq("leadsourcecode", "Web")}
+    parts = [
+        ANY | {"segment": "Web", "when": eq("leadsourcecode", label)} for label in ("Other", "Web")
+    ]
+    rule_set = rules(parts[0] | {"name": "A"}, parts[1] | {"name": "B"}, segments=[web, DEFAULT])
+    chosen = Decider(rule_set, Directory(sellers=(MIRIAM,)), schema=STANDARD_TABLES)
+    found = chosen.decide(record(leadsourcecode=8), NOW)
+    assert (found.segment, found.rule) == ("Web", "B")
 
 
 def test_labels_of_known_choices_are_traced_as_numbers() -> None:
