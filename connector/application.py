@@ -8,18 +8,14 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from connector.cycle.applying import (
-    Leftover,
-    apply_plan,
-    plan_undo,
-    raise_if_refused,
-)
+from connector.cycle.applying import Leftover, apply_plan, raise_if_refused
 from connector.cycle.carrying import Carried
 from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.previewing import Preview, preview_backfill, preview_cycle
 from connector.cycle.retrying import retry_due, retry_segment
 from connector.cycle.runs import build_run, finish_run, start_run
 from connector.cycle.table_cycle import run_cycle
+from connector.cycle.undoing import plan_undo
 from connector.lease import TableLeases
 from connector.logs import get_log
 from connector.pacing import Pace
@@ -106,7 +102,7 @@ class Application:
         for name in reviewed.tables:
             with self._hold(self.find_table(name)) as parts:
                 run = start_run(parts, self.find_table(name), PlanOrigin.APPLY)
-                records.append(_write(parts, run, reviewed, leftovers))
+                records.append(_write(parts, run, reviewed, leftovers, pace=self._pace()))
         return records, leftovers
 
     def backfill(
@@ -122,7 +118,7 @@ class Application:
         )
         with self._hold(table) as parts:
             run = start_run(parts, table, PlanOrigin.BACKFILL)
-            pace = Pace(rows_per_minute=rows_per_minute, clock=parts.clock, wait=self.stop.wait)
+            pace = self._pace(rows_per_minute)
             return _write(parts, run, reviewed, leftovers, pace=pace), leftovers
 
     def preview_backfill(
@@ -162,7 +158,7 @@ class Application:
         leftovers: list[Leftover] = []
         with self._hold(table) as parts:
             run = start_run(parts, table, PlanOrigin.UNDO)
-            return _write(parts, run, reviewed, leftovers), leftovers
+            return _write(parts, run, reviewed, leftovers, pace=self._pace()), leftovers
 
     def replan(self, leftovers: Sequence[Leftover]) -> ReviewedPlan:
         """What the rules make now of rows that a plan left out; nothing is saved or written."""
@@ -188,6 +184,10 @@ class Application:
             raise errors[0]
         return records
 
+    def _pace(self, rows_per_minute: int | None = None) -> Pace:
+        clock = self.parts.clock
+        return Pace(rows_per_minute=rows_per_minute, clock=clock, wait=self.stop.wait)
+
     @contextmanager
     def _hold(self, table: WatchedTable) -> Generator[CycleParts]:
         """The parts to work on a table with; raises LeaseHeld."""
@@ -201,7 +201,7 @@ def _write(
     reviewed: ReviewedPlan,
     leftovers: list[Leftover],
     *,
-    pace: Pace | None = None,
+    pace: Pace,
 ) -> CycleRecord:
     """Write the rows of one table of a plan; adds those that were left out to `leftovers`."""
     table = run.table.name
@@ -212,7 +212,7 @@ def _write(
     def work() -> bool:
         raise_if_refused(parts, run, in_order)
         reached = 0
-        for rows in pace.slices(in_order) if pace else [in_order]:
+        for rows in pace.slices(in_order):
             if parts.is_stopping():
                 return False
             is_done, left = apply_plan(parts, run, rows, own)

@@ -13,12 +13,15 @@ from connector.ports import Clock
 Item = TypeVar("Item")
 
 SLICES_PER_MINUTE = 12
+MOST_ROWS = 5000
+"""In one slice: each is a plan of its own, and whoever settles it reads it as a whole."""
+
 _MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """At most so many rows a minute; None = all at once.
+    """At most so many rows a minute; None = as fast as they go.
 
     `wait` takes seconds and answers True when it was told to stop.
     """
@@ -30,9 +33,9 @@ class Pace:
     def slices(self, rows: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """The rows in slices, each when its time has come; ends early when told to stop."""
         if self.rows_per_minute is None:
-            yield rows
+            yield from (rows[at : at + MOST_ROWS] for at in range(0, len(rows), MOST_ROWS))
             return
-        size = max(1, self.rows_per_minute // SLICES_PER_MINUTE)
+        size = min(max(1, self.rows_per_minute // SLICES_PER_MINUTE), MOST_ROWS)
         begin = self.clock.now()
         for start in range(0, len(rows), size):
             due = begin + _MINUTE * start / self.rows_per_minute

@@ -1,6 +1,6 @@
 """The seams of the connector, next to their consumer, the cycle; no implementation lives here."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -342,6 +342,29 @@ class AssignmentState(Protocol):
 
     def page_decisions(self, *, after: int, limit: int) -> Sequence[tuple[int, DecisionRecord]]:
         """Decisions behind a number, oldest first, each with its own number."""
+        ...
+
+    def page_cycle(
+        self, cycle_id: str, *, after: int, limit: int
+    ) -> Sequence[tuple[int, DecisionRecord]]:
+        """Decisions of a cycle behind a number, oldest first, each with its own; without traces."""
+        ...
+
+    def list_recorded(self, cycle_id: str, plan_checksum: str) -> Sequence[str]:
+        """Ids of the rows that a plan of a cycle has decisions of."""
+        ...
+
+    def load_latest(self, table: str, ids: Sequence[str]) -> Mapping[str, DecisionRecord]:
+        """The latest decision of each of the rows `ids`, by row id; without traces."""
+        ...
+
+    def load_before(
+        self, numbers: Sequence[int], outcomes: Collection[str]
+    ) -> Mapping[str, DecisionRecord]:
+        """What other cycles decided of rows before the decisions with these numbers, by row id.
+
+        Of each row the last decision that ended in one of `outcomes`; without traces.
+        """
         ...
 
     def prune_history(self, table: str, before: datetime) -> int:

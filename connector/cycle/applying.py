@@ -1,7 +1,10 @@
-"""Writes plans that were made before: reviewed ones, and those that put a cycle back."""
+"""Writes plans that were made before: reviewed ones, and those that put a cycle back.
+
+What puts a cycle back is found in `undoing`.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from connector.clocks import clock_rule, clocks_of, touch_clock
 from connector.cycle.deciding import (
@@ -9,30 +12,15 @@ from connector.cycle.deciding import (
     DecidedRow,
     build_intent,
     count_owned,
-    placement_data,
-    placement_of,
 )
 from connector.cycle.paging import close_intent
 from connector.cycle.parts import CycleParts, CycleRun, pin_people
 from connector.cycle.reading import examine_rows, fetch_complete
 from connector.cycle.triage import ArrivedRow
-from connector.cycle.writing import ARRIVED, UNDONE
-from connector.plan_document import parse_reference
+from connector.cycle.writing import UNDONE
 from connector.ports import StateSession
 from connector.state import DecisionRecord
-from engine.planning import (
-    OwnerChange,
-    Placement,
-    PlannedRow,
-    SegmentChange,
-    SequenceChange,
-    build_plan,
-    raise_if_unsafe,
-)
-from engine.records import EntityReference
-
-STANDING = frozenset({*ARRIVED, "unchanged", "manual"})
-"""Outcomes of decisions that took effect."""
+from engine.planning import PlannedRow, build_plan, raise_if_unsafe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,41 +63,6 @@ def raise_if_refused(parts: CycleParts, run: CycleRun, planned: Sequence[Planned
     with parts.store.begin() as session:
         owned = count_owned(session, run.table.name)
     raise_if_unsafe(build_plan(parts.rule_set.checksum, planned), parts.options.limits, owned=owned)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoPlan:
-    """What puts a cycle back, with what will be recorded of it, and the rows that are left out."""
-
-    rows: list[PlannedRow] = field(default_factory=list[PlannedRow])
-    decisions: list[DecisionRecord] = field(default_factory=list[DecisionRecord])
-    leftovers: list[Leftover] = field(default_factory=list[Leftover])
-
-
-def plan_undo(parts: CycleParts, run: CycleRun, cycle_id: str) -> UndoPlan:
-    """What puts owner, segment and sequence of a cycle's rows back; rows touched since are not."""
-    with parts.store.begin() as session:
-        taken = session.list_decisions(cycle_id=cycle_id, limit=1_000_000)
-        written = [
-            decision
-            for decision in taken
-            if decision.table == run.table.name and decision.outcome in ARRIVED
-        ]
-        earlier = {decision.row_id: _load_latest(session, decision) for decision in written}
-    rows = fetch_complete(parts, run, [decision.row_id for decision in written])
-    with parts.store.begin() as session:
-        now = {row.record.id: row for row in examine_rows(parts, run, session, rows).arrived}
-    undo = UndoPlan()
-    for decision in written:
-        row, (latest, previous) = now.get(decision.row_id), earlier[decision.row_id]
-        reason = _why_not(decision, row, latest)
-        if reason is not None or row is None:
-            undo.leftovers.append(Leftover(row_id=decision.row_id, reason=reason or ""))
-            continue
-        current = placement_of(run.table, row.record, row.before)
-        undo.rows.append(_reverse(decision, row, current))
-        undo.decisions.append(_build_undo(parts, run, decision, previous, current=current))
-    return undo
 
 
 def _sort(
@@ -163,88 +116,4 @@ def _build_batch(
         ],
         clocks=clocks_of(session.load_clocks(), set(moved)),
         clocks_after=[clocks[seller] for seller in sorted(set(moved))],
-    )
-
-
-def _load_latest(
-    session: StateSession, decision: DecisionRecord
-) -> tuple[DecisionRecord, DecisionRecord | None]:
-    """What was recorded of the row last, and what stood before the decision."""
-    row = EntityReference(table=decision.table, id=decision.row_id)
-    known = session.list_decisions(row=row)
-    older = [
-        found
-        for found in known[known.index(decision) + 1 :]
-        if found.cycle_id != decision.cycle_id and found.outcome in STANDING
-    ]
-    return known[0], older[0] if older else None
-
-
-def _why_not(
-    decision: DecisionRecord, row: ArrivedRow | None, latest: DecisionRecord
-) -> str | None:
-    if row is None:
-        return "deleted since"
-    if latest.cycle_id != decision.cycle_id:
-        return "decided again since"
-    if decision.etag is None or row.record.etag != decision.etag:
-        return "changed since"
-    return None
-
-
-def _build_undo(
-    parts: CycleParts,
-    run: CycleRun,
-    undone: DecisionRecord,
-    previous: DecisionRecord | None,
-    *,
-    current: Placement,
-) -> DecisionRecord:
-    """What is recorded of a row that is put back to where the previous decision had left it."""
-    restored = _parse_placement(undone.before)
-    return DecisionRecord(
-        table=undone.table,
-        row_id=undone.row_id,
-        cycle_id=run.id,
-        decided_at=parts.clock.now(),
-        outcome="intended",
-        plan_checksum="",
-        rule_set_checksum=parts.rule_set.checksum,
-        segment=previous.segment if previous else None,
-        rule=previous.rule if previous else None,
-        message=f"undo of cycle {undone.cycle_id}",
-        before=placement_data(current),
-        after={
-            **placement_data(replace(restored, owner=restored.owner or current.owner)),
-            UNDONE: True,
-            "was_decided": previous is not None,
-        },
-    )
-
-
-def _reverse(decision: DecisionRecord, row: ArrivedRow, current: Placement) -> PlannedRow:
-    before = _parse_placement(decision.before)
-    changes: list[OwnerChange | SegmentChange | SequenceChange] = []
-    if before.owner is not None and before.owner != current.owner:
-        changes.append(OwnerChange(before=current.owner, after=before.owner))
-    if before.segment_id != current.segment_id:
-        changes.append(SegmentChange(before=current.segment_id, after=before.segment_id))
-    if before.sequence_id != current.sequence_id:
-        changes.append(SequenceChange(before=current.sequence_id, after=before.sequence_id))
-    return PlannedRow(
-        table=decision.table,
-        id=decision.row_id,
-        etag=row.record.etag,
-        changes=tuple(changes),
-        reason="undo",
-        is_reassignment=False,
-    )
-
-
-def _parse_placement(data: Mapping[str, object]) -> Placement:
-    segment, sequence = data.get("segment_id"), data.get("sequence_id")
-    return Placement(
-        owner=parse_reference(data.get("owner")),
-        segment_id=None if segment is None else str(segment),
-        sequence_id=None if sequence is None else str(sequence),
     )

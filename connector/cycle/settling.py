@@ -10,7 +10,7 @@ from connector.cycle.parts import CycleParts, CycleRun, pin_people
 from connector.cycle.reading import build_rejected, examine_rows, fetch_complete
 from connector.cycle.triage import ArrivedRow
 from connector.cycle.writing import record_rows, settle_clocks, write_rows
-from connector.ports import StateSession, WriteOutcome, WriteResult
+from connector.ports import WriteOutcome, WriteResult
 from connector.state import Intent
 from engine.planning import (
     Change,
@@ -21,9 +21,6 @@ from engine.planning import (
     SegmentChange,
     SequenceChange,
 )
-
-MOST_DECISIONS = 10_000_000
-"""More than any cycle takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +59,8 @@ def _settle(parts: CycleParts, run: CycleRun, intent: Intent) -> bool:
     rows = fetch_complete(parts, run, [row.id for row in intent.plan.rows])
     with parts.store.begin() as session:
         examined = examine_rows(parts, run, session, rows)
-        recorded = _find_recorded(session, intent)
+        # Those whose outcome was saved before the stop.
+        recorded = frozenset(session.list_recorded(intent.cycle_id, intent.plan.checksum))
         arrived = [row for row in examined.arrived if row.record.id not in recorded]
         standing = _find_standing(parts, run, intent, arrived)
         unreadable = {row.id for row in examined.rejected if row.id} - recorded
@@ -80,14 +78,6 @@ def _settle(parts: CycleParts, run: CycleRun, intent: Intent) -> bool:
         if is_done:
             session.close_intent(intent.id, parts.clock.now())
     return is_done
-
-
-def _find_recorded(session: StateSession, intent: Intent) -> frozenset[str]:
-    """The rows whose outcome was saved before the stop."""
-    taken = session.list_decisions(cycle_id=intent.cycle_id, limit=MOST_DECISIONS)
-    return frozenset(
-        decision.row_id for decision in taken if decision.plan_checksum == intent.plan.checksum
-    )
 
 
 def _find_standing(

@@ -1,9 +1,9 @@
 """Clocks, plans, decisions and the backlog in SQL."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, or_, select, update
 
 from connector.state import (
     BacklogEntry,
@@ -20,6 +20,9 @@ from engine.records import EntityReference
 
 CLOCK_LOCK = 7_305_115
 """The key of the advisory lock that decisions are taken under; any number no one else uses."""
+
+_WITHOUT_TRACE = [column for column in decision_rows.columns if column.name != "trace"]
+"""A trace is most of a decision, and nobody but a reader of the history wants it."""
 
 
 class AssignmentSession:
@@ -109,6 +112,70 @@ class AssignmentSession:
         query = select(decision_rows).where(number > after).order_by(number).limit(limit)
         found = self._connection.execute(query).mappings()
         return [(row["number"], read_decision(row)) for row in found]
+
+    def page_cycle(
+        self, cycle_id: str, *, after: int, limit: int
+    ) -> Sequence[tuple[int, DecisionRecord]]:
+        """Decisions of a cycle behind a number, oldest first, each with its own; without traces."""
+        number = decision_rows.c.number
+        query = (
+            select(*_WITHOUT_TRACE)
+            .where(decision_rows.c.cycle_id == cycle_id, number > after)
+            .order_by(number)
+            .limit(limit)
+        )
+        found = self._connection.execute(query).mappings()
+        return [(row["number"], read_decision(row)) for row in found]
+
+    def list_recorded(self, cycle_id: str, plan_checksum: str) -> Sequence[str]:
+        """Ids of the rows that a plan of a cycle has decisions of."""
+        query = select(decision_rows.c.row_id).where(
+            decision_rows.c.cycle_id == cycle_id, decision_rows.c.plan_checksum == plan_checksum
+        )
+        return list(self._connection.execute(query).scalars())
+
+    def load_latest(self, table: str, ids: Sequence[str]) -> Mapping[str, DecisionRecord]:
+        """The latest decision of each of the rows `ids`, by row id; without traces."""
+        found: dict[str, DecisionRecord] = {}
+        for chunk in chunk_ids(ids):
+            latest = (
+                select(func.max(decision_rows.c.number))
+                .where(decision_rows.c.table_name == table, decision_rows.c.row_id.in_(chunk))
+                .group_by(decision_rows.c.row_id)
+            )
+            found |= self._load_numbered(latest)
+        return found
+
+    def load_before(
+        self, numbers: Sequence[int], outcomes: Collection[str]
+    ) -> Mapping[str, DecisionRecord]:
+        """What other cycles decided of rows before the decisions with these numbers, by row id.
+
+        Of each row the last decision that ended in one of `outcomes`; without traces.
+        """
+        found: dict[str, DecisionRecord] = {}
+        given, older = decision_rows, decision_rows.alias()
+        last = (
+            select(older.c.number)
+            .where(
+                older.c.table_name == given.c.table_name,
+                older.c.row_id == given.c.row_id,
+                older.c.number < given.c.number,
+                older.c.cycle_id != given.c.cycle_id,
+                older.c.outcome.in_(sorted(outcomes)),
+            )
+            .order_by(older.c.number.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        for chunk in chunk_ids(numbers):
+            found |= self._load_numbered(select(last).where(given.c.number.in_(chunk)))
+        return found
+
+    def _load_numbered(self, numbers: Select[tuple[int]]) -> dict[str, DecisionRecord]:
+        query = select(*_WITHOUT_TRACE).where(decision_rows.c.number.in_(numbers))
+        rows = self._connection.execute(query).mappings()
+        return {row["row_id"]: read_decision(row) for row in rows}
 
     def prune_history(self, table: str, before: datetime) -> int:
         """Forget decisions, cycles and closed plans of a table that are older; how many."""

@@ -1,9 +1,12 @@
 """Statements that both databases understand; which rows they carry is up to the sessions."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
+
+Key = TypeVar("Key", str, int)
 
 CHUNK = 500
 """Ids in one IN list: well below every database's limit of parameters."""
@@ -34,7 +37,7 @@ def insert_absent(connection: Connection, table: Table, row: Mapping[str, object
     connection.execute(insert.on_conflict_do_nothing(), dict(row))
 
 
-def chunk_ids(ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def chunk_ids(ids: Sequence[Key]) -> Iterator[tuple[Key, ...]]:
     """Ids in lists short enough for one statement."""
     for start in range(0, len(ids), CHUNK):
         yield tuple(ids[start : start + CHUNK])

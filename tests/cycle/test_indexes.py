@@ -35,7 +35,7 @@ RULES_THAT_LOOK_AGAIN = {
         *RULES["rules"][1:],
     ],
 }
-SCAN = re.compile(r"^SCAN (\w+)(?! USING)")
+SCAN = re.compile(r"^SCAN (\w+?)(?:_\d+)?(?! USING)\b")
 
 
 def test_every_statement_of_a_cycle_finds_its_rows_by_an_index(tmp_path: Path) -> None:
@@ -60,6 +60,10 @@ def test_every_statement_of_a_cycle_finds_its_rows_by_an_index(tmp_path: Path) -
         session.find_rule_set(at=world.clock.now())
         session.find_rule_set(checksum="none")
         session.page_decisions(after=5, limit=20)
+        session.page_cycle("a cycle", after=5, limit=20)
+        session.list_recorded("a cycle", "a plan")
+        session.load_latest("lead", ["a row", "another"])
+        session.load_before([1, 2], {"applied", "unchanged"})
         [first, *_] = session.list_undecided("lead", None, 10)
         for at in (None, first.created_on):
             session.list_undecided("lead", replace(first, created_on=at), 10)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from connector.pacing import Pace
+from connector.pacing import MOST_ROWS, Pace
 from tests.support.fake_dataverse import START, FakeClock
 
 
@@ -44,6 +44,14 @@ def test_a_stop_ends_it_between_two_slices() -> None:
     assert [list(rows) for rows in pace.slices("abc")] == [["a"]]
 
 
-def test_without_a_pace_all_rows_go_at_once() -> None:
+def test_without_a_pace_rows_go_at_once_in_slices_that_fit_into_memory() -> None:
     pace = Pace(rows_per_minute=None, clock=FakeClock(), wait=lambda _seconds: True)
     assert [list(rows) for rows in pace.slices("abc")] == [["a", "b", "c"]]
+    rows = range(2 * MOST_ROWS + 1)
+    assert [len(part) for part in pace.slices(rows)] == [MOST_ROWS, MOST_ROWS, 1]
+    assert [row for part in pace.slices(rows) for row in part] == list(rows)
+
+
+def test_a_fast_pace_goes_in_slices_that_fit_into_memory_too() -> None:
+    pace = Pace(rows_per_minute=10**6, clock=FakeClock(), wait=lambda _seconds: False)
+    assert [len(part) for part in pace.slices(range(MOST_ROWS + 2))] == [MOST_ROWS, 2]

@@ -221,6 +221,43 @@ def test_decisions_are_listed_newest_first(store: SqlStore) -> None:
         assert session.list_decisions(cycle_id="c1") == [first]
 
 
+def test_the_decisions_around_those_of_a_cycle_are_found_without_their_traces(
+    store: SqlStore,
+) -> None:
+    def decision(row_id: str, cycle_id: str, outcome: str, table: str = "lead") -> DecisionRecord:
+        return DecisionRecord(
+            table=table,
+            row_id=row_id,
+            cycle_id=cycle_id,
+            decided_at=NOW,
+            outcome=outcome,
+            plan_checksum=f"plan of {cycle_id}",
+            rule_set_checksum="r",
+            trace={"rules": []},
+        )
+
+    earlier = [decision("1", "c1", "applied"), decision("1", "c2", "failed")]
+    own = [decision("2", "c3", "applied"), *(decision("1", "c3", "applied") for _ in range(2))]
+    others = [decision("1", "c4", "applied", table="account"), decision("3", "c4", "applied")]
+    later = [decision("1", f"later {number}", "unchanged") for number in range(1200)]
+    with store.begin() as session:
+        session.add_decisions([*earlier, *own, *others, *later])
+    with store.begin() as session:
+        numbered = session.page_cycle("c3", after=0, limit=2)
+        numbered = [*numbered, *session.page_cycle("c3", after=numbered[-1][0], limit=2)]
+        assert [found for _, found in numbered] == [replace(one, trace=None) for one in own]
+        recorded = session.list_recorded("c3", "plan of c3")
+        assert sorted(recorded) == ["1", "1", "2"]
+        assert session.list_recorded("c3", "another plan") == []
+        latest = session.load_latest("lead", ["1", "2", "4"])
+        assert {row_id: found.cycle_id for row_id, found in latest.items()} == {
+            "1": "later 1199",
+            "2": "c3",
+        }
+        before = session.load_before([number for number, _ in numbered], {"applied", "unchanged"})
+        assert before == {"1": replace(earlier[0], trace=None)}
+
+
 def test_the_backlog_gives_what_is_due_longest_waiting_first(store: SqlStore) -> None:
     def entry(row_id: str, since: int, due: timedelta | None) -> BacklogEntry:
         return BacklogEntry(

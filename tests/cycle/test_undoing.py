@@ -1,0 +1,133 @@
+"""A past cycle is put back where nobody touched its rows since, whatever else was recorded of them."""
+
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connector.cycle.applying import apply_plan
+from connector.cycle.runs import finish_run, start_run
+from connector.cycle.undoing import UndoPlan, plan_undo
+from connector.ports import RowWrite
+from connector.state import CycleRecord, PlanOrigin
+from tests.support.fake_dataverse import Crash
+from tests.support.worlds import NOBODY, World, lead_id
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A world that knows its leads; none is decided yet."""
+    made = World(folder=tmp_path)
+    made.put_lead(1, address1_country="France")
+    made.cycle()
+    return made
+
+
+def plan(world: World, cycle: CycleRecord) -> UndoPlan:
+    parts = world.parts()
+    return plan_undo(parts, start_run(parts, world.table(), PlanOrigin.UNDO), cycle.id)
+
+
+def undo(world: World, cycle: CycleRecord) -> tuple[CycleRecord, dict[str, str]]:
+    """Put a cycle back; gives what was left out, by row, and why."""
+    found = plan(world, cycle)
+    parts = world.parts()
+    run = start_run(parts, world.table(), PlanOrigin.UNDO)
+    own = {decision.row_id: decision for decision in found.decisions}
+    record = finish_run(parts, run, lambda: apply_plan(parts, run, found.rows, own)[0])
+    return record, {left.row_id: left.reason for left in found.leftovers}
+
+
+def record_later(world: World, number: int, count: int) -> None:
+    """Other cycles look at a row and find nothing to write."""
+    latest = world.decisions(number)[-1]
+    later = [
+        replace(latest, cycle_id=f"later {at}", outcome="unchanged", etag=None)
+        for at in range(count)
+    ]
+    with world.store.begin() as session:
+        session.add_decisions(later)
+
+
+def test_rows_with_many_later_decisions_are_named_and_the_others_put_back(world: World) -> None:
+    for number in (2, 3):
+        world.put_lead(number, address1_country="UK")
+    cycle = world.cycle()
+    record_later(world, 2, 1100)
+    record, left = undo(world, cycle)
+    assert left == {lead_id(2): "decided again since"}
+    assert record.counts["applied"] == 1
+    assert world.dataverse.owner_of("lead", lead_id(3)) == NOBODY.id
+    assert world.owner(2) == "Miriam"
+
+
+def test_what_stood_before_is_found_behind_any_number_of_tries(world: World) -> None:
+    world.put_lead(2, address1_country="UK")
+    world.cycle()
+    latest = world.decisions(2)[-1]
+    tries = [replace(latest, cycle_id=f"try {at}", outcome="refused") for at in range(1100)]
+    with world.store.begin() as session:
+        session.add_decisions(tries)
+    world.put_lead(2, address1_country="France", revenue=5000)
+    undo(world, world.cycle())
+    known = world.ledger_row(2)
+    assert known is not None
+    assert (known.segment, known.rule, known.decided_at is None) == ("UK", "UK to all", False)
+
+
+def test_a_row_that_a_cycle_wrote_twice_goes_back_to_where_it_was_before_both(
+    world: World,
+) -> None:
+    uk, large, *others = world.rules["segments"]
+    other = uk["segment_id"][:-1] + "2"
+    segments = [uk, {**large, "segment_id": other, "accept_from_other_segments": True}, *others]
+    world.rules = {**world.rules, "segments": segments}
+    world.put_lead(2, address1_country="UK")
+    cycle = world.cycle()
+    [first] = world.decisions(2)
+    world.put_lead(2, address1_country="France", revenue=5000)
+    world.cycle()
+    second = replace(world.decisions(2)[-1], cycle_id=cycle.id)
+    with world.store.begin() as session:
+        session.add_decisions([second])
+    assert second.outcome == "applied"
+    assert second.before["segment_id"] == first.after["segment_id"]
+    record, left = undo(world, cycle)
+    assert (record.counts["applied"], left) == (1, {})
+    row = world.dataverse.tables["lead"][lead_id(2)]
+    assert (row["_ownerid_value"], row["_msdyn_segmentid_value"]) == (NOBODY.id, None)
+
+
+def test_an_open_plan_is_settled_without_the_traces_of_its_cycle(world: World) -> None:
+    """A cycle may have decided a million rows before the process died."""
+    world.put_lead(2, address1_country="UK")
+
+    def die(_write: RowWrite) -> None:
+        raise Crash
+
+    world.dataverse.before_write = die
+    with pytest.raises(Crash):
+        world.cycle()
+    world.dataverse.before_write = lambda _write: None
+    world.restart()
+    [intent] = world.read(lambda session: session.list_intents("lead"))
+    large = {"rules": ["x" * 1000] * 50}
+    made = replace(intent.decisions[0], outcome="applied", plan_checksum="an earlier page's")
+    for start in range(0, 2000, 500):
+        page = [
+            replace(made, row_id=lead_id(10_000 + at), trace=large)
+            for at in range(start, start + 500)
+        ]
+        with world.store.begin() as session:
+            session.add_decisions(page)
+    del page
+    tracemalloc.start()
+    try:
+        world.cycle()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert world.owner(2) == "Miriam"
+    # Decisions and traces of the cycle would be more than a hundred.
+    assert peak < 20_000_000
