@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from connector.hints import read_table
-from connector.logs import get_log
+from connector.logs import describe_failure, get_log
 from engine.errors import ConfigProblem
 
 TABLE_PROPERTY = "http://schemas.microsoft.com/xrm/2011/Claims/EntityLogicalName"
@@ -23,6 +23,11 @@ _MESSAGES_AT_ONCE = 100
 _LISTEN_SECONDS = 1.0
 _FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60.0
+_CHECK_SETTINGS = (
+    "check LEADROBIN_HINTS__SERVICE_BUS_CONNECTION and __SERVICE_BUS_QUEUE; tables are polled "
+    "meanwhile"
+)
+_REPORT = "please report this; the queue is read again after a wait, tables are polled meanwhile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,7 @@ Connect = Callable[[], AbstractContextManager[BusReceiver]]
 
 
 class BusListener:
-    """Reads the queue in one thread until the end of the block, over broken connections too."""
+    """Reads the queue in one thread until the end of the block, whatever breaks on the way."""
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class BusListener:
         self._connect = connect or prepare_connection(options)
         self._stop = threading.Event()
         self._failures = 0
+        self._told: set[type[Exception]] = set()
         self._thread = threading.Thread(target=self._listen, name="bus hints")
 
     def __enter__(self) -> Self:
@@ -96,7 +102,7 @@ class BusListener:
             try:
                 with self._connect() as receiver:
                     self._read(receiver)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001  a thread has nobody to raise it to
                 self._note_failure(error)
 
     def _read(self, receiver: BusReceiver) -> None:
@@ -107,19 +113,24 @@ class BusListener:
             )
             if is_new:
                 is_new, self._failures = False, 0
+                self._told.clear()
                 get_log().info("listening for hints", action="bus_hints", queue=self._options.queue)
             for table in filter(None, map(find_table, messages)):
                 self._on_hint(table)
 
-    def _note_failure(self, error: OSError) -> None:
-        """Say it once, then wait longer each time: tables are looked at without hints, too."""
-        if self._failures == 0:
+    def _note_failure(self, error: Exception) -> None:
+        """Say each kind once, then wait longer each time: tables are looked at without hints, too.
+
+        What is no broken connection is a mistake of ours or of the library.
+        """
+        if type(error) not in self._told:
+            self._told.add(type(error))
             get_log().warning(
                 "no hints from the bus",
                 action="bus_hints_lost",
                 queue=self._options.queue,
-                reason=str(error),
-                remedy="check LEADROBIN_HINTS__SERVICE_BUS_CONNECTION and __SERVICE_BUS_QUEUE",
+                reason=describe_failure(error),
+                remedy=_CHECK_SETTINGS if isinstance(error, OSError) else _REPORT,
             )
         wait = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0**self._failures)
         self._failures = min(self._failures + 1, 10)

@@ -6,6 +6,7 @@ hints change nothing. When tables are looked at anyway is in `schedule`.
 
 import hmac
 import json
+import sys
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from typing_extensions import override
 
-from connector.logs import get_log
+from connector.logs import describe_failure, get_log
 from engine.errors import ConfigProblem
 
 MAX_BODY_BYTES = 1 << 20
@@ -134,7 +135,15 @@ class _Server(ThreadingHTTPServer):
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that hangs up is nothing to report."""
+        """A caller that hangs up is nothing to report; a hint that fails on our side is."""
+        error = sys.exception()
+        if error is not None and not isinstance(error, OSError):
+            get_log().warning(
+                "a hint was lost",
+                action="hint_lost",
+                reason=describe_failure(error),
+                remedy="please report this; the table is polled all the same",
+            )
 
 
 def _build_handler(

@@ -5,6 +5,8 @@ Never a column value.
 
 import logging
 import sys
+import traceback
+from pathlib import PurePath
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
@@ -42,3 +44,13 @@ def get_log() -> FilteringBoundLogger:
     """The log; give every record an `action`."""
     log: FilteringBoundLogger = structlog.get_logger()
     return log
+
+
+def describe_failure(error: BaseException) -> str:
+    """An error in one line: its kind, its text, and where it was raised.
+
+    A whole trace is not logged: some renderers print the values of variables with it.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"

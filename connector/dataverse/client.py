@@ -15,6 +15,7 @@ from connector.dataverse.errors import (
     NotSent,
     RowFault,
     SignInAgain,
+    SignInBusy,
     SignInProblem,
     SignInUnreachable,
     UnusableRequest,
@@ -74,13 +75,16 @@ class DataverseClient:
         self._parts.budget.start(limit)
 
     def who_am_i(self) -> WhoAmI:
-        """The connection check: signs in and asks who we are; raises ConfigProblem for a wrong URL
-        or sign-in.
+        """The connection check: signs in and asks who we are.
+
+        Raises ConfigProblem for a wrong URL or sign-in, RetriableError for a service that is busy.
         """
         url = f"{self._parts.channel.api}WhoAmI"
         try:
             reply = self._parts.channel.call(Request(method="GET", url=url, operation="who_am_i"))
             found = WHO_AM_I.decode(reply.body)
+        except SignInBusy:
+            raise
         except SignInUnreachable as error:
             raise SignInProblem(
                 f"{error} Check LEADROBIN_AUTH__AUTHORITY where it is set, and the network."

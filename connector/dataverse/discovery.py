@@ -3,7 +3,7 @@
 import requests
 
 from connector.dataverse.clouds import is_trusted_authority, parse_challenge
-from connector.dataverse.errors import SignInProblem, UnusableRequest
+from connector.dataverse.errors import NotSent, SignInProblem, UnusableRequest
 from connector.dataverse.odata import build_api_url
 
 _TIMEOUT = (10.0, 30.0)
@@ -12,21 +12,14 @@ _TIMEOUT = (10.0, 30.0)
 def discover_authority(root: str, session: requests.Session) -> str:
     """The authority, tenant included, that the environment names in its 401.
 
-    Raises UnusableRequest when the URL is not that of an environment, SignInProblem when the
-    authority is neither Microsoft's nor the environment's own: a secret is not sent to a stranger.
+    Raises UnusableRequest when the URL is not that of an environment, NotSent when it does not
+    answer for now, SignInProblem when the authority is neither Microsoft's nor the environment's
+    own: a secret is not sent to a stranger.
     """
     try:
         reply = session.get(build_api_url(root), timeout=_TIMEOUT, allow_redirects=False)
-    except requests.exceptions.SSLError as error:
-        raise UnusableRequest(
-            f"The certificate of {root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE to the "
-            "CA that issued it."
-        ) from error
-    except requests.exceptions.RequestException as error:
-        raise UnusableRequest(
-            f"The environment {root} cannot be reached ({type(error).__name__}): check "
-            "LEADROBIN_DATAVERSE__URL."
-        ) from error
+    except OSError as error:  # all of requests' own, and a bare one for a CA file that has gone
+        raise _explain(root, error) from error
     authority = parse_challenge(reply.headers.get("WWW-Authenticate", ""))
     if reply.status_code != 401 or authority is None:
         raise UnusableRequest(
@@ -39,3 +32,12 @@ def discover_authority(root: str, session: requests.Session) -> str:
             "LEADROBIN_AUTH__AUTHORITY if that is right."
         )
     return authority
+
+
+def _explain(root: str, error: OSError) -> Exception:
+    if "CERTIFICATE_VERIFY_FAILED" in repr(error):
+        return UnusableRequest(
+            f"The certificate of {root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE to the "
+            "CA that issued it."
+        )
+    return NotSent(f"{root} cannot be asked where to sign in ({type(error).__name__}).")

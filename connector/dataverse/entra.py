@@ -15,8 +15,6 @@ from connector.dataverse.certificates import SigningCertificate
 from connector.dataverse.errors import SignInProblem, SignInUnreachable
 from connector.ports import Clock
 
-_SIGN_IN_TIMEOUT_SECONDS = 30
-
 Answer = Mapping[str, object]
 Result = TypeVar("Result")
 msal: Any = untyped_msal  # MSAL carries no types; its answers are checked by `read_answer`
@@ -172,19 +170,6 @@ def build_client_credential(credential: str | SigningCertificate) -> str | dict[
         "thumbprint": credential.thumbprint,
         "public_certificate": credential.certificate,
     }
-
-
-def build_sign_in_session(session: requests.Session) -> requests.Session:
-    """Give a session the time limit MSAL itself does not set."""
-    send = session.send
-
-    def send_with_limit(request: requests.PreparedRequest, **options: object) -> requests.Response:
-        if options.get("timeout") is None:
-            options["timeout"] = _SIGN_IN_TIMEOUT_SECONDS
-        return send(request, **options)  # type: ignore[arg-type]
-
-    session.send = send_with_limit  # type: ignore[method-assign]
-    return session
 
 
 def run_sign_in(step: Callable[[], Result]) -> Result:

@@ -101,6 +101,10 @@ class SignInUnreachable(NotSent):
     """The sign-in host did not answer, so nothing was sent to the environment."""
 
 
+class SignInBusy(NotSent):
+    """The sign-in host asks for patience, so nothing was sent to the environment."""
+
+
 class LostReply(RetriableError):  # noqa: N818  the house word
     """The connection broke; whether the server did the work is unknown."""
 

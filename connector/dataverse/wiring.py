@@ -31,7 +31,6 @@ from connector.dataverse.entra import (
     ConfidentialSignIn,
     DeviceCodeSignIn,
     ManagedIdentitySignIn,
-    build_sign_in_session,
 )
 from connector.dataverse.errors import SignInProblem, UnusableRequest
 from connector.dataverse.feeds import FollowBy, TableFeed
@@ -41,6 +40,7 @@ from connector.dataverse.observing import NoMetrics, WireMetrics
 from connector.dataverse.reading import DEFAULT_ANNOTATIONS, RowReader
 from connector.dataverse.retrying import Retrier, RetryPolicy, TimeBudget
 from connector.dataverse.settling import Settler
+from connector.dataverse.sign_in_session import build_sign_in_session
 from connector.dataverse.transport import Transport, TransportOptions, build_session
 from connector.dataverse.watermark import OVERLAP, WatermarkFeed
 from connector.dataverse.writing import RowSender, WriteOptions
@@ -200,7 +200,7 @@ def _build_channel(
 def _build_user(
     root: str, options: ClientOptions, surroundings: Surroundings, budget: TimeBudget
 ) -> ApplicationUser:
-    session = build_sign_in_session(build_session(options.transport))
+    session = build_sign_in_session(build_session(options.transport), surroundings.clock)
     source = build_token_source(root, options, surroundings, session)
     governor = Governor(
         options.governor,

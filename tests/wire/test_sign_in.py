@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
+from connector.dataverse.auth import AccessToken, TokenCache
 from connector.dataverse.clouds import choose_authority_host, parse_challenge
 from connector.dataverse.entra import run_sign_in
+from connector.dataverse.errors import NotSent, SignInBusy, SignInUnreachable
 from connector.dataverse.wiring import SignInOptions
 from engine.errors import ConfigProblem, FatalError, RetriableError
 from tests.wire.conftest import API, ROOT, START, Build, Timeline, error_body
@@ -188,6 +191,99 @@ def test_a_sign_in_host_that_does_not_answer_is_worth_another_try(
     assert timeline.slept > 0
 
 
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_sign_in_host_that_asks_for_patience_is_asked_again_after_its_wait(
+    build: Build, wire: responses.RequestsMock, timeline: Timeline, status: int
+) -> None:
+    for body in ('{"error": "temporarily_unavailable"}', "<html>Busy</html>"):
+        wire.post(
+            f"{LOGIN}/oauth2/v2.0/token", status=status, body=body, headers={"Retry-After": "7"}
+        )
+    serve_sign_in(wire)
+    wire.get(f"{API}/WhoAmI", json=WHO)
+    assert build(sign_in=SECRET).who_am_i().user_id == "u"
+    assert timeline.naps == [7.0, 7.0]
+    assert bearers(wire) == ["Bearer t1"]
+
+
+def test_a_sign_in_host_that_says_no_wait_is_asked_again_with_growing_ones(
+    build: Build, wire: responses.RequestsMock, timeline: Timeline
+) -> None:
+    for _ in range(3):
+        wire.get(f"{LOGIN}/v2.0/.well-known/openid-configuration", status=503)
+    serve_sign_in(wire)
+    wire.get(f"{API}/WhoAmI", json=WHO)
+    assert build(sign_in=SECRET).who_am_i().user_id == "u"
+    assert timeline.naps == [0.5, 1.0, 2.0]
+
+
+def test_a_wait_for_the_sign_in_host_beyond_the_time_budget_is_no_matter_of_configuration(
+    build: Build, wire: responses.RequestsMock, timeline: Timeline
+) -> None:
+    serve_sign_in(wire, status=429, body="", headers={"Retry-After": "3600"})
+    with pytest.raises(
+        RetriableError, match=r"answers 429 and asks for a wait of 3600 s"
+    ) as caught:
+        build(sign_in=SECRET).who_am_i()
+    assert caught.value.retry_after == timedelta(hours=1)
+    assert not isinstance(caught.value, ConfigProblem)
+    assert timeline.naps == []
+
+
+def test_while_the_sign_in_host_asks_for_patience_no_thread_asks_it(timeline: Timeline) -> None:
+    cache, source = cache_tokens(timeline, SignInBusy("later", retry_after=timedelta(seconds=30)))
+    for passed in (0, 10):
+        timeline.instant += timedelta(seconds=passed)
+        with pytest.raises(SignInBusy, match="later") as caught:
+            cache.read_token()
+        assert caught.value.retry_after == timedelta(seconds=30 - passed)
+    assert source.asked == 1
+    timeline.instant += timedelta(seconds=20)
+    assert cache.read_token() == "t2"
+
+
+def test_a_token_that_still_works_is_used_while_no_new_one_is_to_be_had(timeline: Timeline) -> None:
+    failures = [SignInUnreachable("reset"), SignInUnreachable("reset")]
+    cache, source = cache_tokens(timeline, None, *failures)
+    start = timeline.now()
+    tokens: list[str] = []
+    for seconds in (0, 3301, 3310, 3316, 3599):
+        timeline.instant = start + timedelta(seconds=seconds)
+        tokens.append(cache.read_token())
+    assert tokens == ["t1", "t1", "t1", "t1", "t4"]
+    assert source.asked == 4
+
+
+def test_a_token_that_was_refused_is_not_used_while_no_new_one_is_to_be_had(
+    timeline: Timeline,
+) -> None:
+    cache, _ = cache_tokens(timeline, None, SignInUnreachable("reset"))
+    cache.drop_token(cache.read_token())
+    with pytest.raises(SignInUnreachable):
+        cache.read_token()
+
+
+@dataclass
+class Tokens:
+    """Numbers its tokens; fails where the script has an error."""
+
+    timeline: Timeline
+    script: list[NotSent | None]
+    asked: int = 0
+
+    def fetch_token(self) -> AccessToken:
+        self.asked += 1
+        failure = self.script.pop(0) if self.script else None
+        if failure is not None:
+            raise failure
+        return AccessToken(f"t{self.asked}", self.timeline.now() + timedelta(hours=1))
+
+
+def cache_tokens(timeline: Timeline, *script: NotSent | None) -> tuple[TokenCache, Tokens]:
+    source = Tokens(timeline, list(script))
+    return TokenCache(source, timeline, on_close=lambda: None), source
+
+
 def test_a_tls_connection_to_the_sign_in_host_that_was_cut_off_is_worth_another_try() -> None:
     def step() -> None:
         raise requests.exceptions.SSLError("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred")
@@ -212,6 +308,19 @@ def test_the_authority_is_found_through_the_401(build: Build, wire: responses.Re
             "WWW-Authenticate": f"Bearer authorization_uri={LOGIN}/oauth2/authorize, resource_id={ROOT}/"
         },
     )
+    serve_sign_in(wire)
+    wire.get(f"{API}/WhoAmI", json=WHO)
+    client = build(sign_in=SignInOptions(mode="client_secret", client_id="a", client_secret="s"))
+    assert client.who_am_i().user_id == "u"
+
+
+def test_an_environment_that_does_not_say_for_now_where_to_sign_in_is_asked_again(
+    build: Build, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/", status=503, headers={"Retry-After": "3"})
+    wire.get(f"{API}/", body=requests.exceptions.ConnectionError("reset"))
+    challenge = f"Bearer authorization_uri={LOGIN}/oauth2/authorize"
+    wire.get(f"{API}/", status=401, headers={"WWW-Authenticate": challenge})
     serve_sign_in(wire)
     wire.get(f"{API}/WhoAmI", json=WHO)
     client = build(sign_in=SignInOptions(mode="client_secret", client_id="a", client_secret="s"))

@@ -39,7 +39,7 @@ def about(table: str) -> Message:
 class Queue:
     """A queue whose connections end as told; afterwards it is empty and stays open."""
 
-    script: list[list[Message] | OSError]
+    script: list[list[Message] | Exception]
     heard: list[str] = field(default_factory=list)
     connections: int = 0
     dry: threading.Event = field(default_factory=threading.Event)
@@ -57,7 +57,7 @@ class Queue:
             self.dry.set()
             return ()
         step = self.script.pop(0)
-        if isinstance(step, OSError):
+        if isinstance(step, Exception):
             raise step
         return step
 
@@ -70,6 +70,19 @@ class Queue:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bus_hints, "_FIRST_WAIT_SECONDS", 0.0)
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What is logged."""
+    records: list[dict[str, Any]] = []
+
+    def note(_: object, event: str, **fields: Any) -> None:
+        records.append({"event": event, **fields})
+
+    log = type("Log", (), {"info": note, "warning": note})
+    monkeypatch.setattr(bus_hints, "get_log", log)
+    return records
 
 
 @pytest.mark.parametrize(
@@ -114,21 +127,40 @@ def test_after_a_broken_connection_it_connects_again() -> None:
     assert queue.connections == 2
 
 
-def test_a_long_outage_is_said_once_and_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    log = type(
-        "Log", (), {name: lambda _, event, **__: said.append(event) for name in ("info", "warning")}
-    )
-    monkeypatch.setattr(bus_hints, "get_log", log)
+def test_a_long_outage_is_said_once_and_waited_out(said: list[dict[str, Any]]) -> None:
     queue = Queue([*[ConnectionError("refused")] * 5, [about("lead")], ConnectionError("gone")])
     queue.listen()
     assert queue.connections == 7
-    assert said == [
+    assert [each["event"] for each in said] == [
         "no hints from the bus",
         "listening for hints",
         "no hints from the bus",
         "listening for hints",
     ]
+
+
+@pytest.mark.parametrize("mistake", [ValueError("handler is shut down"), KeyError("annotations")])
+def test_a_mistake_of_the_library_is_said_and_the_queue_read_again(
+    said: list[dict[str, Any]], mistake: Exception
+) -> None:
+    queue = Queue([[about("lead")], mistake, [about("opportunity")]])
+    queue.listen()
+    assert queue.heard == ["lead", "opportunity"]
+    (lost,) = [each for each in said if each["action"] == "bus_hints_lost"]
+    assert lost["reason"].startswith(f"{type(mistake).__name__}: {mistake} at test_bus_hints.py:")
+    assert "report" in lost["remedy"]
+
+
+def test_a_message_that_cannot_be_read_does_not_end_the_listening() -> None:
+    queue = Queue([[Message(body=7)], [about("lead")]])
+    queue.listen()
+    assert queue.heard == ["lead"]
+
+
+def test_another_failure_in_the_same_outage_is_said_as_well(said: list[dict[str, Any]]) -> None:
+    Queue([*[ConnectionError("refused")] * 2, *[TypeError("ours")] * 2]).listen()
+    reasons = [each["reason"].split(":")[0] for each in said if "reason" in each]
+    assert reasons == ["ConnectionError", "TypeError"]
 
 
 def test_waits_double_up_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from connector.hints import HintOptions, HintServer, TableWaker, read_table
+from connector.logs import configure_logs
 from engine.errors import ConfigProblem
 
 SECRET = "correct horse"
@@ -79,6 +80,27 @@ def test_large_bodies_and_other_methods_are_refused(server: HintServer, heard: l
     assert post(server, b"", Content_Length=str(1 << 30)) == 413
     assert post(server, b"", method="GET") == 501
     assert heard == []
+
+
+def test_a_hint_that_fails_on_our_side_is_said_and_the_next_is_heard(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    heard: list[str] = []
+
+    def listen(table: str) -> None:
+        if table == "account":
+            raise LookupError("no such job")
+        heard.append(table)
+
+    configure_logs("warning", "json")
+    with HintServer(HintOptions(secret=SECRET), listen) as server:
+        with pytest.raises(http.client.RemoteDisconnected):
+            post(server, x_leadrobin_secret=SECRET, x_ms_dynamics_entity_name="account")
+        assert post(server, x_leadrobin_secret=SECRET) == 204
+    assert heard == ["lead"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["reason"].startswith("LookupError: no such job at test_hints.py:")
+    assert "polled all the same" in json.loads(line)["remedy"]
 
 
 def test_a_port_that_is_taken_is_one_sentence(server: HintServer) -> None:
