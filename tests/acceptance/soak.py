@@ -88,11 +88,12 @@ def measure() -> Footprint:
 
 
 @contextmanager
-def emulator_process() -> Iterator[Any]:
-    """The emulator as its users start it; what its first line says."""
+def emulator_process(*arguments: str) -> Iterator[Any]:
+    """The emulator as its users start it, small unless told otherwise; what its first line says."""
     command = [sys.executable, "-m", "connector.cli.app", "emulator"]
     sizes = ["--sellers", "5", "--leads", "50", "--opportunities", "5", "--insights", "2"]
-    with subprocess.Popen([*command, *sizes], stdout=subprocess.PIPE, text=True) as process:
+    whole = [*command, *sizes, *arguments]
+    with subprocess.Popen(whole, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield SimpleNamespace(**json.loads(process.stdout.readline()))
@@ -136,7 +137,7 @@ def _serve(
     _set_clock(emulator, clock)
     rules = folder / "rules.yaml"
     rules.write_text(RULES)
-    settings = load_settings(None, _environment(emulator, folder, rules))
+    settings = load_settings(None, build_environment(emulator, folder, rules))
     end = clock.now() + timedelta(hours=hours)
     with open_application(settings, Wishes()) as application:
         application.run_once()
@@ -165,7 +166,8 @@ def _set_clock(emulator: Any, clock: SoakClock) -> None:
     answer.raise_for_status()
 
 
-def _environment(emulator: Any, folder: Path, rules: Path) -> dict[str, str]:
+def build_environment(emulator: Any, folder: Path, rules: Path) -> dict[str, str]:
+    """The variables of a connector to this emulator, with its store in a folder."""
     return {
         "LEADROBIN_DATAVERSE__URL": emulator.url,
         "LEADROBIN_DATAVERSE__CA_FILE": emulator.ca_file,

@@ -1,58 +1,78 @@
 """Peak memory of the first read of a large table, by the whole cycle into a store on disk.
 
-Run as a process of its own, so that nothing else counts: `python -m tests.benchmarks.baseline`.
+The emulator that serves it is a process of its own, and this has to be one too, so that nothing
+else counts: `python -m tests.benchmarks.baseline [LEADS]`.
 """
 
-import http.server
-import json
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import structlog
-from typing_extensions import override
 
-from connector.cycle.parts import CycleParts
-from connector.cycle.table_cycle import run_cycle
-from tests.benchmarks.connector import ROWS, build_page, build_static_client, report, say
-from tests.support.worlds import World
+import connector.demo
+from connector.application import Application
+from connector.bootstrap import Wishes, open_application
+from settings.model import Settings
+from settings.sources import load_settings
+from tests.acceptance.soak import build_environment, emulator_process
+from tests.benchmarks.connector import ROWS, report, say
+from tests.benchmarks.emulator import LEADS, write_leads
 
-PAGES = 200
-MARKS = (20, 60, 200)
-"""Pages after which the peak is told: a hundred, three hundred thousand rows, a million."""
+RULES = Path(connector.demo.__file__).with_name("rules.yaml")
 LIMIT_MEGABYTES = 150
+FLAT_MEGABYTES = 5
+"""How much of the peak may come after the first three tenths of the rows.
+
+Before that it grows with the file, until SQLite has the 64 MB of it in memory that the store allows.
+"""
 
 
-def run() -> None:
-    """Print the peak above the start, and how much of it came after the first tenth."""
+def run(leads: int = LEADS) -> None:
+    """Print the speed, the peak above the start, and how much of it came late."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     peaks: list[float] = []
 
-    def note(_what: str, _count: int) -> None:
-        peaks.append(read_memory("VmHWM"))
+    def note(what: str, _count: int) -> None:
+        if what == "read":
+            peaks.append(read_memory("VmHWM"))
 
-    with tempfile.TemporaryDirectory() as folder, serve_pages() as url:
-        world = World(folder=Path(folder))
-        with build_static_client(url) as client:
-            parts: CycleParts = replace(world.parts(), source=client, report=note)
-            client.describe_governor()
-            start = read_memory("VmRSS")
-            began = perf_counter()
-            record = run_cycle(parts, world.table())
-            seconds = perf_counter() - began
-        world.store.close()
-    rows = record.counts["baseline"]
-    say(f"baseline of {rows:,} rows into SQLite: {rows / seconds:,.0f} rows/s")
+    with serve_leads(leads) as settings:
+        start = read_memory("VmRSS")
+        with open_application(settings, Wishes(report=note)) as application:
+            rows, seconds = read_table(application)
+        peaks.append(read_memory("VmHWM"))
+    if rows != leads:
+        raise RuntimeError(f"{rows:,} rows are in the baseline, of {leads:,}")
+    say(f"baseline of {rows:,} rows from the emulator into SQLite: {rows / seconds:,.0f} rows/s")
     report("  peak memory above the start, MB", peaks[-1] - start, LIMIT_MEGABYTES, at_most=True)
-    for mark in (mark for mark in MARKS if mark <= len(peaks)):
-        say(f"    after {mark * ROWS:>9,} rows, MB {peaks[mark - 1] - start:>34.2f}")
-    report("  of it after the first tenth, MB", peaks[-1] - peaks[MARKS[0]], 15, at_most=True)
+    marks = (leads // 10, leads * 3 // 10, leads)
+    above = [peaks[-(-mark // ROWS)] - start for mark in marks]
+    for mark, peak in zip(marks, above, strict=True):
+        say(f"    after {mark:>9,} rows, MB {peak:>34.2f}")
+    report("  of it after three tenths, MB", above[2] - above[1], FLAT_MEGABYTES, at_most=True)
+
+
+def read_table(application: Application) -> tuple[int, float]:
+    """How many leads the first cycle took down, and the seconds it needed."""
+    began = perf_counter()
+    record = application.run_table(application.find_table("lead"))
+    return record.counts["baseline"], perf_counter() - began
+
+
+@contextmanager
+def serve_leads(leads: int) -> Iterator[Settings]:
+    """An emulator with so many leads and its documented limits; the settings to reach it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = folder / "data"
+        data.mkdir()
+        write_leads(data / "leads.json", leads)
+        with emulator_process("--data", str(data), "--leads", "0") as emulator:
+            yield load_settings(None, build_environment(emulator, folder, RULES))
 
 
 def read_memory(field: str) -> float:
@@ -63,55 +83,5 @@ def read_memory(field: str) -> float:
     raise LookupError(field)
 
 
-@contextmanager
-def serve_pages() -> Iterator[str]:
-    """A table of a million rows: one page, its ids changed for each number of a page."""
-    page = build_page()
-    definition = json.dumps(
-        {
-            "LogicalName": "lead",
-            "EntitySetName": "leads",
-            "PrimaryIdAttribute": "leadid",
-            "ChangeTrackingEnabled": True,
-        }
-    ).encode()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            body = definition if "EntityDefinitions" in self.path else self._build_page()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def _build_page(self) -> bytes:
-            number = int(self.path.partition("skiptoken=")[2] or 0)
-            root = f"http://{self.headers['Host']}/api/data/v9.2/leads?$"
-            link = (
-                f'"@odata.nextLink": "{root}skiptoken={number + 1}"'
-                if number + 1 < PAGES
-                else f'"@odata.deltaLink": "{root}deltatoken=1"'
-            )
-            body = page.replace(b"-0000-0000-0000-000000000000", b"-0000-0000-0000-%012d" % number)
-            return body.replace(b'"@odata.deltaLink": "DELTA"', link.encode(), 1)
-
-        @override
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 if __name__ == "__main__":
-    PAGES = int(sys.argv[1]) if len(sys.argv) > 1 else PAGES
-    run()
+    run(int(sys.argv[1]) if len(sys.argv) > 1 else LEADS)

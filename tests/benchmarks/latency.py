@@ -30,7 +30,7 @@ from connector.hints import HintOptions
 from connector.ports import RowWrite, WriteResult
 from connector.schedule import run_service
 from settings.sources import load_settings
-from tests.acceptance.soak import RULES, _environment, emulator_process
+from tests.acceptance.soak import RULES, build_environment, emulator_process
 from tests.benchmarks.connector import report, say
 
 SECONDS = 30
@@ -74,7 +74,7 @@ def measure(rate: int, hints: HintOptions | None) -> list[float]:
     ):
         rules = Path(folder) / "rules.yaml"
         rules.write_text(RULES)
-        settings = load_settings(None, _environment(emulator, Path(folder), rules))
+        settings = load_settings(None, build_environment(emulator, Path(folder), rules))
         with open_application(settings, Wishes()) as application:
             application.run_once()
             created = serve(application, emulator, rate, hints, written)
