@@ -1,9 +1,9 @@
 """The verbs `backlog` and `backlog retry`: rows that wait, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ from connector.store.opening import open_store
 from connector.watching import choose_segment_tables, hint_at
 from engine.errors import ConfigProblem
 from engine.instants import print_instant
-from engine.ruleset import build_rule_set
+from engine.ruleset import ScheduledRuns
 from engine.schedules import find_next_run
 
 backlog_app = typer.Typer(help="See rows that wait, and try them again.")
@@ -117,7 +117,7 @@ def _raise_if_unwatched(table: str, kept: KeptRuleSet | None) -> None:
         raise ConfigProblem(
             f"table {table} is not watched: no cycle has run on this store; see `leadrobin run`"
         )
-    known = sorted({segment.table for segment in build_rule_set(kept.document).segments})
+    known = sorted({segment["table"] for segment in _segments_of(kept)})
     if table not in known:
         raise ConfigProblem(
             f"table {table} is not watched; the rules file has segments for {', '.join(known)}"
@@ -131,16 +131,36 @@ def _with_scheduled_runs(
     """The entries with the next run of their segment, where that comes before their own try."""
     if kept is None:
         return list(entries)
-    rule_set = build_rule_set(kept.document)
-    now = SystemClock().now()
+    now, time_zone = SystemClock().now(), str(kept.document.get("time_zone", "UTC"))
     runs = {
-        (segment.table, segment.name): find_next_run(
-            segment.scheduled_runs, rule_set.time_zone, now
-        )
-        for segment in rule_set.segments
-        if segment.scheduled_runs is not None and segment.active
+        segment: find_next_run(schedule, time_zone, now)
+        for segment, schedule in _schedules_of(kept)
     }
     return [_with_run(entry, runs.get((entry.table, entry.segment or ""))) for entry in entries]
+
+
+def _schedules_of(kept: KeptRuleSet) -> Iterator[tuple[tuple[str, str], ScheduledRuns]]:
+    """The schedules of active segments, by table and name; one of a form not known any more is not.
+
+    A segment is read by itself: the rest of the rule set may be of a version with fewer checks.
+    """
+    for segment in _segments_of(kept):
+        if segment.get("scheduled_runs") is None or not segment.get("active", True):
+            continue
+        try:
+            schedule = ScheduledRuns.model_validate(segment["scheduled_runs"])
+        except ValueError:
+            talk(
+                f'The scheduled runs of segment "{segment["name"]}" are not shown: they were stored'
+                " by another version; the next cycle stores them anew."
+            )
+            continue
+        yield (segment["table"], segment["name"]), schedule
+
+
+def _segments_of(kept: KeptRuleSet) -> Sequence[Mapping[str, Any]]:
+    segments: Sequence[Mapping[str, Any]] = kept.document["segments"]  # type: ignore[assignment]
+    return segments
 
 
 def _with_run(entry: BacklogEntry, run: datetime | None) -> BacklogEntry:

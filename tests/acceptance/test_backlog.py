@@ -1,8 +1,12 @@
 """The backlog as an operator sees it: why, since when, when next; and trying it now."""
 
-from collections.abc import Iterator
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +94,40 @@ def test_what_waits_says_why_and_when_and_can_be_tried_now(
     unknown = run_cli(capsys, "backlog", "retry", "--segment", "Fares")
     assert (unknown.code, 'no segment "Fares"' in unknown.err) == (2, True)
     assert 'did you mean "Fairs"?' in unknown.err
+
+
+def test_what_waits_is_shown_though_the_checks_have_become_stricter_since(
+    visitor: Visitor, capsys: Capture, tmp_path: Path
+) -> None:
+    run_cli(capsys, "run", "--once")
+    for code in (7, 4):
+        visitor.create("leads", {"subject": "x", "leadsourcecode": code})
+    run_cli(capsys, "run", "--once")
+    before = run_cli(capsys, "backlog", "--json").document
+    assert len(before) == 2
+    _change_stored_rules(tmp_path, lambda document: document.update(of_another_version=True))
+    assert run_cli(capsys, "backlog", "--json").document == before
+    wrong = run_cli(capsys, "backlog", "--table", "leed")
+    assert (wrong.code, 'did you mean "lead"?' in " ".join(wrong.err.split())) == (2, True)
+
+    def schedule_otherwise(document: dict[str, Any]) -> None:
+        document["segments"][0]["scheduled_runs"] = {"each": "noon"}
+
+    _change_stored_rules(tmp_path, schedule_otherwise)
+    shown = run_cli(capsys, "backlog", "--json")
+    assert 'The scheduled runs of segment "Fairs" are not shown' in " ".join(shown.err.split())
+    assert {entry["id"] for entry in shown.document} == {entry["id"] for entry in before}
+    fairs = next(entry for entry in shown.document if entry["segment"] == "Fairs")
+    assert fairs["next_try_at"] is None
+
+
+def _change_stored_rules(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """As if another version had stored the rule set."""
+    with closing(sqlite3.connect(folder / "store.db")) as store, store:
+        [(text,)] = store.execute("SELECT document FROM rule_sets").fetchall()
+        document = json.loads(text)
+        change(document)
+        store.execute("UPDATE rule_sets SET document = ?", (json.dumps(document),))
 
 
 def test_a_table_that_is_not_watched_is_no_table_where_nothing_waits(
