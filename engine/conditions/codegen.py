@@ -68,17 +68,11 @@ class FunctionWriter:
     def _joined(
         self, children: Sequence[Condition], reads: Reads, context: Context, *, is_all: bool
     ) -> Code:
-        """Children in the order in which the first of them most cheaply settles the whole."""
-        ordered = sorted(children, key=lambda child: self._rank(child, is_all=is_all))
+        ordered = self.chances.order(children, is_all=is_all)
         parts = [self.expression(child, reads, context) for child in ordered]
         if not parts:
             return ALWAYS if is_all else NEVER
         return join(parts, is_all=is_all)
-
-    def _rank(self, condition: Condition, *, is_all: bool) -> float:
-        estimate = self.chances.estimate(condition)
-        settles = 1.0 - estimate.chance if is_all else estimate.chance
-        return estimate.cost / max(settles, 0.001)
 
     def _compare(self, condition: Compare, reads: Reads, context: Context) -> Code:
         around = Surroundings(
@@ -123,7 +117,7 @@ class FunctionWriter:
         name = f"test{len(self.functions)}"
         self.functions.append("")
         at = len(self.functions) - 1
-        reads = Reads(self.namespace)
+        reads = Reads(self.namespace, rare=self.chances.find_rare([condition]))
         expression = self.expression(condition, reads, context)
         body = [*reads.take_lines(), f"return True if {expression.guarded} else False"]
         self.functions[at] = _function(name, body)
@@ -135,15 +129,32 @@ class FunctionWriter:
         """A function that returns the position of the first condition that holds, or -1; its
         name.
         """
-        reads = Reads(self.namespace, is_strict)
+        body = self._try_in_order(conditions, "return {}", is_strict=is_strict)
+        return self.add_function("match", body)
+
+    def first_matches(
+        self, conditions: Sequence[Condition | None], *, is_strict: bool = False
+    ) -> str:
+        """The same over `rows`, each position given to `add`: without a call for each row."""
+        body = self._try_in_order(conditions, "add({}); continue", is_strict=is_strict)
+        head = ["def matches(rows, add, attributes=None):", "    for row in rows:"]
+        lines = ["record, g = row, row.get", *body]
+        self.functions.append("\n".join([*head, *("        " + line for line in lines)]))
+        return "matches"
+
+    def _try_in_order(
+        self, conditions: Sequence[Condition | None], answer: str, *, is_strict: bool
+    ) -> list[str]:
+        """The lines that answer with the position of the first condition that holds, or -1."""
+        always = conditions.index(None) if None in conditions else len(conditions)
+        tested = cast("Sequence[Condition]", conditions[:always])
+        reads = Reads(self.namespace, is_strict, self.chances.find_rare(tested))
         body: list[str] = []
-        for position, condition in enumerate(conditions):
-            if condition is None:
-                body.append(f"return {position}")
-                break
+        for position, condition in enumerate(tested):
             expression = self.expression(condition, reads, self.context)
-            body += [*reads.take_lines(), f"if {expression.guarded}: return {position}"]
-        return self.add_function("match", [*reads.direct_lines(), *body, "return -1"])
+            body += [*reads.take_lines(), f"if {expression.guarded}: {answer.format(position)}"]
+        last = always if always < len(conditions) else -1
+        return [*reads.direct_lines(), *body, answer.format(last)]
 
     def add_function(self, name: str, body: list[str]) -> str:
         """A function over `row` with the row's `get` as `g`; its name."""

@@ -6,10 +6,11 @@ the tables of `tables`. A row whose cells are not what the columns' types promis
 interpreter.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Protocol, cast
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar, cast
 
 from engine.conditions.codegen import GIVE_UP, FunctionWriter
 from engine.conditions.context import Caller, Context, DateSettings
@@ -73,7 +74,14 @@ class _Test(Protocol):
     def __call__(self, row: Row, record: Row, attributes: Attributes | None = None) -> int: ...
 
 
-class _Program:
+class _TestMany(Protocol):
+    def __call__(self, rows: Iterator[Row], add: Callable[[int], None]) -> None: ...
+
+
+_Function = TypeVar("_Function")
+
+
+class _Program(Generic[_Function]):
     """A generated function whose relative dates are bound anew when the time has moved.
 
     `test` is the function for the instant `now`.
@@ -84,9 +92,9 @@ class _Program:
         self._keys = spans.keys
         self._around = Surroundings(None, context.dates, context.now, {}, None)
         self.now = context.now
-        self.test = self._bind(context.now)
+        self.test: _Function = self._bind(context.now)
 
-    def at(self, now: datetime) -> _Test:
+    def at(self, now: datetime) -> _Function:
         """The function for an instant."""
         if self.now is not now:
             if self._keys and self.now != now:
@@ -94,9 +102,9 @@ class _Program:
             self.now = now
         return self.test
 
-    def _bind(self, now: datetime) -> _Test:
+    def _bind(self, now: datetime) -> _Function:
         values = [part for key in self._keys for part in self._resolve(key, now)]
-        return cast("_Test", self._factory(*values))
+        return cast("_Function", self._factory(*values))
 
     def _resolve(self, key: object, now: datetime) -> tuple[object, object, object]:
         if isinstance(key, SpanKey):
@@ -114,15 +122,22 @@ class FirstMatch:
         present = [condition for condition in self._conditions if condition is not None]
         self._chances = learn_chances(present, options)
         self._is_narrowed = len(present) >= options.tables_from
-        self._program = self._compile(is_strict=True)
+        self._is_strict = True
+        self._program = self._compile()
 
-    def _compile(self, *, is_strict: bool) -> _Program:
+    def _compile(self) -> _Program[_Test]:
         writer = FunctionWriter(self._context, self._chances)
         if self._is_narrowed:
             chooser = _chooser(self._options, self._chances)
-            entry = write_narrowed(writer, self._conditions, chooser, is_strict=is_strict)
+            entry = write_narrowed(writer, self._conditions, chooser, is_strict=self._is_strict)
         else:
-            entry = writer.first_match(self._conditions, is_strict=is_strict)
+            entry = writer.first_match(self._conditions, is_strict=self._is_strict)
+        return _Program(writer.build(entry), writer.spans, self._context)
+
+    @cached_property
+    def _program_of_many(self) -> _Program[_TestMany]:
+        writer = FunctionWriter(self._context, self._chances)
+        entry = writer.first_matches(self._conditions, is_strict=self._is_strict)
         return _Program(writer.build(entry), writer.spans, self._context)
 
     def first_match(self, row: Row, now: datetime) -> int:
@@ -136,21 +151,25 @@ class FirstMatch:
         except GIVE_UP:
             return self._interpret(row, now)
 
-    def first_matches(self, rows: Iterable[Row], now: datetime) -> list[int]:
+    def first_matches(self, rows: Sequence[Row], now: datetime) -> list[int]:
         """`first_match` of many rows at one time, in their order."""
-        test = self._program.at(now)
+        if self._is_narrowed:
+            return [self.first_match(row, now) for row in rows]
         found: list[int] = []
-        for row in rows:
+        left = iter(rows)
+        while len(found) < len(rows):
             try:
-                found.append(test(row, row))
+                self._program_of_many.at(now)(left, found.append)
             except (KeyError, *GIVE_UP):
-                found.append(self.first_match(row, now))
-                test = self._program.at(now)
+                # The row that ended the run has been taken from `left`, but has no answer yet.
+                found.append(self.first_match(rows[len(found)], now))
         return found
 
     def _without_columns(self, row: Row, now: datetime) -> int:
         """From the first row that lacks a column on, rows are read as if any might."""
-        self._program = self._compile(is_strict=False)
+        self._is_strict = False
+        self._program = self._compile()
+        self.__dict__.pop("_program_of_many", None)
         return self.first_match(row, now)
 
     def _interpret(self, row: Row, now: datetime) -> int:
@@ -169,7 +188,7 @@ class Predicate:
         self._context = options.context(_EPOCH)
         writer = FunctionWriter(self._context, learn_chances([condition], options))
         entry = writer.predicate(condition, self._context)
-        self._program = _Program(writer.build(entry), writer.spans, self._context)
+        self._program: _Program[_Test] = _Program(writer.build(entry), writer.spans, self._context)
 
     def __call__(
         self,
@@ -234,7 +253,7 @@ def _outcomes(
     expressions = [writer.expression(leaf, reads, context).checked for leaf in leaves]
     values = "".join(f"bool({each}), " for each in expressions)
     entry = writer.add_function("outcomes", [*reads.take_lines(), f"return ({values})"])
-    program = _Program(writer.build(entry), writer.spans, context)
+    program: _Program[_Test] = _Program(writer.build(entry), writer.spans, context)
     found: list[Sequence[bool]] = []
     for row in samples:
         try:

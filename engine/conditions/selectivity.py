@@ -2,14 +2,16 @@
 from it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from engine.conditions.columns import children_of
+from engine.conditions.context import logical_name
 from engine.conditions.model import (
     All,
     Any,
+    ColumnPath,
     Compare,
     CompareColumns,
     Condition,
@@ -89,17 +91,54 @@ class Chances:
         """Children as they will be tried: each one costs only when those before have not settled
         it.
         """
-        estimates = [self.estimate(child) for child in children]
-        going = [each.chance if is_all else 1.0 - each.chance for each in estimates]
-        pairs = sorted(
-            zip(going, estimates, strict=True),
-            key=lambda pair: pair[1].cost / max(1.0 - pair[0], 0.001),
-        )
         reach, cost = 1.0, 0.0
-        for chance, estimate in pairs:
-            cost += reach * estimate.cost
-            reach *= chance
+        for child in self.order(children, is_all=is_all):
+            cost += reach * self.estimate(child).cost
+            reach *= self._going_on(child, is_all=is_all)
         return Estimate(reach if is_all else 1.0 - reach, cost)
+
+    def order(self, children: Sequence[Condition], *, is_all: bool) -> list[Condition]:
+        """Children in the order in which the first of them most cheaply settles the whole."""
+
+        def rank(child: Condition) -> float:
+            settles = 1.0 - self._going_on(child, is_all=is_all)
+            return self.estimate(child).cost / max(settles, 0.001)
+
+        return sorted(children, key=rank)
+
+    def _going_on(self, child: Condition, *, is_all: bool) -> float:
+        """The chance that the next child has to be tried too."""
+        chance = self.estimate(child).chance
+        return chance if is_all else 1.0 - chance
+
+    def find_rare(self, conditions: Sequence[Condition]) -> frozenset[ColumnPath]:
+        """Columns that a row is asked for less than once, from the first of the conditions on that
+        has them; these are tried in order until one holds.
+        """
+        first: dict[ColumnPath, float] = {}
+        uses: dict[ColumnPath, float] = {}
+        reach = 1.0
+        for condition in conditions:
+            for path, count in self._list_uses(condition, reach):
+                first.setdefault(path, reach)
+                uses[path] = uses.get(path, 0.0) + count
+            reach *= 1.0 - self.estimate(condition).chance
+        return frozenset(path for path, count in uses.items() if count < first[path])
+
+    def _list_uses(self, condition: Condition, reach: float) -> Iterator[tuple[ColumnPath, float]]:
+        """The columns of the comparisons, and how often a row comes to each of them."""
+        match condition:
+            case All(children) | Any(children):
+                is_all = isinstance(condition, All)
+                for child in self.order(children, is_all=is_all):
+                    yield from self._list_uses(child, reach)
+                    reach *= self._going_on(child, is_all=is_all)
+            case Not(child):
+                yield from self._list_uses(child, reach)
+            case Compare(path=path):
+                yield (*path[:-1], logical_name(path[-1])), reach
+            case _:
+                return
 
 
 def _operator_chance(operator: Operator) -> float:

@@ -123,11 +123,13 @@ class Reads:
     """The local variables of one function: each column is read once, just before its first use.
 
     Strict reads take a row's own columns in one go and expect them to be there, as the service
-    sends them: a KeyError tells otherwise. `direct` maps these columns to their variables.
+    sends them: a KeyError tells otherwise. `direct` maps these columns to their variables. Texts of
+    the columns in `rare` are folded where they are compared: most rows never come there.
     """
 
     namespace: Namespace
     is_strict: bool = False
+    rare: frozenset[ColumnPath] = frozenset()
     direct: dict[str, str] = field(default_factory=dict[str, str])
     lines: list[str] = field(default_factory=list[str])
     _locals: dict[tuple[str, ColumnPath], str] = field(
@@ -195,11 +197,19 @@ class Reads:
         raw = self.raw(path, family)
 
         def build(local: str) -> list[str]:
-            if family is None:
-                return [f"{local} = {raw}.casefold() if {raw}.__class__ is str else {raw}"]
-            return [f"{local} = {raw} if {raw} is None else {raw}.casefold()"]
+            return [f"{local} = {_fold(raw, family)}"]
 
         return self._local("s", (*path[:-1], logical_name(path[-1])), build)
+
+    def text(self, path: ColumnPath, family: Family | None) -> tuple[str, str]:
+        """The value folded, for one comparison: as it is written first in it, and after that."""
+        column = (*path[:-1], logical_name(path[-1]))
+        if column not in self.rare or family is None:
+            local = self.folded(path, family)
+            return local, local
+        raw = self.raw(path, family)
+        local = self._local("t", column, lambda _: [])
+        return f"({local} := {_fold(raw, family)})", local
 
     def label(self, path: ColumnPath) -> str:
         """The folded formatted value."""
@@ -231,6 +241,12 @@ class Reads:
 
         key = (*path[:-1], logical_name(path[-1]))
         return self._local("e" if is_day_only else "d", key, build)
+
+
+def _fold(raw: str, family: Family | None) -> str:
+    if family is None:
+        return f"{raw}.casefold() if {raw}.__class__ is str else {raw}"
+    return f"{raw} if {raw} is None else {raw}.casefold()"
 
 
 _NO_ROW: dict[str, object] = {}

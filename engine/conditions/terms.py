@@ -90,8 +90,8 @@ class TermWriter:
 
     def null(self) -> Code:
         if self._family is Family.TEXT:
-            local = self.reads.folded(self._path, self._family)
-            return Code(f"(not {local})", f"(not {local})", f"({local})", 0.6)
+            text, _ = self.reads.text(self._path, self._family)
+            return Code(f"(not {text})", f"(not {text})", f"({text})", 0.6)
         raw = self.reads.raw(self._path, self._family)
         if self._has_numbers:
             # No number is below it, so the second half only gives up on what is no number.
@@ -121,7 +121,8 @@ class TermWriter:
 
     def _equal_text(self, constants: tuple[Constant, ...]) -> Code:
         texts = {constant.text for constant in constants if constant.text}
-        return self._is_member(self.reads.folded(self._path, self._family), texts)
+        first, _ = self.reads.text(self._path, self._family)
+        return self._is_member(first, texts)
 
     def _is_member(self, local: str, values: set[object] | set[str]) -> Code:
         if not values:
@@ -195,12 +196,15 @@ class TermWriter:
         )
 
     def _text_order(self, operator: Operator, constant: Constant) -> Code:
-        local = self.reads.folded(self._path, self._family)
+        has_text, local = self._given_text()
         limit = self._bind(constant.text)
-        return code(f"{self._has_text(local)} and {local} {_SYMBOLS[operator]} {limit}", 1.6)
+        return code(f"{has_text} and {local} {_SYMBOLS[operator]} {limit}", 1.6)
 
-    def _has_text(self, local: str) -> str:
-        return local if self._family is not None else f"{local} and {local}.__class__ is str"
+    def _given_text(self) -> tuple[str, str]:
+        """That the cell holds text, and the text folded."""
+        first, local = self.reads.text(self._path, self._family)
+        is_text = first if self._family is not None else f"{local} and {local}.__class__ is str"
+        return is_text, local
 
     def between(self) -> Code:
         low, high = self.around.constants(self.condition)
@@ -221,8 +225,7 @@ class TermWriter:
     def like(self) -> Code:
         if self._family not in {None, Family.TEXT, Family.REFERENCE}:
             return self.matcher()
-        local = self.reads.folded(self._path, self._family)
-        has_text = self._has_text(local)
+        has_text, local = self._given_text()
         return code(f"{has_text} and {self._pattern(local, pattern_of(self.condition))}", 2.0)
 
     def _pattern(self, local: str, pattern: str) -> str:

@@ -290,6 +290,40 @@ def test_chances_follow_the_logic():
     assert chances.estimate(Related(("a",))).cost > chances.estimate(city).cost
 
 
+def test_columns_that_rows_seldom_come_to_are_rare():
+    seldom, other = Compare(("a",), Operator.EQ, 1), Compare(("c",), Operator.NULL)
+    text = Compare(("parentaccountid", "b"), Operator.LIKE, "x")
+    path = ("parentaccountid", "b")
+    find = Chances().find_rare
+    assert find([All((text, seldom))]) == {path}
+    assert find([All((seldom,)), Any((text,))]) == set()
+    assert find([Any((text, Not(seldom)))]) == {path}
+    assert find([Not(All((text, seldom))), text]) == {path}
+    assert find([Not(All((text, seldom))), *[text] * 20]) == {path}
+    assert find([All((text, seldom)), *[text] * 2]) == set()
+    assert find([Related(("d",), True, text), All((seldom, other))]) == {("c",)}
+
+
+def test_rare_texts_are_told_apart_as_all_others():
+    seldom = compare("source", "eq", 1)
+    options = CompileOptions(table="lead", schema=SCHEMA, samples=[FULL] * 50)
+    for test in (
+        compare("city", "like", "%ond%"),
+        compare("city", "begins-with", "lon"),
+        compare("city", "in", ["LONDON", "x"]),
+        compare("city", "gt", "a"),
+        compare("city", "not-null"),
+        compare("city", "ne", "Rome"),
+        compare("parentaccountid", "ne", "Rome"),
+    ):
+        compiled = compile_first_match([parse_condition({"all": [seldom, test]})], options)
+        rows = [{**FULL, "source": 1, "city": city} for city in ("London", "ROME", "", None, 5)]
+        rows += [{**FULL, "source": 2, "city": 5}]
+        answers = [expected([parse_condition({"all": [seldom, test]})], row, NOW) for row in rows]
+        assert [compiled.first_match(row, NOW) for row in rows] == answers
+        assert compiled.first_matches(rows, NOW) == answers
+
+
 @pytest.mark.parametrize(
     ("raw", "chance", "cost"),
     [
