@@ -52,6 +52,7 @@ class Lane:
     def first(self, candidates: frozenset[int], now: datetime) -> int:
         """The rank of the one who comes first as of `now`, -1 when all are blocked."""
         pool = self._pools.get(candidates) or self._add_pool(candidates)
+        self._table.calls += 1
         if self._window is not None:
             for position in self._window.advance(now):
                 self.refresh(position)

@@ -31,7 +31,8 @@ class KeyTable:
 
     A rank whose key is `blocked` is nobody's smallest. Heaps notice by themselves when a key has
     grown; `shrunk` tells them which ranks got a smaller one, since the table's `age` began.
-    `changes` counts, and `changed` says for each rank at which count its key changed last.
+    `changes` counts, and `changed` says for each rank at which count its key changed last. `calls`
+    counts what was asked of all pools.
     """
 
     def __init__(self, keys: Iterable[int], mask: int, blocked: int, shift: int) -> None:
@@ -42,6 +43,7 @@ class KeyTable:
         self.shrunk: list[int] = []
         self.age = 0
         self.changes = 0
+        self.calls = 0
         self.changed = [0] * len(self.keys)
         self._shift = shift
         self._lost = 0
@@ -75,7 +77,8 @@ class KeyTable:
     def walk_cost(self, members: int) -> int:
         """What a walk should cost, with the upkeep of the order where nobody pays it yet."""
         if self.order is None:
-            return _UPKEEP + _STEP * len(self.keys) // members
+            upkeep = _UPKEEP * self.changes // max(1, self.calls)
+            return upkeep + _STEP * len(self.keys) // members
         return (_STEP * self.order.count + _SHELF * self.order.shelf_count) // members
 
 

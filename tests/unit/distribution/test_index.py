@@ -109,9 +109,23 @@ def test_heaps_give_way_where_pools_overlap():
     assert ways.count("_by_walk") > 150
 
 
+def test_nobody_keeps_an_order_that_changes_much_more_often_than_it_is_asked():
+    table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
+    pool = Pool(table, range(1_000))
+    for number in range(4_000):
+        rank = number % 1_000
+        if number % 5 == 0:
+            table.calls += 1
+            rank = pool.first()
+        table.set(rank, (10_000 + number) << 10 | rank)
+    assert table.order is None
+    assert table.walk_cost(1_000) > 5 * 1_500
+
+
 def serve(table, made, count):
     """Give to each pool in turn; who gets something goes to the end of the line."""
     for number in range(count):
+        table.calls += 1
         rank = made[number % len(made)].first()
         table.set(rank, (10_000 + number) << 10 | rank)
 
