@@ -7,6 +7,7 @@ from connector.clocks import clock_rule, touch_clock
 from connector.cycle.deciding import TAKEN_FROM
 from connector.cycle.handing_over import Given, note_late_handovers
 from connector.cycle.parts import CycleParts, CycleRun
+from connector.cycle.triage import is_another
 from connector.cycle.waiting import Waiting, wait_for_write
 from connector.cycle.writing import with_decision
 from connector.plan_document import parse_reference
@@ -38,6 +39,9 @@ def adopt_late_writes(
         decision = _find_decision(session, table.name, row_id)
         before = ledger.get(row_id)
         if decision is None or before is None or not isinstance(record, Record):
+            continue
+        if is_another(before, record):
+            # Nothing of ours was written to this one; it is decided as the new row that it is.
             continue
         if not _is_in_force(decision, before, record):
             if TAKEN_FROM in decision.after:

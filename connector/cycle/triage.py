@@ -58,7 +58,7 @@ def examine_row(
     not; time takes no part. A row that was created at another instant is another row, deleted and
     made again under its id.
     """
-    if before is not None and _is_another(before, record):
+    if before is not None and is_another(before, record):
         before = None
     seen = describe_row(record, before, table, generation=generation)
     arrival = _classify(record, before, seen, watched_sets, routes_manual_rows)
@@ -66,6 +66,12 @@ def examine_row(
         seen = replace(seen, is_manual=True, rule=None)
     is_news = before is None or _has_changed(before, seen, watched_sets)
     return ArrivedRow(record=record, before=before, seen=seen, arrival=arrival, is_news=is_news)
+
+
+def is_another(before: LedgerRow, record: Record) -> bool:
+    """The row that is remembered was deleted, and this one made anew under its id."""
+    created = before.created_on, record.created_on
+    return None not in created and created[0] != created[1]
 
 
 def leave_undecided(arrived: ArrivedRow) -> LedgerRow:
@@ -93,11 +99,6 @@ def describe_row(
     if before is not None:
         return replace(before, **current)  # type: ignore[arg-type]
     return LedgerRow(table=record.table, id=record.id, **current)  # type: ignore[arg-type]
-
-
-def _is_another(before: LedgerRow, record: Record) -> bool:
-    created = before.created_on, record.created_on
-    return None not in created and created[0] != created[1]
 
 
 def _classify(

@@ -1,5 +1,6 @@
 """What a crash or a lost answer leaves behind is brought to its end: nothing twice, nothing lost."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from connector.watching import WriteColumns
 from engine.errors import LeaseHeld
 from engine.sellers import Directory, Queue
 from tests.support.fake_dataverse import Crash
-from tests.support.worlds import NOBODY, RULES, World, build_people, lead_id
+from tests.support.worlds import NOBODY, RULES, World, build_people, lead_id, seller_id
 
 SEQUENCE = RULES["sequences"][0]["sequence_id"]
 QUEUE = "00000000-0000-0000-0007-000000000001"
@@ -115,6 +116,31 @@ def test_a_late_write_is_found_by_the_backlog_as_well(tmp_path: Path) -> None:
     retry_due(parts, start_run(parts, table, PlanOrigin.BACKLOG), everything=True)
     assert [found.outcome for found in world.decisions(2)] == ["failed", "already_so"]
     assert len(world.dataverse.writes) == 1
+
+
+@pytest.mark.parametrize("is_retried", [False, True])
+def test_a_row_made_anew_under_the_id_of_a_lost_write_is_a_new_row(
+    tmp_path: Path, is_retried: bool
+) -> None:
+    world = start(World(folder=tmp_path))
+    world.put_lead(2, address1_country="UK")
+    world.dataverse.silent = True
+    world.cycle()
+    world.dataverse.silent = False
+    world.dataverse.delete_row("lead", lead_id(2))
+    world.clock.advance(timedelta(seconds=1))
+    world.put_lead(2, address1_country="France", _ownerid_value=seller_id(0))
+    if is_retried:
+        parts, table = world.parts(), world.table()
+        retry_due(parts, start_run(parts, table, PlanOrigin.BACKLOG), everything=True)
+    settle(world)
+    lost, *others = world.decisions(2)
+    assert lost.outcome == "failed"
+    assert {found.segmentation_status for found in others} == {3}
+    known = world.ledger_row(2)
+    assert known is not None
+    assert (known.segment, known.rule) == (None, None)
+    assert world.read(lambda session: session.list_backlog()) == []
 
 
 def test_a_sequence_is_connected_by_action_once_the_row_is_written(by_action: World) -> None:
