@@ -303,6 +303,8 @@ def _wait(
     parts: CycleParts, openings: Openings, row: Waiting, result: WriteResult | None
 ) -> BacklogEntry | None:
     if result is None or result.outcome in ARRIVED:
+        if _is_left_alone(parts, row.decision):
+            return None
         rule = find_rule(parts, row.decision)
         return wait_for_routing(
             row,
@@ -314,6 +316,17 @@ def _wait(
     if result.outcome is WriteOutcome.ROW_GONE or (_is_take_back(row.decision) and not is_lost):
         return None
     return wait_for_write(row, result.outcome, openings.now, message=result.message)
+
+
+def _is_left_alone(parts: CycleParts, decision: DecisionRecord) -> bool:
+    """The row's segment has no rule, not even one that is switched off: its rows stay as they are.
+
+    Such a segment keeps rows out of those behind it, as Microsoft's for self-created leads does.
+    """
+    if decision.routing_status != RoutingStatus.NO_ASSIGNMENT_RULE:
+        return False
+    segment = decision.table, decision.segment
+    return all((rule.table, rule.segment) != segment for rule in parts.rule_set.rules)
 
 
 def _is_take_back(decision: DecisionRecord) -> bool:

@@ -75,6 +75,29 @@ def test_calendars_are_asked_once_for_all_rows_that_begin_to_wait(
     assert len(asked) == len(people.sellers)
 
 
+def test_rows_of_a_segment_without_rules_wait_for_nothing(tmp_path: Path) -> None:
+    world = World(folder=tmp_path, rules={**RULES, "rules": RULES["rules"][1:]})
+    world.put_lead(1, address1_country="France")
+    world.cycle()
+    world.put_lead(2, address1_country="UK")
+    world.cycle()
+    [decision] = world.decisions(2)
+    assert (decision.segment, decision.routing_status) == ("UK", 8)
+    assert world.read(lambda session: session.list_backlog()) == []
+    world.put_lead(2, subject="other words")
+    world.cycle()
+    assert world.read(lambda session: session.list_backlog()) == []
+    assert len(world.decisions(2)) == 1
+
+
+def test_rows_of_a_segment_whose_rules_are_switched_off_wait_for_them(tmp_path: Path) -> None:
+    world = waiting_world(tmp_path, build_people(), active=False)
+    assert entry_of(world).code == "no_assignment_rule"
+    world.rules = rules_of(active=True)
+    world.cycle()
+    assert world.owner(2) == "Miriam"
+
+
 def test_a_row_is_tried_when_a_seller_comes_back_or_joins(tmp_path: Path) -> None:
     away = build_people(("Miriam",), is_disabled=True)
     world = waiting_world(tmp_path, away)
@@ -118,7 +141,9 @@ def test_nothing_is_tried_while_nothing_changes(tmp_path: Path) -> None:
 
 def test_freed_capacity_wakes_only_those_who_wait_for_it(tmp_path: Path) -> None:
     people = build_people(("Miriam",), max_capacity=1)
-    world = World(folder=tmp_path, rules=rules_of(respect_capacity=True))
+    rules = rules_of(respect_capacity=True)
+    large = {**RULES["rules"][1], "active": False}
+    world = World(folder=tmp_path, rules={**rules, "rules": [*rules["rules"], large]})
     world.dataverse.directory = people
     world.put_lead(1, address1_country="France")
     world.cycle()
