@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from connector.cycle.belonging import raise_if_foreign
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.state import CycleOutcome, CycleRecord, PlanOrigin
 from connector.watching import WatchedTable
@@ -43,9 +44,11 @@ def save_start(parts: CycleParts, run: CycleRun) -> None:
 def finish_run(parts: CycleParts, run: CycleRun, work: Callable[[], bool]) -> CycleRecord:
     """Do the work of a run and save how it ended; `work` answers False when it was stopped.
 
-    Who lost the lease saves nothing any more.
+    Raises UnsafePlan when the environment is another organisation's than the store. Who lost the
+    lease saves nothing any more.
     """
     try:
+        raise_if_foreign(parts, run)
         is_done = work()
     except LeaseHeld:
         raise

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from connector.cycle.belonging import is_foreign, raise_if_foreign
 from connector.cycle.paging import process_page, record_baseline
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.reconciling import SWEEP_ROWS, raise_if_too_many, reconcile_if_due
@@ -15,7 +16,7 @@ from connector.cycle.waking import wake_for_room, wake_for_rules
 from connector.ports import RowPage
 from connector.state import CycleRecord, PlanOrigin, ReadMode, Watermark
 from connector.watching import WatchedTable
-from engine.errors import ConfigProblem, ResyncRequired, RetriableError
+from engine.errors import ResyncRequired, RetriableError
 
 MAX_RESTARTS = 2
 """How often one cycle starts a full read anew before it gives up."""
@@ -60,7 +61,11 @@ def _forget_history(parts: CycleParts, run: CycleRun) -> None:
 
 
 def load_mark(parts: CycleParts, run: CycleRun) -> Watermark:
-    """The watermark to go on from; another set of columns needs a new read of the table."""
+    """The watermark to go on from.
+
+    Another set of columns needs a new read of the table, another organisation a new baseline.
+    Raises UnsafePlan for an organisation that nobody agreed to.
+    """
     table = run.table
     with parts.store.begin() as session:
         mark = session.load_watermark(table.name)
@@ -72,19 +77,13 @@ def load_mark(parts: CycleParts, run: CycleRun) -> Watermark:
             columns_hash=table.columns_hash,
             organization_id=parts.organization_id,
         )
-    _raise_if_foreign(parts, mark)
-    if mark.columns_hash != table.columns_hash:
+    raise_if_foreign(parts, run)
+    if is_foreign(parts, mark):
+        mark = start_over(replace(mark, baseline_done_at=None))
+        mark = replace(mark, organization_id=parts.organization_id)
+    elif mark.columns_hash != table.columns_hash:
         mark = start_over(mark)
     return replace(mark, watched_set=table.watched_set, columns_hash=table.columns_hash)
-
-
-def _raise_if_foreign(parts: CycleParts, mark: Watermark) -> None:
-    ours, theirs = mark.organization_id, parts.organization_id
-    if ours is not None and theirs is not None and ours != theirs:
-        raise ConfigProblem(
-            f"the store belongs to organisation {ours}, the environment is {theirs}; use another "
-            "LEADROBIN_STORE__URL for another environment"
-        )
 
 
 def start_over(mark: Watermark) -> Watermark:

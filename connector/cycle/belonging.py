@@ -1,0 +1,29 @@
+"""Keeps a store to its organisation: the same id means another row in another one."""
+
+from connector.cycle.parts import CycleParts, CycleRun
+from connector.state import PlanOrigin, Watermark
+from engine.errors import UnsafePlan
+
+
+def raise_if_foreign(parts: CycleParts, run: CycleRun) -> None:
+    """Refuse to work on a table of another organisation than the store's; raises UnsafePlan.
+
+    A forced cycle may: it begins anew with a baseline.
+    """
+    with parts.store.begin() as session:
+        mark = session.load_watermark(run.table.name)
+    may_begin_anew = parts.options.is_forced and run.origin is PlanOrigin.CYCLE
+    if mark is None or may_begin_anew or not is_foreign(parts, mark):
+        return
+    raise UnsafePlan(
+        f"the store knows {run.table.name} of organisation {mark.organization_id}, the environment "
+        f"is organisation {parts.organization_id}; use another LEADROBIN_STORE__URL for another "
+        "environment or, if this one was replaced, forget what is known and take a new baseline "
+        "with `leadrobin run --once --force`"
+    )
+
+
+def is_foreign(parts: CycleParts, mark: Watermark) -> bool:
+    """Whether a watermark was made in another organisation; not where one of them is unknown."""
+    ours, theirs = mark.organization_id, parts.organization_id
+    return ours is not None and theirs is not None and ours.lower() != theirs.lower()

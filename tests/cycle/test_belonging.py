@@ -1,0 +1,92 @@
+"""A store belongs to one organisation: another one's rows are not touched by what it knows."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from connector.cycle.carrying import Carried
+from connector.cycle.parts import CycleOptions
+from connector.cycle.previewing import preview_cycle
+from connector.cycle.retrying import retry_due
+from connector.cycle.runs import finish_run, start_run
+from connector.cycle.table_cycle import run_cycle
+from connector.state import CycleOutcome, CycleRecord, PlanOrigin, ReadMode
+from engine.errors import UnsafePlan
+from tests.support.worlds import World, lead_id
+
+OURS, THEIRS = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000-000000000000"
+
+
+def cycle(world: World, organization_id: str | None) -> CycleRecord:
+    return run_cycle(replace(world.parts(), organization_id=organization_id), world.table())
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A lead that was there before, one that was assigned since, and an organisation that is ours."""
+    made = World(folder=tmp_path)
+    made.put_lead(1, address1_country="UK")
+    cycle(made, OURS)
+    made.put_lead(2, address1_country="UK")
+    cycle(made, OURS)
+    assert made.owner(2) is not None
+    return made
+
+
+def replace_environment(world: World) -> None:
+    """What a copy over the environment leaves: one row less, one more, links that mean nothing."""
+    world.dataverse.delete_row("lead", lead_id(1))
+    world.put_lead(3, address1_country="UK")
+    world.dataverse.expire_links()
+    world.clock.advance(timedelta(minutes=1))
+
+
+def test_another_organisation_is_refused_and_nothing_is_forgotten(world: World) -> None:
+    replace_environment(world)
+    with pytest.raises(UnsafePlan, match=f"{OURS}.*{THEIRS}.*--force"):
+        cycle(world, THEIRS)
+    assert (world.owner(3), world.ledger_row(1) is not None) == (None, True)
+    refused = world.read(lambda session: session.list_cycles(limit=1))[0]
+    assert refused.outcome is CycleOutcome.REFUSED
+
+
+def test_another_organisation_is_a_new_baseline_when_that_is_agreed_to(world: World) -> None:
+    replace_environment(world)
+    world.options = CycleOptions(is_forced=True)
+    record = cycle(world, THEIRS)
+    assert (record.counts["baseline"], record.counts.get("decided", 0)) == (2, 0)
+    assert world.ledger_row(1) is None
+    mark = world.read(lambda session: session.load_watermark("lead"))
+    assert mark is not None
+    assert (mark.organization_id, mark.mode) == (THEIRS, ReadMode.CHANGES)
+    world.options = CycleOptions()
+    world.put_lead(4, address1_country="UK")
+    cycle(world, THEIRS)
+    assert (world.owner(3), world.owner(4) is not None) == (None, True)
+
+
+def test_a_plan_that_was_open_in_another_organisation_is_not_settled(world: World) -> None:
+    world.put_lead(5, address1_country="UK")
+    world.die_in_a_cycle()
+    with pytest.raises(UnsafePlan):
+        cycle(world, THEIRS)
+    assert world.read(lambda session: session.list_intents("lead"))
+
+
+def test_neither_a_preview_nor_a_retry_works_on_another_organisation(world: World) -> None:
+    world.options = CycleOptions(is_forced=True)
+    parts = replace(world.parts(), organization_id=THEIRS)
+    run = start_run(parts, world.table(), PlanOrigin.BACKLOG)
+    with pytest.raises(UnsafePlan):
+        finish_run(parts, run, lambda: retry_due(parts, run, everything=True))
+    unforced = replace(parts, options=CycleOptions())
+    with pytest.raises(UnsafePlan):
+        preview_cycle(unforced, world.table(), Carried())
+
+
+@pytest.mark.parametrize("organization_id", [OURS.upper(), None])
+def test_the_same_organisation_goes_on(world: World, organization_id: str | None) -> None:
+    world.clock.advance(timedelta(minutes=1))
+    assert cycle(world, organization_id).outcome is CycleOutcome.DONE
