@@ -34,6 +34,7 @@ from connector.environment import (
 from connector.hierarchies import fetch_hierarchies
 from connector.hints import HintOptions
 from connector.lease import StoreLeases, TableLeases, UnsharedLeases, hold_file_lease, kept_alive
+from connector.link_life import note_link_life
 from connector.ports import StateStore
 from connector.store.opening import SqlStore, StoreClock, open_store
 from connector.watching import WriteColumns, identify_segments
@@ -201,6 +202,7 @@ class _Building:
             page_size=settings.poll.page_size,
             writes=_write_columns(settings),
         )
+        note_link_life(client.fetch_token_life_days(), tables, self.store, SystemClock().now())
         people = DirectoryReader(client, self._describe, rule_set, schema=schema)
         directory = RememberedDirectory(
             people.fetch_directory,

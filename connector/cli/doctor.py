@@ -29,7 +29,7 @@ from connector.watching import WriteColumns, build_target_query, identify_segmen
 from engine.deciding import Decider
 from engine.errors import LeadrobinError
 from engine.ruleset import RuleSet
-from settings.model import SequenceMode, Settings
+from settings.model import FollowBy, SequenceMode, Settings
 from settings.rules_file import RulesFile
 
 
@@ -116,14 +116,26 @@ def _describe_store(settings: Settings) -> str:
 
 def _describe_table(settings: Settings, client: DataverseClient, name: str) -> str:
     table = client.describe_table(name)
-    if not table.change_tracking:
-        raise LeadrobinError("change tracking is off; switch it on in the table's properties")
+    followed = _describe_following(settings, client, is_tracked=table.change_tracking)
     wanted = [settings.write.segment_column]
     if settings.write.sequence_mode is SequenceMode.COLUMN:
         wanted.append(settings.write.sequence_column)
     missing = [column for column in wanted if column not in table.columns]
     left_out = f"; not written, as the table lacks it: {', '.join(missing)}" if missing else ""
-    return f"changes are tracked{left_out}"
+    return f"{followed}{left_out}"
+
+
+def _describe_following(settings: Settings, client: DataverseClient, *, is_tracked: bool) -> str:
+    """How changes are found; only who insists on change tracking cannot do without it."""
+    way = settings.poll.follow_by
+    if way is FollowBy.WATERMARK:
+        return "followed by modifiedon, as LEADROBIN_POLL__FOLLOW_BY says"
+    if is_tracked:
+        days = client.fetch_token_life_days()
+        return "changes are tracked" if days is None else f"changes are tracked, kept {days} days"
+    if way is FollowBy.TRACKING:
+        raise LeadrobinError("change tracking is off; switch it on in the table's properties")
+    return "followed by modifiedon: change tracking is off in the table's properties"
 
 
 def _describe_columns(settings: Settings, rule_set: RuleSet, client: DataverseClient) -> str:

@@ -57,9 +57,14 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
 _DECODER = msgspec.json.Decoder(Position)
 
 
+def is_position(link: str) -> bool:
+    """Whether a link is one of ours, and not the server's."""
+    return link.startswith(_PREFIX)
+
+
 def read_position(link: str) -> Position | None:
     """The position in a link of ours, None for a link of the server; raises ResyncRequired."""
-    if not link.startswith(_PREFIX):
+    if not is_position(link):
         return None
     try:
         return _DECODER.decode(link.removeprefix(_PREFIX))

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -308,6 +310,26 @@ def test_doctor_finds_what_the_rules_name_and_the_environment_lacks(program: Pro
     assert (code, err) == (1, "2 problem(s) found\n")
     assert "did you mean product_opportunities" in problems["columns of the rules"]
     assert "Trade-show follow-up (c002b83f-" in problems["rows of msdyn_sequence"]
+
+
+@pytest.mark.parametrize(
+    ("is_tracked", "way", "problems", "says"),
+    [
+        (True, "auto", 0, "changes are tracked, kept 7 days"),
+        (False, "auto", 0, "followed by modifiedon: change tracking is off"),
+        (True, "watermark", 0, "followed by modifiedon, as LEADROBIN_POLL__FOLLOW_BY says"),
+        (False, "tracking", 1, "change tracking is off; switch it on"),
+    ],
+)
+def test_doctor_says_how_a_table_is_followed(
+    program: Program, is_tracked: bool, way: str, problems: int, says: str
+) -> None:
+    tables = program.server.organization.catalog.tables
+    program.environment["LEADROBIN_POLL__FOLLOW_BY"] = way
+    with patch.dict(tables, lead=replace(tables["lead"], change_tracking=is_tracked)):
+        code, out, _ = program.run("doctor", "--json")
+    (lead,) = [found for found in json.loads(out) if found["what"] == "table lead"]
+    assert (code, lead["problem" if problems else "detail"].startswith(says)) == (problems, True)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 import responses
+from structlog.testing import capture_logs
 
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.odata import find_twin_host, resolve_link
@@ -13,7 +14,7 @@ from connector.dataverse.transport import TransportOptions, build_session
 from connector.dataverse.wiring import SignInOptions
 from connector.ports import TableQuery
 from engine.errors import ConfigProblem, FatalError, RetriableError
-from tests.wire.conftest import API, ROOT, Build, Timeline, add_tables
+from tests.wire.conftest import API, ROOT, Build, Timeline, add_tables, error_body
 
 LEADS = TableQuery(table="lead", columns=("subject",))
 WHO = {"UserId": "u", "OrganizationId": "o", "BusinessUnitId": "b"}
@@ -98,6 +99,36 @@ def test_every_request_carries_the_odata_headers_and_an_id_of_its_own(
     assert first["If-None-Match"] == "null"
     assert first["Authorization"] == "Bearer secret-token"
     assert first["x-ms-client-request-id"] != second["x-ms-client-request-id"]
+
+
+def test_every_request_has_a_time_limit_to_connect_and_one_to_read(
+    build: Build, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/WhoAmI", json=WHO)
+    build(transport=TransportOptions(connect_timeout=3.0, read_timeout=45.0)).who_am_i()
+    assert wire.calls[0].request.req_kwargs["timeout"] == (3.0, 45.0)
+
+
+def test_every_line_of_the_log_leads_to_a_request(
+    build: Build, wire: responses.RequestsMock
+) -> None:
+    theirs = {"x-ms-service-request-id": "their-id", "Retry-After": "1"}
+    busy = error_body("0x80072322", "Number of requests exceeded the limit.")
+    wire.get(f"{API}/WhoAmI", status=429, json=busy, headers=theirs)
+    wire.get(f"{API}/WhoAmI", body=requests.exceptions.ConnectionError("reset"))
+    wire.get(f"{API}/WhoAmI", json=WHO)
+    with capture_logs() as lines:
+        build().who_am_i()
+    about = [line for line in lines if line["action"] != "sign_in"]
+    assert [line["action"] for line in about] == ["send", "throttle", "retry", "retry", "send"]
+    ours = [call.request.headers["x-ms-client-request-id"] for call in wire.calls]
+    assert [line["client_request_id"] for line in about if line["action"] == "send"] == [
+        ours[0],
+        ours[2],
+    ]
+    assert [about[0]["request_id"], about[1]["request_id"]] == ["their-id", "their-id"]
+    assert "[request their-id]" in about[2]["reason"]
+    assert f"[request {ours[1]}]" in about[3]["reason"]
 
 
 def test_the_affinity_cookie_is_dropped(
