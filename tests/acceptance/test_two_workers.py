@@ -77,6 +77,7 @@ def environment(server: EmulatorServer, store_url: str, tmp_path: Path) -> dict[
         "LEADROBIN_SAFETY__MIN_ROWS": "1000",
         "LEADROBIN_POLL__INTERVAL_SECONDS": "1",
         "LEADROBIN_WRITE__CONCURRENCY": str(CONCURRENCY),
+        "LEADROBIN_WRITE__WAY": "parallel",  # so that each row is a request that can be counted
     }
 
 
