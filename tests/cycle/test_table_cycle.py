@@ -45,6 +45,31 @@ def test_a_row_created_after_the_baseline_is_assigned(world: World) -> None:
     assert decision.trace is not None
 
 
+def test_owner_segment_and_sequence_travel_in_one_write(world: World) -> None:
+    world.cycle()
+    world.put_lead(3, address1_country="UK")
+    world.cycle()
+    (write,) = world.dataverse.writes
+    assert (set(write.binds), write.columns) == (
+        {"ownerid", "msdyn_segmentid", "lrobin_sequenceid"},
+        {},
+    )
+
+
+def test_a_column_that_is_as_it_should_be_is_not_written(world: World) -> None:
+    segment, sequence = RULES["segments"][0]["segment_id"], RULES["sequences"][0]["sequence_id"]
+    world.cycle()
+    world.put_lead(
+        3,
+        address1_country="UK",
+        _msdyn_segmentid_value=segment,
+        _lrobin_sequenceid_value=sequence,
+    )
+    world.cycle()
+    (write,) = world.dataverse.writes
+    assert set(write.binds) == {"ownerid"}
+
+
 def test_rows_of_one_page_are_spread_over_the_sellers(world: World) -> None:
     world.cycle()
     for number in range(3, 9):

@@ -47,6 +47,7 @@ TRAPS = {
     "PSDataverse #27": "null_is_sent_as_a_bind",
     "PowerAppsCodeApps #451": "navigation_name_in_the_wrong_case",
     "DataverseClient-Python #50": "429_is_not_retried",
+    "DataverseClient-Python #127": "key_stands_in_the_url_and_in_the_body",
     "DataverseServiceClient: hours": "retry_after_is_read_as_hours",
     "DataverseServiceClient #31": "retries_never_end",
     "DataverseServiceClient #508": "cancelling_is_ignored_during_a_throttle_wait",
@@ -173,3 +174,19 @@ def test_trap_bulks_grow_until_they_time_out(build: Build, wire: responses.Reque
     ]
     assert max(sizes) == 100
     assert sum(sizes) == 950
+
+
+@pytest.mark.parametrize("way", [WriteWay.PARALLEL, WriteWay.BATCH])
+def test_trap_key_stands_in_the_url_and_in_the_body(
+    build: Build, wire: responses.RequestsMock, way: WriteWay
+) -> None:
+    """A row that has its key in both is refused by some messages: an address names it once."""
+    add_tables(wire)
+    wire.patch(f"{API}/leads({ROW})", status=204)
+    wire.post(f"{API}/$batch", status=400, json=error_body("0x80060888"))
+    client = build(writes=WriteOptions(way=way))
+    list(client.write_rows([RowWrite(table="lead", id=ROW, etag=None, columns={"subject": "x"})]))
+    sent = bytes(wire.calls[-1].request.body or b"").partition(b"PATCH ")
+    body = (sent[2] or sent[0]).decode()
+    assert '{"subject":"x"}' in body
+    assert 'leadid":' not in body
