@@ -14,6 +14,7 @@ from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.previewing import Preview, preview_backfill, preview_cycle
 from connector.cycle.retrying import retry_due, retry_segment
 from connector.cycle.runs import build_run, finish_run, start_run
+from connector.cycle.settling import settle_intents
 from connector.cycle.table_cycle import run_cycle
 from connector.cycle.undoing import plan_undo
 from connector.lease import TableLeases
@@ -75,6 +76,8 @@ class Application:
             run = start_run(parts, table, PlanOrigin.BACKLOG)
 
             def work() -> bool:
+                if not settle_intents(parts, run):
+                    return False
                 if segment is not None:
                     return retry_segment(parts, run, segment)
                 return retry_due(parts, run, everything=True)
@@ -210,6 +213,9 @@ def _write(
     in_order = [planned[row_id] for row_id in own if row_id in planned]
 
     def work() -> bool:
+        # Settled later, what was left open would take these writes for somebody else's.
+        if not settle_intents(parts, run):
+            return False
         raise_if_refused(parts, run, in_order)
         reached = 0
         for rows in pace.slices(in_order):
