@@ -20,7 +20,8 @@ from connector.emulator.organization import Organization
 from connector.emulator.privileges import Privileges
 from connector.emulator.query.errors import ODataError, bad_query
 from connector.emulator.query.options import QueryOptions
-from connector.emulator.rows import RowShaper, WireRow
+from connector.emulator.query.planning import fetched_names
+from connector.emulator.rows import RowShaper, WireRow, complete_columns
 from connector.emulator.selecting import (
     context_url,
     select_clause,
@@ -210,7 +211,8 @@ def _initial_page(
 ) -> Response:
     table = read.table
     rows = read.organization.storage.query(
-        f"SELECT * FROM {quote(table.logical_name)} WHERE {quote(table.primary_id)} > ? "
+        f"SELECT {_outputs(table, columns)} FROM {quote(table.logical_name)} "
+        f"WHERE {quote(table.primary_id)} > ? "
         f"ORDER BY {quote(table.primary_id)} LIMIT ?",
         (position.last_id, size + 1),
     )
@@ -227,7 +229,8 @@ def _delta_page(
     position: Position,
     size: int,
 ) -> Response:
-    upserts = [] if position.deleting else _changed_rows(read, window, position, size + 1)
+    outputs = _outputs(read.table, columns)
+    upserts = [] if position.deleting else _changed_rows(read, outputs, window, position, size + 1)
     entries: list[WireRow] = _shaper(read).shape_all(read.table, upserts[:size], columns)
     if len(upserts) > size:
         following = _next(read, window, position, upserts[size - 1])
@@ -244,11 +247,17 @@ def _delta_page(
     return _respond(read, entries, window, following, delta=True)
 
 
+def _outputs(table: TableDefinition, columns: Sequence[ColumnDefinition] | None) -> str:
+    """What is read of each row: a lead has some hundred columns more than most clients ask for."""
+    names = fetched_names(table, complete_columns(table, columns), ())
+    return ", ".join(quote(name) for name in names)
+
+
 def _changed_rows(
-    read: TrackedRead, window: Window, position: Position, limit: int
+    read: TrackedRead, outputs: str, window: Window, position: Position, limit: int
 ) -> list[StoredRow]:
     rows = read.organization.storage.query(
-        f"SELECT * FROM {quote(read.table.logical_name)} "
+        f"SELECT {outputs} FROM {quote(read.table.logical_name)} "
         "WHERE versionnumber > ? AND versionnumber <= ? ORDER BY versionnumber LIMIT ?",
         (max(position.last_version, window.after), window.up_to, limit),
     )
