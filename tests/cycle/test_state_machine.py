@@ -2,7 +2,9 @@
 
 Between cycles people create, edit, close, delete and assign rows, rules change and clocks jump;
 within them every fault of the emulator strikes, people act between our reading and our writing,
-processes are killed at any line and any request, and a second worker takes over.
+processes are killed at any line and any request, and a second worker takes over. Plans are reviewed
+and applied much later, cycles are undone, rows that were there before are decided, and sellers lose
+what they do not touch.
 
 `LEADROBIN_TEST_MACHINE=RUNSxSTEPS` sets the length (the long profile is 2000x50), and
 `LEADROBIN_TEST_MACHINE_SEED` another start of the random numbers.
@@ -19,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +33,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from connector.cycle.carrying import Carried
 from connector.cycle.previewing import preview_cycle
-from connector.cycle.retrying import retry_due
-from connector.cycle.table_cycle import finish_run, run_cycle, start_run
+from connector.cycle.table_cycle import run_cycle
 from connector.dataverse.writing import WriteOptions, WriteWay
 from connector.emulator.faults import KINDS
 from connector.emulator.seed import SeedSize
 from connector.lease import StoreLeases, hold_file_lease
 from connector.ports import WriteOutcome
-from connector.state import PlanOrigin
+from connector.reviewed_plan import ReviewedPlan, build_document, merge_previews, parse_document
 from engine.errors import FatalError, LeadrobinError, LeaseHeld
 from engine.statuses import RoutingStatus
 from tests.support.emulated import (
@@ -62,6 +63,7 @@ CAPACITY = 2
 LARGE = 5000
 WAITS_FOR_CAPACITY = RoutingStatus.NO_CAPACITY.name.lower()
 BASELINE = 3
+HOPS = 2
 
 
 def _rules(**changes: Any) -> dict[str, Any]:
@@ -83,6 +85,7 @@ def _rules(**changes: Any) -> dict[str, Any]:
                 "table": "lead",
                 "priority": 2,
                 "when": {"column": "revenue", "operator": "ge", "value": LARGE},
+                "scheduled_runs": changes.get("scheduled_runs"),
             },
             *changes.get("segments", []),
         ],
@@ -99,6 +102,7 @@ def _rules(**changes: Any) -> dict[str, Any]:
                 "table": "lead",
                 "segment": "Islands",
                 "assign_to": changes.get("assign_to", {"any_seller": True}),
+                "take_back": changes.get("take_back"),
             },
             {
                 "name": f"Large ones{changes.get('suffix', '')}",
@@ -160,6 +164,11 @@ def seeded() -> Seeded:
             _rules(**names, suffix=" again", accepts=True),
             _rules(**names, assign_to={"sellers": {"named": [sellers[0], sellers[1]]}}),
             _rules(**names, segments=[related]),
+            _rules(
+                **names,
+                take_back={"after": "2 hours", "hops": HOPS},
+                scheduled_runs={"at": ["06:00", "18:00"], "rows": 2},
+            ),
         ),
     )
 
@@ -202,6 +211,7 @@ FAULTS = st.one_of(
         }
     ),
 )
+WORKS = st.sampled_from(["cycle"] * 4 + ["retry", "apply", "undo", "backfill"])
 WAYS = st.builds(
     Ways,
     writes=st.builds(
@@ -237,6 +247,12 @@ class CycleMachine(RuleBasedStateMachine):
         self.assigned: defaultdict[str, list[str]] = defaultdict(list)
         self.unreadable: set[str] = set()
         self.refused: set[str] = set()
+        self.hands: defaultdict[str, list[str]] = defaultdict(list)
+        self.touched: set[str] = set()
+        self.by_hand: set[str] = set()
+        self.planned: ReviewedPlan | None = None
+        self.to_put_back: dict[str, str] = {}
+        self.put_back: dict[str, tuple[Any, Any]] = {}
         self.lives: Counter[str] = Counter()
         self.process = self._start()
 
@@ -324,7 +340,7 @@ class CycleMachine(RuleBasedStateMachine):
         self.tenant.emulator.server.tenant.expire_tokens()
         self.tenant.clock.advance(timedelta(seconds=2))
 
-    @rule(number=st.integers(0, 3))
+    @rule(number=st.integers(0, 4))
     def change_rules(self, number: int) -> None:
         self.rules = seeded().rules[number]
 
@@ -339,6 +355,39 @@ class CycleMachine(RuleBasedStateMachine):
         """`backlog retry`."""
         self._run(self._retry)
 
+    @rule(number=NUMBERS, is_new=st.booleans(), is_applied=st.booleans())
+    def plan(self, number: int, is_new: bool, is_applied: bool) -> None:
+        """`plan --out`; what was planned is applied at once, whenever, or never."""
+        if is_new and _id(number) in self.tenant.leads():
+            self._delete(_id(number))
+        self._put(number, address1_country=ISLAND)
+        self._run(self._plan)
+        if is_applied:
+            self._run(self._apply)
+
+    @rule()
+    def apply(self) -> None:
+        self._run(self._apply)
+
+    @rule(back=st.integers(0, 3))
+    def undo(self, back: int) -> None:
+        self._run(partial(self._undo, back))
+
+    @rule()
+    def backfill(self) -> None:
+        self._run(self._backfill)
+
+    @rule(number=NUMBERS, days=st.integers(1, 3))
+    def leave_alone(self, number: int, days: int) -> None:
+        """A seller is given a lead and does nothing about it."""
+        self.rules = seeded().rules[4]
+        if _id(number) in self.tenant.leads():
+            self._delete(_id(number))
+        self._put(number, address1_country=ISLAND)
+        self._cycle()
+        self.tenant.clock.advance(timedelta(days=days))
+        self._cycle()
+
     @rule()
     def refuse_a_second_process(self) -> None:
         with hold_file_lease(self.store_file):
@@ -349,14 +398,14 @@ class CycleMachine(RuleBasedStateMachine):
                 except LeaseHeld:
                     pass
 
-    @rule(line=st.one_of(st.integers(0, 400), st.integers(0, 6000)))
-    def die_at_a_line(self, line: int) -> None:
+    @rule(line=st.one_of(st.integers(0, 400), st.integers(0, 6000)), work=WORKS)
+    def die_at_a_line(self, line: int, work: str) -> None:
         with dying(self.process), LineBomb(self.process, line):
-            self._cycle()
+            self._do(work)
         self._restart()
 
-    @rule(request=st.integers(0, 25), loses_reply=st.booleans())
-    def die_at_a_request(self, request: int, loses_reply: bool) -> None:
+    @rule(request=st.integers(0, 25), loses_reply=st.booleans(), work=WORKS)
+    def die_at_a_request(self, request: int, loses_reply: bool, work: str) -> None:
         """Before a request leaves, or after the environment did what it asks."""
         left, dead = [request], self.process
 
@@ -368,7 +417,7 @@ class CycleMachine(RuleBasedStateMachine):
 
         setattr(dead.wire, "after" if loses_reply else "before", die)
         with dying(dead):
-            self._cycle()
+            self._do(work)
         self._restart()
 
     @rule(writes=st.integers(0, 3))
@@ -465,6 +514,7 @@ class CycleMachine(RuleBasedStateMachine):
         self._check_repeat()
         self._check_store()
         self._check_rows()
+        self.to_put_back.clear()
 
     def _catch_up(self) -> None:
         # A clock that ran ahead and was put right leaves times to wait for in its wake.
@@ -517,6 +567,7 @@ class CycleMachine(RuleBasedStateMachine):
             assert known.owner is not None
             assert known.owner.id == row["ownerid"]
             assert known.is_open == (row["statecode"] == 0)
+            assert not known.is_manual or row_id in self.by_hand, "our write is taken for a choice"
             if known.is_open:
                 self._check_open_row(row_id, row, waiting)
 
@@ -531,6 +582,9 @@ class CycleMachine(RuleBasedStateMachine):
             assert waiting[row_id].code == WAITS_FOR_CAPACITY
             assert waiting[row_id].next_try_at is not None
             assert self._is_full()
+            return
+        if self.put_back.get(row_id) == _read_by_rules(row):
+            # Undone, it counts as never decided: it is taken up when it changes, or by a backfill.
             return
         assert row["ownerid"] in seeded().sellers, f"{row_id} is nobody's and does not wait"
 
@@ -560,10 +614,54 @@ class CycleMachine(RuleBasedStateMachine):
             may_fail=may_fail,
         )
 
+    def _do(self, work: str) -> None:
+        commands = {
+            "retry": self._retry,
+            "apply": self._apply,
+            "undo": partial(self._undo, 0),
+            "backfill": self._backfill,
+        }
+        if work in commands:
+            self._run(commands[work])
+        else:
+            self._cycle()
+
     def _retry(self, process: Process) -> None:
-        parts = process.parts(self.rules)
-        run = start_run(parts, process.table(self.rules), PlanOrigin.BACKLOG)
-        finish_run(parts, run, lambda: retry_due(parts, run, everything=True))
+        process.application(self.rules).retry_backlog(process.table(self.rules))
+
+    def _plan(self, process: Process) -> None:
+        application = process.application(self.rules)
+        checksum = application.parts.rule_set.checksum
+        reviewed = merge_previews(application.preview(), checksum)
+        self.planned = parse_document(json.loads(json.dumps(build_document(reviewed))))
+
+    def _apply(self, process: Process) -> None:
+        if self.planned is not None:
+            process.application(self.rules).apply_plan(self.planned)
+
+    def _backfill(self, process: Process) -> None:
+        """Of large leads and islanders that were there before, and of what was undone."""
+        application, table = process.application(self.rules), process.table(self.rules)
+        preview = application.preview_backfill(table, segment=None, limit=None)
+        for row in preview.plan.rows:
+            # It was asked for: a backfill takes rows from those who have them.
+            self.manual.pop(row.id, None)
+        application.backfill(table, preview)
+
+    def _undo(self, back: int, process: Process) -> None:
+        """Of a late cycle that wrote something."""
+        with process.store.begin() as session:
+            decided = session.list_decisions(limit=100)
+        applied = [found.cycle_id for found in decided if found.outcome == WriteOutcome.APPLIED]
+        cycles = list(dict.fromkeys(applied))
+        if len(cycles) <= back:
+            return
+        application, table = process.application(self.rules), process.table(self.rules)
+        reviewed, _ = application.preview_undo(table, cycles[back])
+        for row in reviewed.plan.rows:
+            if row.owner_change is not None:
+                self.to_put_back[row.id] = row.owner_change.after.id
+        application.undo_cycle(table, reviewed)
 
     def _run(self, work: Callable[[Process], object], *, may_fail: bool = True) -> None:
         process = self.process
@@ -598,11 +696,16 @@ class CycleMachine(RuleBasedStateMachine):
             self.tenant.call("POST", "leads", {"leadid": row_id, "subject": "Sesame", **columns})
         elif found["statecode"] == 0 or "statecode" in columns:
             self.tenant.call("PATCH", f"leads({row_id})", columns)
+            self.touched.add(row_id)
 
     def _delete(self, row_id: str) -> None:
         self.tenant.call("DELETE", f"leads({row_id})")
         self.manual.pop(row_id, None)
         self.assigned.pop(row_id, None)
+        self.hands.pop(row_id, None)
+        self.by_hand.discard(row_id)
+        self.to_put_back.pop(row_id, None)
+        self.put_back.pop(row_id, None)
 
     def _take(self, row_id: str, seller: str) -> None:
         """A person gives a row to a seller; it counts as a choice once we know of the row."""
@@ -613,6 +716,8 @@ class CycleMachine(RuleBasedStateMachine):
         self.tenant.call(
             "PATCH", f"leads({row_id})", {"ownerid@odata.bind": f"/systemusers({seller})"}
         )
+        self.touched.add(row_id)
+        self.by_hand.add(row_id)
         if is_known:
             self.manual[row_id] = seller
 
@@ -649,12 +754,48 @@ class CycleMachine(RuleBasedStateMachine):
 
         def compare() -> None:
             for row_id, owner in self.tenant.owners().items():
-                if before.get(row_id, owner) != owner:
-                    self.assigned[row_id].append(owner)
+                if before.get(row_id, owner) == owner:
+                    continue
+                if self.to_put_back.get(row_id) == owner:
+                    self._note_put_back(row_id)
+                else:
                     allowed = self._allowed()
                     assert owner in allowed, f"{row_id} went to {owner}, who may not have it"
+                    self._note_assigned(row_id, before.get(row_id), owner)
+                self.touched.discard(row_id)
 
         return (lambda: None) if request.method == "GET" else compare
+
+    def _is_take_back(self, row_id: str) -> bool:
+        """Whether the plan under way takes the row back from the seller who left it untouched."""
+        with sqlite3.connect(self.store_file) as store:
+            query = "SELECT document FROM plans WHERE closed_at IS NULL AND origin = 'take_back'"
+            found = store.execute(query).fetchall()
+        return any(row_id in document for (document,) in found)
+
+    def _note_assigned(self, row_id: str, before: str | None, owner: str) -> None:
+        if self._is_take_back(row_id):
+            self._note_take_back(row_id, before, owner)
+        else:
+            self.assigned[row_id].append(owner)
+            self.hands[row_id] = [owner]
+
+    def _note_take_back(self, row_id: str, before: str | None, owner: str) -> None:
+        """Only what we gave and nobody touched is taken back, for somebody who did not have it."""
+        assert row_id not in self.touched, f"{row_id} was touched, and was taken back"
+        assert row_id not in self.manual, f"{row_id} was chosen by hand, and was taken back"
+        assert self.assigned[row_id] == [before], f"{row_id} was not ours to take back"
+        hands = self.hands[row_id]
+        assert owner not in hands, f"{row_id} went back to {owner}, who had it"
+        hands.append(owner)
+        assert len(hands) <= HOPS + 1, f"{row_id} was taken back more often than its rule allows"
+        self.assigned[row_id] = [owner]
+
+    def _note_put_back(self, row_id: str) -> None:
+        """An undo took an assignment back: the row may be assigned again."""
+        del self.to_put_back[row_id]
+        self.assigned.pop(row_id, None)
+        self.put_back[row_id] = _read_by_rules(self.tenant.leads()[row_id])
 
     def _allowed(self) -> tuple[str, ...]:
         return seeded().sellers
@@ -691,6 +832,11 @@ def _captured_logs() -> Iterator[list[str]]:
     finally:
         logging.getLogger().removeHandler(handler)
         structlog.configure(**before)
+
+
+def _read_by_rules(row: Mapping[str, Any]) -> tuple[Any, Any]:
+    """What the rules read of a lead itself."""
+    return row["address1_country"], row["revenue"]
 
 
 def _id(number: int) -> str:

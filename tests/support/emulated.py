@@ -27,6 +27,7 @@ from requests.structures import CaseInsensitiveDict
 from sqlalchemy import event
 from typing_extensions import override
 
+from connector.application import Application
 from connector.cycle.parts import CycleOptions, CycleParts
 from connector.dataverse import wiring, writing
 from connector.dataverse.auth import AccessToken
@@ -38,7 +39,7 @@ from connector.dataverse.writing import WriteOptions
 from connector.directory import DirectoryReader, RememberedDirectory
 from connector.emulator.clock import EmulatorClock
 from connector.environment import build_tables, describe_tables
-from connector.lease import Hold
+from connector.lease import Hold, UnsharedLeases
 from connector.store.opening import SqlStore, open_store
 from connector.watching import WatchedTable, WriteColumns, identify_segments
 from engine.deciding import Decider
@@ -267,6 +268,17 @@ class Process:
             connector=self.client,
             options=CycleOptions(splits_owner=self.ways.splits_owner),
             keep_lease=hold.keep if hold else (lambda: None),
+        )
+
+    def application(self, rules: Mapping[str, Any]) -> Application:
+        """What the commands work with."""
+        return Application(
+            parts=self.parts(rules),
+            tables=[self.table(rules)],
+            stop=threading.Event(),
+            start_cycle=self.client.start_cycle,
+            leases=UnsharedLeases(self.store),
+            forget_people=self._build(rules).people.forget,
         )
 
     def _build(self, rules: Mapping[str, Any]) -> "_Built":
