@@ -4,6 +4,9 @@ from connector.cycle.parts import CycleParts, CycleRun
 from connector.state import PlanOrigin, Watermark
 from engine.errors import UnsafePlan
 
+ROWS_AT_ONCE = 5000
+"""Rows that are forgotten in one transaction."""
+
 
 def raise_if_foreign(parts: CycleParts, run: CycleRun) -> None:
     """Refuse to work on a table of another organisation than the store's; raises UnsafePlan.
@@ -21,6 +24,26 @@ def raise_if_foreign(parts: CycleParts, run: CycleRun) -> None:
         "environment or, if this one was replaced, forget what is known and take a new baseline "
         "with `leadrobin run --once --force`"
     )
+
+
+def forget_other(parts: CycleParts, run: CycleRun) -> None:
+    """Forget what the store knows of the run's table if that is another organisation's.
+
+    To be called once that was agreed to, and before anything of it is settled or tried again: a
+    copied environment has the same ids, and its rows would be written. The history stays.
+    """
+    with parts.store.begin() as session:
+        mark = session.load_watermark(run.table.name)
+        if mark is None or not is_foreign(parts, mark):
+            return
+        for intent in session.list_intents(run.table.name):
+            session.close_intent(intent.id, parts.clock.now())
+    while True:
+        with parts.store.begin() as session:
+            known = session.find_unmarked(run.table.name, mark.generation + 1, ROWS_AT_ONCE)
+            if not known:
+                return
+            session.delete_rows(run.table.name, known)
 
 
 def is_foreign(parts: CycleParts, mark: Watermark) -> bool:

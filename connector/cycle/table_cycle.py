@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from connector.cycle.belonging import is_foreign, raise_if_foreign
+from connector.cycle.belonging import forget_other, is_foreign, raise_if_foreign
 from connector.cycle.paging import process_page, record_baseline
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.reconciling import SWEEP_ROWS, raise_if_too_many, reconcile_if_due
@@ -39,6 +39,7 @@ def run_cycle(parts: CycleParts, table: WatchedTable) -> CycleRecord:
 
 
 def _pass(parts: CycleParts, run: CycleRun) -> bool:
+    forget_other(parts, run)
     if not settle_intents(parts, run):
         return False
     wake_for_rules(parts, run)

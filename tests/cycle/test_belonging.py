@@ -14,7 +14,7 @@ from connector.cycle.runs import finish_run, start_run
 from connector.cycle.table_cycle import run_cycle
 from connector.state import CycleOutcome, CycleRecord, PlanOrigin, ReadMode
 from engine.errors import UnsafePlan
-from tests.support.worlds import World, lead_id
+from tests.support.worlds import World, build_people, lead_id
 
 OURS, THEIRS = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000-000000000000"
 
@@ -73,6 +73,33 @@ def test_a_plan_that_was_open_in_another_organisation_is_not_settled(world: Worl
     with pytest.raises(UnsafePlan):
         cycle(world, THEIRS)
     assert world.read(lambda session: session.list_intents("lead"))
+
+
+def test_nothing_that_was_begun_for_another_organisation_is_written_to_a_copy_of_it(
+    world: World,
+) -> None:
+    """The copy has the same ids and versions, so that an open plan would fit and a row be tried."""
+    people = world.dataverse.directory
+    world.dataverse.directory = build_people(("Miriam",), is_disabled=True)
+    world.put_lead(4, address1_country="UK")
+    cycle(world, OURS)
+    world.dataverse.directory = people
+    world.put_lead(5, address1_country="UK")
+    world.die_in_a_cycle()
+    world.dataverse.expire_links()
+    world.clock.advance(timedelta(days=1))
+    written = len(world.dataverse.writes)
+    world.options = CycleOptions(is_forced=True)
+    record = cycle(world, THEIRS)
+    assert (record.counts["baseline"], record.counts.get("decided", 0)) == (4, 0)
+    assert len(world.dataverse.writes) == written
+    assert world.read(lambda session: (session.list_intents("lead"), session.list_backlog())) == (
+        [],
+        [],
+    )
+    known = world.ledger_row(2)
+    assert known is not None
+    assert (known.segment, known.decided_at) == (None, None)
 
 
 def test_neither_a_preview_nor_a_retry_works_on_another_organisation(world: World) -> None:
