@@ -12,10 +12,12 @@ from connector.cycle.deciding import (
     DecidedRow,
     build_intent,
     count_owned,
+    placement_of,
 )
 from connector.cycle.paging import close_intent
 from connector.cycle.parts import CycleParts, CycleRun, pin_people
 from connector.cycle.reading import examine_rows, fetch_complete
+from connector.cycle.settling import is_so
 from connector.cycle.triage import ArrivedRow
 from connector.cycle.writing import UNDONE
 from connector.ports import StateSession
@@ -46,7 +48,7 @@ def apply_plan(
     with parts.page_lock:
         with parts.store.begin() as session:
             now = {row.record.id: row for row in examine_rows(parts, run, session, rows).arrived}
-            ready, leftovers = _sort(planned, now, decisions)
+            ready, leftovers = _sort(run, planned, now, decisions)
             batch = _build_batch(parts, run, session, ready)
             if not batch.plan.rows:
                 return True, leftovers
@@ -66,6 +68,7 @@ def raise_if_refused(parts: CycleParts, run: CycleRun, planned: Sequence[Planned
 
 
 def _sort(
+    run: CycleRun,
     planned: Sequence[PlannedRow],
     now: Mapping[str, ArrivedRow],
     decisions: Mapping[str, DecisionRecord],
@@ -77,7 +80,7 @@ def _sort(
         if found is None:
             leftovers.append(Leftover(row_id=row.id, reason="deleted since the plan was made"))
         elif row.etag is None or found.record.etag != row.etag:
-            leftovers.append(Leftover(row_id=row.id, reason="changed since the plan was made"))
+            leftovers.append(Leftover(row_id=row.id, reason=_why_moved(run, row, found)))
         else:
             ready.append(
                 DecidedRow(
@@ -88,6 +91,14 @@ def _sort(
                 )
             )
     return ready, leftovers
+
+
+def _why_moved(run: CycleRun, row: PlannedRow, found: ArrivedRow) -> str:
+    """Who applies a plan again behind a crash wants to know which rows still need a look."""
+    current = placement_of(run.table, found.record, found.before)
+    if row.changes and all(is_so(current, change) for change in row.changes):
+        return "is as planned already"
+    return "changed since the plan was made"
 
 
 def _build_batch(

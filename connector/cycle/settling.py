@@ -132,7 +132,7 @@ def _judge(
 ) -> tuple[WriteOutcome | None, PlannedRow]:
     """How the write of a row ended as far as can be seen; None = not yet, and what is missing."""
     current = placement_of(run.table, row.record, row.before)
-    missing = tuple(change for change in planned.changes if not _is_so(current, change))
+    missing = tuple(change for change in planned.changes if not is_so(current, change))
     if not missing:
         return WriteOutcome.ALREADY_SO, planned
     is_same_rule_set = intent.plan.rule_set_checksum == parts.rule_set.checksum
@@ -161,7 +161,8 @@ def _travels_alone(parts: CycleParts, run: CycleRun, change: Change, current: Pl
             return False
 
 
-def _is_so(current: Placement, change: Change) -> bool:
+def is_so(current: Placement, change: Change) -> bool:
+    """Whether a row stands as a change would leave it; what queue it is in is not known."""
     match change:
         case OwnerChange(after=owner):
             return current.owner == owner

@@ -1,13 +1,17 @@
 """The commands that write do, before anything else, what a cycle that was cut short left to do."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from connector import pacing
 from connector.application import Application
 from connector.lease import UnsharedLeases
+from connector.ports import RowWrite
 from connector.reviewed_plan import merge_previews
+from tests.support.fake_dataverse import Crash
 from tests.support.worlds import RULES, World, lead_id
 
 
@@ -65,3 +69,41 @@ def test_a_plan_left_open_is_settled_before_the_backlog_is_tried(world: World) -
     world.die_in_a_cycle()
     build_application(world).retry_backlog(world.table())
     assert_given_once(world)
+
+
+def test_a_reviewed_plan_that_was_cut_short_between_its_slices_is_applied_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "MOST_ROWS", 2)
+    for number in range(2, 8):
+        world.put_lead(number, address1_country="UK")
+    application = build_application(world)
+    reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
+    world.dataverse.after_write = crash_behind(world, 3)
+    with pytest.raises(Crash):
+        application.apply_plan(reviewed)
+    world.dataverse.after_write = lambda _write: None
+    world.restart()
+    _, leftovers = build_application(world).apply_plan(reviewed)
+    assert [(left.row_id, left.reason) for left in leftovers] == [
+        (lead_id(number), "is as planned already") for number in range(2, 6)
+    ]
+    owners = [world.owner(number) for number in range(2, 8)]
+    assert owners == ["Miriam", "Sanjay", "Susana"] * 2
+    assert [write.id for write in world.dataverse.writes] == [lead_id(n) for n in range(2, 8)]
+    world.cycle()
+    assert len(world.dataverse.writes) == 6
+    assert {world.decisions(number)[-1].outcome for number in range(2, 8)} <= {
+        "applied",
+        "already_so",
+    }
+
+
+def crash_behind(world: World, count: int) -> Callable[[RowWrite], None]:
+    """The process dies behind its write number `count`."""
+
+    def die(_write: RowWrite) -> None:
+        if len(world.dataverse.writes) == count:
+            raise Crash
+
+    return die
