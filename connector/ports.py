@@ -238,8 +238,18 @@ class LedgerState(Protocol):
         """Ids of rows that the full read `generation` did not see."""
         ...
 
-    def list_undecided(self, table: str, after: LedgerRow | None, size: int) -> Sequence[LedgerRow]:
-        """Open rows that were never decided, oldest first, from behind `after` on."""
+    def list_undecided(
+        self,
+        table: str,
+        after: LedgerRow | None,
+        size: int,
+        *,
+        with_rules: Collection[str] = (),
+    ) -> Sequence[LedgerRow]:
+        """Open rows that no rule was ever asked about, oldest first, from behind `after` on.
+
+        Rows of the segments `with_rules` are among them if these had no rules at the time.
+        """
         ...
 
     def count_open(self) -> Mapping[tuple[str, str, str], int]:

@@ -54,6 +54,7 @@ def backfill(  # noqa: PLR0913, PLR0917  one parameter an option: the signature 
 ) -> None:
     """Decide open rows that were there at the baseline, oldest first; the plan is shown first.
 
+    Rows of a segment that had no rules when they came are among them once it has some.
     Without --yes nothing is written unless you confirm at a terminal. With --at only the rules are
     those of then: people, capacity and dates are today's.
     """

@@ -68,8 +68,8 @@ def preview_backfill(
 ) -> Preview:
     """Decide rows that never were, oldest first, as if they were new.
 
-    At most `limit` rows. With `segment` only rows of it: the table is read on until so many are
-    found.
+    So are those that were decided while their segment had no rules, once it has some. At most
+    `limit` rows. With `segment` only rows of it: the table is read on until so many are found.
     """
     run = build_run(parts, table, PlanOrigin.BACKFILL)
     size = BACKFILL_PAGE if segment is not None or limit is None else min(limit, BACKFILL_PAGE)
@@ -83,11 +83,13 @@ def preview_backfill(
 
 
 def _undecided(parts: CycleParts, run: CycleRun, size: int) -> Iterator[list[Candidate]]:
-    """The open rows that were never decided, page by page; those so far when stopped."""
+    """The open rows that no rule was asked about, page by page; those so far when stopped."""
+    table = run.table.name
+    ruled = {rule.segment for rule in parts.rule_set.rules if rule.table == table and rule.active}
     last: LedgerRow | None = None
     while not parts.is_stopping():
         with parts.store.begin() as session:
-            page = session.list_undecided(run.table.name, last, size)
+            page = session.list_undecided(table, last, size, with_rules=ruled)
         if not page:
             return
         last = page[-1]

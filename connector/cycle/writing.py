@@ -8,7 +8,7 @@ from connector.cycle.deciding import TAKEN_FROM, DecidedRow
 from connector.cycle.handing_over import find_rule, note_handovers
 from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.triage import describe_row
-from connector.cycle.waiting import Waiting, wait_for_routing, wait_for_write
+from connector.cycle.waiting import ROUTING_CODES, Waiting, wait_for_routing, wait_for_write
 from connector.cycle.waking import Openings
 from connector.ports import RowWrite, StateSession, WriteOutcome, WriteResult
 from connector.state import BacklogEntry, DecisionRecord, Intent, LedgerRow, PlanOrigin
@@ -303,7 +303,7 @@ def _wait(
     parts: CycleParts, openings: Openings, row: Waiting, result: WriteResult | None
 ) -> BacklogEntry | None:
     if result is None or result.outcome in ARRIVED:
-        if _is_left_alone(parts, row.decision):
+        if _is_left_alone(parts, row):
             return None
         rule = find_rule(parts, row.decision)
         return wait_for_routing(
@@ -318,11 +318,15 @@ def _wait(
     return wait_for_write(row, result.outcome, openings.now, message=result.message)
 
 
-def _is_left_alone(parts: CycleParts, decision: DecisionRecord) -> bool:
+def _is_left_alone(parts: CycleParts, row: Waiting) -> bool:
     """The row's segment has no rule, not even one that is switched off: its rows stay as they are.
 
-    Such a segment keeps rows out of those behind it, as Microsoft's for self-created leads does.
+    Such a segment keeps rows out of those behind it, as Microsoft's for self-created leads does. A
+    row that waited for somebody before the rules were taken away goes on waiting.
     """
+    decision = row.decision
+    if row.before is not None and row.before.code in ROUTING_CODES:
+        return False
     if decision.routing_status != RoutingStatus.NO_ASSIGNMENT_RULE:
         return False
     segment = decision.table, decision.segment

@@ -1,7 +1,7 @@
 """The ledger of rows in SQL, with the open rows of each owner counted beside it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 from sqlalchemy import (
@@ -28,6 +28,7 @@ from connector.store.tables import (
     watched_sets,
 )
 from engine.records import EntityReference
+from engine.statuses import RoutingStatus
 
 OwnerKey = tuple[str, str, str]
 """Table, owner id, and the rule that gave the row to its owner ("" = none)."""
@@ -101,12 +102,26 @@ class LedgerSession:
         )
         return list(self._connection.execute(query).scalars())
 
-    def list_undecided(self, table: str, after: LedgerRow | None, size: int) -> Sequence[LedgerRow]:
-        """Open rows that were never decided, oldest first, from behind `after` on."""
+    def list_undecided(
+        self,
+        table: str,
+        after: LedgerRow | None,
+        size: int,
+        *,
+        with_rules: Collection[str] = (),
+    ) -> Sequence[LedgerRow]:
+        """Open rows that no rule was ever asked about, oldest first, from behind `after` on.
+
+        Rows of the segments `with_rules` are among them if these had no rules at the time.
+        """
+        was_left_alone = and_(
+            ledger_rows.c.routing_status == RoutingStatus.NO_ASSIGNMENT_RULE.value,
+            ledger_rows.c.segment.in_(sorted(with_rules)),
+        )
         query = (
             select(ledger_rows)
             .where(ledger_rows.c.table_name == table, ledger_rows.c.is_open)
-            .where(ledger_rows.c.decided_at.is_(None))
+            .where(or_(ledger_rows.c.decided_at.is_(None), was_left_alone))
             # Databases differ in where rows without a date come.
             .order_by(ledger_rows.c.created_on.nulls_first(), ledger_rows.c.id)
             .limit(size)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connector.cycle.previewing import preview_backfill
 from connector.cycle.waking import find_opening
 from connector.state import BacklogEntry
 from engine.availability import wait_until_free
@@ -96,6 +97,38 @@ def test_rows_of_a_segment_whose_rules_are_switched_off_wait_for_them(tmp_path: 
     world.rules = rules_of(active=True)
     world.cycle()
     assert world.owner(2) == "Miriam"
+
+
+def test_a_row_that_waits_for_somebody_outlives_the_rules_of_its_segment(tmp_path: Path) -> None:
+    away = build_people(("Miriam",), is_disabled=True)
+    world = waiting_world(tmp_path, away)
+    world.rules = {**RULES, "rules": RULES["rules"][1:]}
+    world.cycle()
+    world.cycle()
+    assert entry_of(world).code == "no_assignment_rule"
+    world.dataverse.directory = build_people(("Miriam",))
+    world.cycle()
+    world.rules = rules_of(name="UK again")
+    world.cycle()
+    assert world.owner(2) == "Miriam"
+
+
+def test_a_backfill_takes_up_rows_of_a_segment_that_has_got_rules(tmp_path: Path) -> None:
+    def plan() -> list[str]:
+        preview = preview_backfill(world.parts(), world.table(), segment="UK")
+        return [row.id for row in preview.plan.rows if row.owner_change is not None]
+
+    world = World(folder=tmp_path, rules={**RULES, "rules": RULES["rules"][1:]})
+    world.put_lead(1, address1_country="France")
+    world.cycle()
+    world.put_lead(2, address1_country="UK")
+    world.cycle()
+    assert plan() == []
+    world.rules = rules_of(active=False)
+    assert plan() == []
+    world.rules = rules_of()
+    world.cycle()
+    assert (world.owner(2), plan()) == (None, [lead_id(2)])
 
 
 def test_a_row_is_tried_when_a_seller_comes_back_or_joins(tmp_path: Path) -> None:
