@@ -154,6 +154,26 @@ class Application:
         plan = build_plan(self.parts.rule_set.checksum, undo.rows)
         return ReviewedPlan(plan=plan, decisions=undo.decisions), undo.leftovers
 
+    def undo(
+        self, table: WatchedTable, cycle_id: str
+    ) -> tuple[CycleRecord, ReviewedPlan, list[Leftover]]:
+        """Put a cycle back, with the rows that a plan of it, left open by a crash, still had to
+        write.
+        """
+        self._settle(table)
+        reviewed, leftovers = self.preview_undo(table, cycle_id)
+        record, late = self.undo_cycle(table, reviewed)
+        return record, reviewed, [*leftovers, *late]
+
+    def _settle(self, table: WatchedTable) -> None:
+        with self._hold(table) as parts:
+            with parts.store.begin() as session:
+                if not session.list_intents(table.name):
+                    return
+            self.start_cycle()
+            run = start_run(parts, table, PlanOrigin.UNDO)
+            finish_run(parts, run, lambda: settle_intents(parts, run))
+
     def undo_cycle(
         self, table: WatchedTable, reviewed: ReviewedPlan
     ) -> tuple[CycleRecord, list[Leftover]]:

@@ -124,10 +124,10 @@ def undo(
         stopped_by_signals(application.stop),
     ):
         table = application.find_cycle_table(cycle)
-        reviewed, leftovers = application.preview_undo(table, cycle)
-        if not is_dry:
-            record, late = application.undo_cycle(table, reviewed)
-            leftovers += late
+        if is_dry:
+            reviewed, leftovers = application.preview_undo(table, cycle)
+        else:
+            record, reviewed, leftovers = application.undo(table, cycle)
     if out is not None:
         save_plan(reviewed, out)
     if as_json:

@@ -12,7 +12,7 @@ from connector.lease import UnsharedLeases
 from connector.ports import RowWrite
 from connector.reviewed_plan import merge_previews
 from tests.support.fake_dataverse import Crash
-from tests.support.worlds import RULES, World, lead_id
+from tests.support.worlds import NOBODY, RULES, World, lead_id
 
 
 @pytest.fixture
@@ -97,6 +97,26 @@ def test_a_reviewed_plan_that_was_cut_short_between_its_slices_is_applied_again(
         "applied",
         "already_so",
     }
+
+
+def test_a_cycle_that_was_cut_short_is_undone_with_what_was_still_to_be_written_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "MOST_ROWS", 2)
+    for number in range(2, 8):
+        world.put_lead(number, address1_country="UK")
+    application = build_application(world)
+    reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
+    world.dataverse.after_write = crash_behind(world, 3)
+    with pytest.raises(Crash):
+        application.apply_plan(reviewed)
+    world.dataverse.after_write = lambda _write: None
+    world.restart()
+    cut_short = world.decisions(2)[-1].cycle_id
+    record, undone, leftovers = build_application(world).undo(world.table(), cut_short)
+    assert (record.counts["applied"], len(undone.plan.rows), leftovers) == (4, 4, [])
+    owners = {world.dataverse.owner_of("lead", lead_id(number)) for number in range(2, 8)}
+    assert owners == {NOBODY.id}
 
 
 def crash_behind(world: World, count: int) -> Callable[[RowWrite], None]:
