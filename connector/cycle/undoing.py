@@ -33,8 +33,8 @@ class UndoPlan:
 class _Written:
     """What a cycle wrote of one row, perhaps more than once.
 
-    The first decision, the one numbered `number`, knows where the row stood before the cycle, the
-    last one knows the version it was left at.
+    The first decision, the one numbered `number`, knows where the row stood before, the last one
+    knows the version it was left at.
     """
 
     number: int
@@ -70,9 +70,20 @@ def _load_written(parts: CycleParts, run: CycleRun, cycle_id: str) -> dict[str, 
         if decision.table != run.table.name or decision.outcome not in ARRIVED:
             continue
         known = written.get(decision.row_id)
-        first = _Written(number=number, first=decision, last=decision)
-        written[decision.row_id] = replace(known, last=decision) if known else first
+        if known is not None and _goes_on_from(known.last, decision):
+            written[decision.row_id] = replace(known, last=decision)
+        else:
+            written[decision.row_id] = _Written(number=number, first=decision, last=decision)
     return written
+
+
+def _goes_on_from(earlier: DecisionRecord, decision: DecisionRecord) -> bool:
+    """Nobody gave the row away in between: then it would go back to whom they gave it."""
+    left, found = (
+        parse_reference(owner)
+        for owner in (earlier.after.get("owner"), decision.before.get("owner"))
+    )
+    return (left and left.id) == (found and found.id)
 
 
 def _page_through(parts: CycleParts, cycle_id: str) -> Iterator[tuple[int, DecisionRecord]]:

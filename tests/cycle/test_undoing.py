@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from connector.cycle.applying import apply_plan
+from connector.cycle.parts import CycleOptions
 from connector.cycle.runs import finish_run, start_run
 from connector.cycle.undoing import UndoPlan, plan_undo
 from connector.ports import RowWrite
 from connector.state import CycleRecord, PlanOrigin
 from tests.support.fake_dataverse import Crash
-from tests.support.worlds import NOBODY, World, lead_id
+from tests.support.worlds import NOBODY, World, lead_id, seller_id
 
 
 @pytest.fixture
@@ -37,6 +38,14 @@ def undo(world: World, cycle: CycleRecord) -> tuple[CycleRecord, dict[str, str]]
     own = {decision.row_id: decision for decision in found.decisions}
     record = finish_run(parts, run, lambda: apply_plan(parts, run, found.rows, own)[0])
     return record, {left.row_id: left.reason for left in found.leftovers}
+
+
+def let_rows_move(world: World) -> None:
+    """Into the segment of large leads, which the environment knows as well."""
+    uk, large, *others = world.rules["segments"]
+    other = uk["segment_id"][:-1] + "2"
+    segments = [uk, {**large, "segment_id": other, "accept_from_other_segments": True}, *others]
+    world.rules = {**world.rules, "segments": segments}
 
 
 def record_later(world: World, number: int, count: int) -> None:
@@ -79,10 +88,7 @@ def test_what_stood_before_is_found_behind_any_number_of_tries(world: World) -> 
 def test_a_row_that_a_cycle_wrote_twice_goes_back_to_where_it_was_before_both(
     world: World,
 ) -> None:
-    uk, large, *others = world.rules["segments"]
-    other = uk["segment_id"][:-1] + "2"
-    segments = [uk, {**large, "segment_id": other, "accept_from_other_segments": True}, *others]
-    world.rules = {**world.rules, "segments": segments}
+    let_rows_move(world)
     world.put_lead(2, address1_country="UK")
     cycle = world.cycle()
     [first] = world.decisions(2)
@@ -97,6 +103,30 @@ def test_a_row_that_a_cycle_wrote_twice_goes_back_to_where_it_was_before_both(
     assert (record.counts["applied"], left) == (1, {})
     row = world.dataverse.tables["lead"][lead_id(2)]
     assert (row["_ownerid_value"], row["_msdyn_segmentid_value"]) == (NOBODY.id, None)
+
+
+def test_a_row_that_was_given_away_between_two_writes_goes_back_to_whom_it_was_given(
+    world: World,
+) -> None:
+    let_rows_move(world)
+    world.put_lead(2, address1_country="UK")
+    cycle = world.cycle()
+    world.options = CycleOptions(routes_manual_rows=True)
+    world.put_lead(2, _ownerid_value=seller_id(2))
+    world.cycle()
+    world.put_lead(2, address1_country="France", revenue=5000)
+    world.cycle()
+    second = replace(world.decisions(2)[-1], cycle_id=cycle.id)
+    with world.store.begin() as session:
+        session.add_decisions([second])
+    assert (second.outcome, world.owner(2)) == ("applied", "Susana")
+    record, left = undo(world, cycle)
+    assert (record.counts["applied"], left) == (1, {})
+    row = world.dataverse.tables["lead"][lead_id(2)]
+    assert (world.owner(2), row["_msdyn_segmentid_value"]) == (
+        "Susana",
+        world.rules["segments"][0]["segment_id"],
+    )
 
 
 def test_an_open_plan_is_settled_without_the_traces_of_its_cycle(world: World) -> None:
