@@ -136,6 +136,48 @@ def test_well_formed_rows_never_need_the_interpreter(monkeypatch):
         assert [predicate(row, NOW) for row in ROWS[:2]] == [True, False]
 
 
+def test_many_well_formed_rows_are_answered_in_one_go(monkeypatch):
+    compiled = compile_first_match(SEGMENTS, CompileOptions(table="lead", schema=SCHEMA))
+    answers = [compiled.first_match(row, NOW) for row in ROWS]
+    monkeypatch.setattr(compiled, "first_match", None)
+    later = NOW + timedelta(days=400)
+    for _ in range(2):
+        assert compiled.first_matches(ROWS, NOW) == answers
+        assert compiled.first_matches(ROWS, later) != answers
+    assert compiled.first_matches([], NOW) == []
+
+
+def test_from_the_first_row_that_lacks_a_column_on_many_rows_still_go_in_one_go(monkeypatch):
+    compiled = compile_first_match(SEGMENTS, CompileOptions(table="lead", schema=SCHEMA))
+    rows = [{"source": 1}, *ROWS]
+    answers = [expected([*SEGMENTS], row, NOW) for row in rows]
+    assert compiled.first_matches(rows, NOW) == answers
+    monkeypatch.setattr(compiled, "first_match", None)
+    assert compiled.first_matches(rows, NOW) == answers
+
+
+def test_what_stands_in_a_rare_text_column_matters_only_to_rows_that_come_to_it(monkeypatch):
+    raw = {"all": [compare("source", "eq", 1), compare("city", "like", "%ond%")]}
+    compiled = compile_first_match(
+        [parse_condition(raw)], CompileOptions(table="lead", schema=SCHEMA)
+    )
+    interpreted: list[object] = []
+
+    def note(_condition: Condition, row: object, _context: Context) -> bool:
+        interpreted.append(row)
+        return False
+
+    monkeypatch.setattr(compiler, "holds", note)
+    unreached, reached = {**FULL, "source": 2, "city": 5}, {**FULL, "source": 1, "city": 5}
+    assert compiled.first_matches([unreached, {**FULL, "source": 1, "city": "LONDON"}], NOW) == [
+        -1,
+        0,
+    ]
+    assert interpreted == []
+    assert compiled.first_match(reached, NOW) == -1
+    assert interpreted == [reached]
+
+
 SINGLE = [
     compare("city", "gt", value_of="address1_city"),
     compare("city", "eq", value_of="record.address1_city"),

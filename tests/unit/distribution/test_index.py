@@ -119,7 +119,17 @@ def test_nobody_keeps_an_order_that_changes_much_more_often_than_it_is_asked():
             rank = pool.first()
         table.set(rank, (10_000 + number) << 10 | rank)
     assert table.order is None
-    assert table.walk_cost(1_000) > 5 * 1_500
+
+
+def test_keeping_an_order_costs_by_changes_and_a_walk_by_calls():
+    table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
+    assert table.walk_cost(10) == 60 * 100
+    table.set(3, 5 << 20 | 3)
+    assert table.walk_cost(10) == 1_500 + 60 * 100
+    table.calls = 3
+    assert table.walk_cost(10) == 500 + 60 * 100
+    table.lose(10**9)
+    assert table.walk_cost(10) == 6_025
 
 
 def serve(table, made, count):
