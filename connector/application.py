@@ -99,13 +99,12 @@ class Application:
             raise ConfigProblem(
                 "the plan was made with another rules file; make a new one with `leadrobin plan`"
             )
-        self.start_cycle()
         records: list[CycleRecord] = []
         leftovers: list[Leftover] = []
         for name in reviewed.tables:
             with self._hold(self.find_table(name)) as parts:
                 run = start_run(parts, self.find_table(name), PlanOrigin.APPLY)
-                records.append(_write(parts, run, reviewed, leftovers, pace=self._pace()))
+                records.append(self._write(parts, run, reviewed, leftovers))
         return records, leftovers
 
     def backfill(
@@ -122,7 +121,7 @@ class Application:
         with self._hold(table) as parts:
             run = start_run(parts, table, PlanOrigin.BACKFILL)
             pace = self._pace(rows_per_minute)
-            return _write(parts, run, reviewed, leftovers, pace=pace), leftovers
+            return self._write(parts, run, reviewed, leftovers, pace=pace), leftovers
 
     def preview_backfill(
         self, table: WatchedTable, *, segment: str | None, limit: int | None
@@ -137,12 +136,18 @@ class Application:
         return preview_backfill(self.parts, table, segment=segment, limit=limit)
 
     def find_cycle_table(self, cycle_id: str) -> WatchedTable:
-        """The table of a cycle that decided something; raises LeadrobinError."""
+        """The table of a cycle that decided something; raises LeadrobinError.
+
+        All that a killed one decided may stand in the plan that it left open.
+        """
         with self.parts.store.begin() as session:
             decisions = session.list_decisions(cycle_id=cycle_id, limit=1)
-        if not decisions:
-            raise LeadrobinError(f"there is no cycle {cycle_id}, or it decided nothing")
-        return self.find_table(decisions[0].table)
+            if decisions:
+                return self.find_table(decisions[0].table)
+            for table in self.tables:
+                if any(plan.cycle_id == cycle_id for plan in session.list_intents(table.name)):
+                    return table
+        raise LeadrobinError(f"there is no cycle {cycle_id}, or it decided nothing")
 
     def preview_undo(
         self, table: WatchedTable, cycle_id: str
@@ -181,7 +186,7 @@ class Application:
         leftovers: list[Leftover] = []
         with self._hold(table) as parts:
             run = start_run(parts, table, PlanOrigin.UNDO)
-            return _write(parts, run, reviewed, leftovers, pace=self._pace()), leftovers
+            return self._write(parts, run, reviewed, leftovers), leftovers
 
     def replan(self, leftovers: Sequence[Leftover]) -> ReviewedPlan:
         """What the rules make now of rows that a plan left out; nothing is saved or written."""
@@ -207,6 +212,44 @@ class Application:
             raise errors[0]
         return records
 
+    def _write(
+        self,
+        parts: CycleParts,
+        run: CycleRun,
+        reviewed: ReviewedPlan,
+        leftovers: list[Leftover],
+        *,
+        pace: Pace | None = None,
+    ) -> CycleRecord:
+        """Write the rows of one table of a plan; adds those that were left out to `leftovers`.
+
+        Each slice has the time of a cycle: all of them together may take hours.
+        """
+        table = run.table.name
+        own = {d.row_id: d for d in reviewed.decisions if d.table == table}
+        planned = {row.id: row for row in reviewed.plan.rows if row.table == table}
+        in_order = [planned[row_id] for row_id in own if row_id in planned]
+
+        def work() -> bool:
+            self.start_cycle()
+            # Settled later, what was left open would take these writes for somebody else's.
+            if not settle_intents(parts, run):
+                return False
+            raise_if_refused(parts, run, in_order)
+            reached = 0
+            for rows in (pace or self._pace()).slices(in_order):
+                if parts.is_stopping():
+                    return False
+                self.start_cycle()
+                is_done, left = apply_plan(parts, run, rows, own)
+                leftovers.extend(left)
+                if not is_done:
+                    return False
+                reached += len(rows)
+            return reached == len(in_order)
+
+        return finish_run(parts, run, work)
+
     def _pace(self, rows_per_minute: int | None = None) -> Pace:
         clock = self.parts.clock
         return Pace(rows_per_minute=rows_per_minute, clock=clock, wait=self.stop.wait)
@@ -216,36 +259,3 @@ class Application:
         """The parts to work on a table with; raises LeaseHeld."""
         with self.leases.hold(table.name) as hold:
             yield replace(self.parts, store=hold.store, keep_lease=hold.keep)
-
-
-def _write(
-    parts: CycleParts,
-    run: CycleRun,
-    reviewed: ReviewedPlan,
-    leftovers: list[Leftover],
-    *,
-    pace: Pace,
-) -> CycleRecord:
-    """Write the rows of one table of a plan; adds those that were left out to `leftovers`."""
-    table = run.table.name
-    own = {d.row_id: d for d in reviewed.decisions if d.table == table}
-    planned = {row.id: row for row in reviewed.plan.rows if row.table == table}
-    in_order = [planned[row_id] for row_id in own if row_id in planned]
-
-    def work() -> bool:
-        # Settled later, what was left open would take these writes for somebody else's.
-        if not settle_intents(parts, run):
-            return False
-        raise_if_refused(parts, run, in_order)
-        reached = 0
-        for rows in pace.slices(in_order):
-            if parts.is_stopping():
-                return False
-            is_done, left = apply_plan(parts, run, rows, own)
-            leftovers.extend(left)
-            if not is_done:
-                return False
-            reached += len(rows)
-        return reached == len(in_order)
-
-    return finish_run(parts, run, work)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,20 @@ def test_a_reviewed_plan_that_was_cut_short_between_its_slices_is_applied_again(
     }
 
 
+def test_every_slice_has_the_time_of_a_cycle(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large plan, or a slow backfill, takes longer than the time to wait that a cycle has."""
+    monkeypatch.setattr(pacing, "MOST_ROWS", 2)
+    for number in range(2, 8):
+        world.put_lead(number, address1_country="UK")
+    begun: list[int] = []
+    application = replace(
+        build_application(world), start_cycle=lambda: begun.append(len(world.dataverse.writes))
+    )
+    reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
+    application.apply_plan(reviewed)
+    assert {0, 2, 4} <= set(begun)
+
+
 def test_a_cycle_that_was_cut_short_is_undone_with_what_was_still_to_be_written_of_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +132,19 @@ def test_a_cycle_that_was_cut_short_is_undone_with_what_was_still_to_be_written_
     assert (record.counts["applied"], len(undone.plan.rows), leftovers) == (4, 4, [])
     owners = {world.dataverse.owner_of("lead", lead_id(number)) for number in range(2, 8)}
     assert owners == {NOBODY.id}
+
+
+def test_a_cycle_that_was_killed_in_its_first_plan_is_found_and_undone(world: World) -> None:
+    for number in (2, 3):
+        world.put_lead(number, address1_country="UK")
+    world.die_in_a_cycle(after_writes=1)
+    assert world.decisions(2) == []
+    [intent] = world.read(lambda session: session.list_intents("lead"))
+    application = build_application(world)
+    table = application.find_cycle_table(intent.cycle_id)
+    record, _, leftovers = application.undo(table, intent.cycle_id)
+    assert (record.counts["applied"], leftovers) == (2, [])
+    assert {world.dataverse.owner_of("lead", lead_id(number)) for number in (2, 3)} == {NOBODY.id}
 
 
 def crash_behind(world: World, count: int) -> Callable[[RowWrite], None]:
