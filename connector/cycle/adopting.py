@@ -9,7 +9,7 @@ from connector.cycle.handing_over import Given, note_late_handovers
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.triage import is_another
 from connector.cycle.waiting import Waiting, wait_for_write
-from connector.cycle.writing import with_decision
+from connector.cycle.writing import UNDONE, with_decision
 from connector.plan_document import parse_reference
 from connector.ports import StateSession, WriteOutcome
 from connector.state import DecisionRecord, Intent, LedgerRow, SellerClock
@@ -62,7 +62,8 @@ def adopt_late_writes(
 def _take_turns(
     parts: CycleParts, session: StateSession, decisions: Sequence[DecisionRecord]
 ) -> None:
-    """The clocks went back when the writes seemed to have failed."""
+    """The clocks went back when the writes seemed to have failed; an undo never moves them."""
+    decisions = [decision for decision in decisions if UNDONE not in decision.after]
     if not decisions:
         return
     session.lock_clocks()

@@ -8,10 +8,12 @@ from connector.cycle.deciding import placement_data, placement_of
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.reading import examine_rows, fetch_complete
 from connector.cycle.triage import ArrivedRow
-from connector.cycle.writing import ARRIVED, UNDONE
+from connector.cycle.waiting import ROUTING_CODES
+from connector.cycle.writing import ARRIVED, UNDONE, WAS_MANUAL
 from connector.plan_document import parse_reference
 from connector.state import DecisionRecord
 from engine.planning import OwnerChange, Placement, PlannedRow, SegmentChange, SequenceChange
+from engine.statuses import RoutingStatus
 
 PAGE = 5000
 """Rows that are read and looked at together."""
@@ -119,7 +121,7 @@ def _add(
         undo.leftovers.append(Leftover(row_id=row_id, reason=reason or ""))
         return
     current = placement_of(run.table, row.record, row.before)
-    previous = around.before.get(row_id)
+    previous = _leave_out_undecided(around.before.get(row_id))
     undo.rows.append(_reverse(written.first, row, current))
     undo.decisions.append(_build_undo(parts, run, written.first, previous, current=current))
 
@@ -162,8 +164,29 @@ def _build_undo(
             **placement_data(replace(restored, owner=restored.owner or current.owner)),
             UNDONE: True,
             "was_decided": previous is not None,
+            WAS_MANUAL: _was_manual(previous),
         },
     )
+
+
+def _leave_out_undecided(previous: DecisionRecord | None) -> DecisionRecord | None:
+    """What stood before, unless it found nobody, or was undone to where nothing stood.
+
+    A row that goes back to waiting must neither be given away at once nor be forgotten: it counts
+    as never decided.
+    """
+    if previous is None or not previous.after.get("was_decided", True):
+        return None
+    status = previous.routing_status
+    is_nobodys = status is not None and RoutingStatus(status).name.lower() in ROUTING_CODES
+    return None if is_nobodys else previous
+
+
+def _was_manual(previous: DecisionRecord | None) -> bool:
+    """The row goes back to whom a person gave it."""
+    if previous is None:
+        return False
+    return previous.outcome == "manual" or bool(previous.after.get(WAS_MANUAL))
 
 
 def _reverse(decision: DecisionRecord, row: ArrivedRow, current: Placement) -> PlannedRow:

@@ -30,6 +30,9 @@ ARRIVED = frozenset({WriteOutcome.APPLIED, WriteOutcome.ALREADY_SO})
 UNDONE = "undone"
 """In what a decision led to: it took an earlier one back."""
 
+WAS_MANUAL = "was_manual"
+"""Beside it: what was taken back had moved a row that a person gave to somebody."""
+
 Results = Mapping[str, WriteResult]
 
 
@@ -247,14 +250,15 @@ def _own_version(row: DecidedRow, result: WriteResult) -> str | None:
 def with_decision(seen: LedgerRow, decision: DecisionRecord) -> LedgerRow:
     """The ledger row of a decision that is in force.
 
-    An undone one leaves the row as the decision before had left it; without one before, a backfill
-    takes it up again.
+    An undone one leaves the row as the decision before had left it, a person's choice included;
+    without one before, a backfill takes it up again.
     """
     if UNDONE in decision.after:
         return replace(
             seen,
             segment=decision.segment,
             rule=decision.rule,
+            is_manual=bool(decision.after.get(WAS_MANUAL)),
             segmentation_status=None,
             routing_status=None,
             sequence_status=None,

@@ -2,18 +2,20 @@
 
 import tracemalloc
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from connector.cycle.applying import apply_plan
 from connector.cycle.parts import CycleOptions
+from connector.cycle.previewing import preview_backfill
 from connector.cycle.runs import finish_run, start_run
 from connector.cycle.undoing import UndoPlan, plan_undo
 from connector.ports import RowWrite
 from connector.state import CycleRecord, PlanOrigin
 from tests.support.fake_dataverse import Crash
-from tests.support.worlds import NOBODY, World, lead_id, seller_id
+from tests.support.worlds import NOBODY, RULES, World, build_people, lead_id, seller_id
 
 
 @pytest.fixture
@@ -38,6 +40,19 @@ def undo(world: World, cycle: CycleRecord) -> tuple[CycleRecord, dict[str, str]]
     own = {decision.row_id: decision for decision in found.decisions}
     record = finish_run(parts, run, lambda: apply_plan(parts, run, found.rows, own)[0])
     return record, {left.row_id: left.reason for left in found.leftovers}
+
+
+def plan_backfill(world: World) -> list[str]:
+    return [row.id for row in preview_backfill(world.parts(), world.table()).plan.rows]
+
+
+def backfill(world: World) -> CycleRecord:
+    """Decide the rows that a backfill takes up."""
+    found = preview_backfill(world.parts(), world.table())
+    own = {row.record.id: row.decision for row in found.batch.rows}
+    parts = world.parts()
+    run = start_run(parts, world.table(), PlanOrigin.BACKFILL)
+    return finish_run(parts, run, lambda: apply_plan(parts, run, found.plan.rows, own)[0])
 
 
 def let_rows_move(world: World) -> None:
@@ -127,6 +142,85 @@ def test_a_row_that_was_given_away_between_two_writes_goes_back_to_whom_it_was_g
         "Susana",
         world.rules["segments"][0]["segment_id"],
     )
+
+
+def test_a_row_that_was_undone_twice_counts_as_never_decided(world: World) -> None:
+    let_rows_move(world)
+    world.put_lead(2, address1_country="UK")
+    undo(world, world.cycle())
+    assert lead_id(2) in plan_backfill(world)
+    world.put_lead(2, address1_country="France", revenue=5000)
+    undo(world, world.cycle())
+    assert lead_id(2) in plan_backfill(world)
+
+
+def test_a_row_that_was_left_alone_is_taken_up_again_once_its_backfill_is_undone(
+    tmp_path: Path,
+) -> None:
+    world = World(folder=tmp_path, rules={**RULES, "rules": RULES["rules"][1:]})
+    world.put_lead(1, address1_country="France")
+    world.cycle()
+    world.put_lead(2, address1_country="UK")
+    world.cycle()
+    world.rules = RULES
+    done = backfill(world)
+    assert world.owner(2) == "Miriam"
+    undo(world, done)
+    world.cycle()
+    assert world.owner(2) is None
+    assert lead_id(2) in plan_backfill(world)
+
+
+def test_a_row_that_waited_before_is_taken_up_again_once_its_assignment_is_undone(
+    world: World,
+) -> None:
+    people = world.dataverse.directory
+    world.dataverse.directory = build_people((), is_disabled=True)
+    world.put_lead(2, address1_country="UK")
+    world.cycle()
+    [entry] = world.read(lambda session: session.list_backlog())
+    assert entry.row_id == lead_id(2)
+    world.dataverse.directory = people
+    done = world.cycle()
+    assert world.owner(2) == "Miriam"
+    undo(world, done)
+    world.cycle()
+    assert world.owner(2) is None
+    assert lead_id(2) in plan_backfill(world)
+
+
+def test_a_persons_choice_is_one_again_once_the_backfill_that_moved_it_is_undone(
+    world: World,
+) -> None:
+    world.put_lead(1, _ownerid_value=seller_id(2))
+    world.cycle()
+    world.put_lead(1, address1_country="UK")
+    world.cycle()
+    assert world.owner(1) == "Susana"
+    done = backfill(world)
+    assert world.owner(1) == "Miriam"
+    record, _ = undo(world, done)
+    again, _ = undo(world, record)
+    assert world.owner(1) == "Miriam"
+    undo(world, again)
+    world.put_lead(1, address1_country="France", revenue=5000)
+    world.cycle()
+    assert world.owner(1) == "Susana"
+
+
+def test_an_undo_whose_answers_are_lost_is_nobodys_turn(world: World) -> None:
+    world.put_lead(1, _ownerid_value=seller_id(0))
+    world.cycle()
+    world.put_lead(1, address1_country="UK")
+    done = backfill(world)
+    assert world.owner(1) != "Miriam"
+    clocks = world.read(lambda session: session.load_clocks())
+    world.dataverse.silent = True
+    undo(world, done)
+    world.dataverse.silent = False
+    world.clock.advance(timedelta(minutes=2))
+    assert world.cycle().counts["arrived_late"] == 1
+    assert world.read(lambda session: session.load_clocks()) == clocks
 
 
 def test_an_open_plan_is_settled_without_the_traces_of_its_cycle(world: World) -> None:
