@@ -252,7 +252,8 @@ class CycleMachine(RuleBasedStateMachine):
         self.by_hand: set[str] = set()
         self.planned: ReviewedPlan | None = None
         self.to_put_back: dict[str, str] = {}
-        self.put_back: dict[str, tuple[Any, Any]] = {}
+        self.put_back: dict[str, tuple[Any, ...]] = {}
+        self.moved_choices: dict[str, str] = {}
         self.lives: Counter[str] = Counter()
         self.process = self._start()
 
@@ -643,9 +644,6 @@ class CycleMachine(RuleBasedStateMachine):
         """Of large leads and islanders that were there before, and of what was undone."""
         application, table = process.application(self.rules), process.table(self.rules)
         preview = application.preview_backfill(table, segment=None, limit=None)
-        for row in preview.plan.rows:
-            # It was asked for: a backfill takes rows from those who have them.
-            self.manual.pop(row.id, None)
         application.backfill(table, preview)
 
     def _undo(self, back: int, process: Process) -> None:
@@ -706,6 +704,7 @@ class CycleMachine(RuleBasedStateMachine):
         self.by_hand.discard(row_id)
         self.to_put_back.pop(row_id, None)
         self.put_back.pop(row_id, None)
+        self.moved_choices.pop(row_id, None)
 
     def _take(self, row_id: str, seller: str) -> None:
         """A person gives a row to a seller; it counts as a choice once we know of the row."""
@@ -718,6 +717,7 @@ class CycleMachine(RuleBasedStateMachine):
         )
         self.touched.add(row_id)
         self.by_hand.add(row_id)
+        self.moved_choices.pop(row_id, None)
         if is_known:
             self.manual[row_id] = seller
 
@@ -756,8 +756,8 @@ class CycleMachine(RuleBasedStateMachine):
             for row_id, owner in self.tenant.owners().items():
                 if before.get(row_id, owner) == owner:
                     continue
-                if self.to_put_back.get(row_id) == owner:
-                    self._note_put_back(row_id)
+                if self._is_under_way("undo", row_id):
+                    self._note_put_back(row_id, owner)
                 else:
                     allowed = self._allowed()
                     assert owner in allowed, f"{row_id} went to {owner}, who may not have it"
@@ -766,19 +766,23 @@ class CycleMachine(RuleBasedStateMachine):
 
         return (lambda: None) if request.method == "GET" else compare
 
-    def _is_take_back(self, row_id: str) -> bool:
-        """Whether the plan under way takes the row back from the seller who left it untouched."""
+    def _is_under_way(self, origin: str, row_id: str) -> bool:
+        """Whether a plan of that origin is being written, and the row is in it."""
         with sqlite3.connect(self.store_file) as store:
-            query = "SELECT document FROM plans WHERE closed_at IS NULL AND origin = 'take_back'"
-            found = store.execute(query).fetchall()
+            query = "SELECT document FROM plans WHERE closed_at IS NULL AND origin = ?"
+            found = store.execute(query, (origin,)).fetchall()
         return any(row_id in document for (document,) in found)
 
     def _note_assigned(self, row_id: str, before: str | None, owner: str) -> None:
-        if self._is_take_back(row_id):
+        self.put_back.pop(row_id, None)
+        if self._is_under_way("take_back", row_id):
             self._note_take_back(row_id, before, owner)
-        else:
-            self.assigned[row_id].append(owner)
-            self.hands[row_id] = [owner]
+            return
+        if self._is_under_way("backfill", row_id) and row_id in self.manual:
+            # It was asked for: a backfill takes rows from those who have them.
+            self.moved_choices[row_id] = self.manual.pop(row_id)
+        self.assigned[row_id].append(owner)
+        self.hands[row_id] = [owner]
 
     def _note_take_back(self, row_id: str, before: str | None, owner: str) -> None:
         """Only what we gave and nobody touched is taken back, for somebody who did not have it."""
@@ -791,11 +795,13 @@ class CycleMachine(RuleBasedStateMachine):
         assert len(hands) <= HOPS + 1, f"{row_id} was taken back more often than its rule allows"
         self.assigned[row_id] = [owner]
 
-    def _note_put_back(self, row_id: str) -> None:
-        """An undo took an assignment back: the row may be assigned again."""
-        del self.to_put_back[row_id]
+    def _note_put_back(self, row_id: str, owner: str) -> None:
+        """An undo took an assignment back: the row may be assigned again, but a choice is one."""
+        assert self.to_put_back.pop(row_id, None) == owner, f"{row_id} was undone to {owner}"
         self.assigned.pop(row_id, None)
         self.put_back[row_id] = _read_by_rules(self.tenant.leads()[row_id])
+        if self.moved_choices.get(row_id) == owner:
+            self.manual[row_id] = owner
 
     def _allowed(self) -> tuple[str, ...]:
         return seeded().sellers
@@ -834,9 +840,9 @@ def _captured_logs() -> Iterator[list[str]]:
         structlog.configure(**before)
 
 
-def _read_by_rules(row: Mapping[str, Any]) -> tuple[Any, Any]:
-    """What the rules read of a lead itself."""
-    return row["address1_country"], row["revenue"]
+def _read_by_rules(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What the rules read of a lead itself, and who has it."""
+    return row["address1_country"], row["revenue"], row["ownerid"]
 
 
 def _id(number: int) -> str:
