@@ -1,7 +1,9 @@
 """Keeps a store to its organisation: the same id means another row in another one."""
 
+from dataclasses import replace
+
 from connector.cycle.parts import CycleParts, CycleRun
-from connector.state import PlanOrigin, Watermark
+from connector.state import PlanOrigin, ReadMode, Watermark
 from engine.errors import UnsafePlan
 
 ROWS_AT_ONCE = 5000
@@ -30,7 +32,9 @@ def forget_other(parts: CycleParts, run: CycleRun) -> None:
     """Forget what the store knows of the run's table if that is another organisation's.
 
     To be called once that was agreed to, and before anything of it is settled or tried again: a
-    copied environment has the same ids, and its rows would be written. The history stays.
+    copied environment has the same ids, and its rows would be written. The history stays. Whoever
+    turns back half-way gets a new baseline, too: going on from a link with rows unknown would take
+    what changes for new.
     """
     with parts.store.begin() as session:
         mark = session.load_watermark(run.table.name)
@@ -38,12 +42,24 @@ def forget_other(parts: CycleParts, run: CycleRun) -> None:
             return
         for intent in session.list_intents(run.table.name):
             session.close_intent(intent.id, parts.clock.now())
+        session.save_watermark(begin_anew(mark))
     while True:
         with parts.store.begin() as session:
             known = session.find_unmarked(run.table.name, mark.generation + 1, ROWS_AT_ONCE)
             if not known:
                 return
             session.delete_rows(run.table.name, known)
+
+
+def begin_anew(mark: Watermark) -> Watermark:
+    """The watermark of a table of which nothing is known any more."""
+    return replace(
+        mark,
+        mode=ReadMode.BASELINE,
+        link=None,
+        baseline_done_at=None,
+        generation=mark.generation + 1,
+    )
 
 
 def is_foreign(parts: CycleParts, mark: Watermark) -> bool:

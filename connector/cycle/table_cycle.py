@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from connector.cycle.belonging import forget_other, is_foreign, raise_if_foreign
+from connector.cycle.belonging import begin_anew, forget_other, is_foreign, raise_if_foreign
 from connector.cycle.paging import process_page, record_baseline
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.reconciling import SWEEP_ROWS, raise_if_too_many, reconcile_if_due
@@ -80,8 +80,7 @@ def load_mark(parts: CycleParts, run: CycleRun) -> Watermark:
         )
     raise_if_foreign(parts, run)
     if is_foreign(parts, mark):
-        mark = start_over(replace(mark, baseline_done_at=None))
-        mark = replace(mark, organization_id=parts.organization_id)
+        mark = replace(begin_anew(mark), organization_id=parts.organization_id)
     elif mark.columns_hash != table.columns_hash:
         mark = start_over(mark)
     return replace(mark, watched_set=table.watched_set, columns_hash=table.columns_hash)

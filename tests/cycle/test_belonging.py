@@ -12,8 +12,9 @@ from connector.cycle.previewing import preview_cycle
 from connector.cycle.retrying import retry_due
 from connector.cycle.runs import finish_run, start_run
 from connector.cycle.table_cycle import run_cycle
+from connector.ports import RowPage, TableQuery
 from connector.state import CycleOutcome, CycleRecord, PlanOrigin, ReadMode
-from engine.errors import UnsafePlan
+from engine.errors import RetriableError, UnsafePlan
 from tests.support.worlds import World, build_people, lead_id
 
 OURS, THEIRS = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000-000000000000"
@@ -117,3 +118,25 @@ def test_neither_a_preview_nor_a_retry_works_on_another_organisation(world: Worl
 def test_the_same_organisation_goes_on(world: World, organization_id: str | None) -> None:
     world.clock.advance(timedelta(minutes=1))
     assert cycle(world, organization_id).outcome is CycleOutcome.DONE
+
+
+def test_who_turns_back_from_another_organisation_half_way_gets_a_new_baseline(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong URL was agreed to: what changed here meanwhile is not taken for new."""
+    world.options = CycleOptions(is_forced=True)
+
+    def fail(_query: TableQuery) -> RowPage:
+        raise RetriableError("no answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.dataverse, "fetch_first_page", fail)
+        with pytest.raises(RetriableError):
+            cycle(world, THEIRS)
+    world.options = CycleOptions()
+    world.put_lead(1, revenue=5000)
+    record = cycle(world, OURS)
+    assert (record.counts["baseline"], record.counts.get("decided", 0)) == (2, 0)
+    assert (world.owner(1), world.ledger_row(1) is not None) == (None, True)
+    world.put_lead(4, address1_country="UK")
+    assert cycle(world, OURS).counts["assigned"] == 1
