@@ -364,8 +364,13 @@ class AssignmentState(Protocol):
         """Ids of the rows that a plan of a cycle has decisions of."""
         ...
 
-    def load_latest(self, table: str, ids: Sequence[str]) -> Mapping[str, DecisionRecord]:
-        """The latest decision of each of the rows `ids`, by row id; without traces."""
+    def load_latest(
+        self, table: str, ids: Sequence[str], outcomes: Collection[str]
+    ) -> Mapping[str, DecisionRecord]:
+        """Of each of the rows `ids` the last decision that ended in one of `outcomes`, by row id.
+
+        Without traces.
+        """
         ...
 
     def load_before(

@@ -25,7 +25,8 @@ def adopt_late_writes(
     """Note decisions whose write counted as failed and is in force after all.
 
     The ledger then knows the row as it was decided, so that later changes are still seen. Gives the
-    ids of these rows, and of those that were to be taken back and stayed: none waits any more.
+    ids of these rows, and of those that were to be taken back or undone and stayed: none waits any
+    more.
     """
     table = run.table
     by_id = {str(row.get(table.primary_id, "")).lower(): row for row in rows}
@@ -44,8 +45,9 @@ def adopt_late_writes(
             # Nothing of ours was written to this one; it is decided as the new row that it is.
             continue
         if not _is_in_force(decision, before, record):
-            if TAKEN_FROM in decision.after:
-                # Its owner has it still; when it is due again, `taking_back` will know.
+            if TAKEN_FROM in decision.after or UNDONE in decision.after:
+                # Its owner has it still; when it is due again, `taking_back` will know, and who
+                # wants it undone may say so again.
                 left.append(row_id)
             continue
         session.save_rows([_as_decided(before, decision, record)])

@@ -46,7 +46,7 @@ class _Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Surroundings:
-    """By row id: the rows as they are now, what was recorded last, and what stood before."""
+    """By row id: the rows as they are now, what took effect last, and what stood before."""
 
     now: Mapping[str, ArrivedRow]
     latest: Mapping[str, DecisionRecord]
@@ -105,7 +105,7 @@ def _look_around(parts: CycleParts, run: CycleRun, page: Sequence[_Written]) -> 
     with parts.store.begin() as session:
         return _Surroundings(
             now={row.record.id: row for row in examine_rows(parts, run, session, rows).arrived},
-            latest=session.load_latest(run.table.name, ids),
+            latest=session.load_latest(run.table.name, ids, STANDING),
             before=session.load_before([row.number for row in page], STANDING),
         )
 

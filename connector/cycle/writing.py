@@ -317,7 +317,7 @@ def _wait(
             chance_at=openings.find_next_chance(row.decision),
         )
     is_lost = result.outcome is WriteOutcome.FAILED
-    if result.outcome is WriteOutcome.ROW_GONE or (_is_take_back(row.decision) and not is_lost):
+    if result.outcome is WriteOutcome.ROW_GONE or (_may_stay(row.decision) and not is_lost):
         return None
     return wait_for_write(row, result.outcome, openings.now, message=result.message)
 
@@ -338,8 +338,15 @@ def _is_left_alone(parts: CycleParts, row: Waiting) -> bool:
 
 
 def _is_take_back(decision: DecisionRecord) -> bool:
-    """The row has an owner whatever becomes of it: it does not wait, it stays due."""
     return TAKEN_FROM in decision.after
+
+
+def _may_stay(decision: DecisionRecord) -> bool:
+    """The row is somebody's whatever becomes of it: it does not wait.
+
+    One to be taken back stays due; one to be undone can be undone again.
+    """
+    return _is_take_back(decision) or UNDONE in decision.after
 
 
 def _is_news(

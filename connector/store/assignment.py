@@ -134,13 +134,19 @@ class AssignmentSession:
         )
         return list(self._connection.execute(query).scalars())
 
-    def load_latest(self, table: str, ids: Sequence[str]) -> Mapping[str, DecisionRecord]:
-        """The latest decision of each of the rows `ids`, by row id; without traces."""
+    def load_latest(
+        self, table: str, ids: Sequence[str], outcomes: Collection[str]
+    ) -> Mapping[str, DecisionRecord]:
+        """Of each of the rows `ids` the last decision that ended in one of `outcomes`, by row id.
+
+        Without traces.
+        """
         found: dict[str, DecisionRecord] = {}
         for chunk in chunk_ids(ids):
             latest = (
                 select(func.max(decision_rows.c.number))
                 .where(decision_rows.c.table_name == table, decision_rows.c.row_id.in_(chunk))
+                .where(decision_rows.c.outcome.in_(sorted(outcomes)))
                 .group_by(decision_rows.c.row_id)
             )
             found |= self._load_numbered(latest)

@@ -62,7 +62,7 @@ def test_every_statement_of_a_cycle_finds_its_rows_by_an_index(tmp_path: Path) -
         session.page_decisions(after=5, limit=20)
         session.page_cycle("a cycle", after=5, limit=20)
         session.list_recorded("a cycle", "a plan")
-        session.load_latest("lead", ["a row", "another"])
+        session.load_latest("lead", ["a row", "another"], {"applied"})
         session.load_before([1, 2], {"applied", "unchanged"})
         [first, *_] = session.list_undecided("lead", None, 10)
         for at in (None, first.created_on):

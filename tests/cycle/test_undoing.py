@@ -12,7 +12,7 @@ from connector.cycle.parts import CycleOptions
 from connector.cycle.previewing import preview_backfill
 from connector.cycle.runs import finish_run, start_run
 from connector.cycle.undoing import UndoPlan, plan_undo
-from connector.ports import RowWrite
+from connector.ports import RowWrite, WriteOutcome, WriteResult
 from connector.state import CycleRecord, PlanOrigin
 from tests.support.fake_dataverse import Crash
 from tests.support.worlds import NOBODY, RULES, World, build_people, lead_id, seller_id
@@ -206,6 +206,33 @@ def test_a_persons_choice_is_one_again_once_the_backfill_that_moved_it_is_undone
     world.put_lead(1, address1_country="France", revenue=5000)
     world.cycle()
     assert world.owner(1) == "Susana"
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_row_whose_undo_did_not_arrive_is_left_and_can_be_undone_again(
+    world: World, is_lost: bool
+) -> None:
+    world.put_lead(2, address1_country="UK")
+    done = world.cycle()
+    if is_lost:
+        with pytest.MonkeyPatch.context() as broken:
+            broken.setattr(world.dataverse, "_apply", lose)
+            record, _ = undo(world, done)
+    else:
+        world.dataverse.refused.add(lead_id(2))
+        record, _ = undo(world, done)
+        world.dataverse.refused.clear()
+    assert (record.counts.get("applied", 0), world.owner(2)) == (0, "Miriam")
+    world.clock.advance(timedelta(hours=2))
+    world.cycle()
+    assert world.read(lambda session: session.list_backlog()) == []
+    record, left = undo(world, done)
+    assert (record.counts.get("applied", 0), left) == (1, {})
+    assert world.dataverse.owner_of("lead", lead_id(2)) == NOBODY.id
+
+
+def lose(write: RowWrite) -> WriteResult:
+    return WriteResult(table=write.table, id=write.id, outcome=WriteOutcome.FAILED)
 
 
 def test_an_undo_whose_answers_are_lost_is_nobodys_turn(world: World) -> None:

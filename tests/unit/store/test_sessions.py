@@ -240,8 +240,9 @@ def test_the_decisions_around_those_of_a_cycle_are_found_without_their_traces(
     own = [decision("2", "c3", "applied"), *(decision("1", "c3", "applied") for _ in range(2))]
     others = [decision("1", "c4", "applied", table="account"), decision("3", "c4", "applied")]
     later = [decision("1", f"later {number}", "unchanged") for number in range(1200)]
+    in_vain = [decision("2", "c5", "refused")]
     with store.begin() as session:
-        session.add_decisions([*earlier, *own, *others, *later])
+        session.add_decisions([*earlier, *own, *others, *later, *in_vain])
     with store.begin() as session:
         numbered = session.page_cycle("c3", after=0, limit=2)
         numbered = [*numbered, *session.page_cycle("c3", after=numbered[-1][0], limit=2)]
@@ -249,7 +250,7 @@ def test_the_decisions_around_those_of_a_cycle_are_found_without_their_traces(
         recorded = session.list_recorded("c3", "plan of c3")
         assert sorted(recorded) == ["1", "1", "2"]
         assert session.list_recorded("c3", "another plan") == []
-        latest = session.load_latest("lead", ["1", "2", "4"])
+        latest = session.load_latest("lead", ["1", "2", "4"], {"applied", "unchanged"})
         assert {row_id: found.cycle_id for row_id, found in latest.items()} == {
             "1": "later 1199",
             "2": "c3",
