@@ -22,6 +22,7 @@ from connector.cli.talking import talk
 from connector.logs import configure_logs
 from connector.state import CycleOutcome, CycleRecord
 from connector.stopping import stopped_by_signals
+from engine.errors import ConfigProblem
 from settings.model import Settings
 
 
@@ -46,6 +47,11 @@ def run(
 
     The first cycle of a table takes the baseline: rows that are there already are not decided.
     """
+    if as_json and not once:
+        raise ConfigProblem(
+            "`leadrobin run` was to print JSON, but the service prints no cycles: add --once, or"
+            " leave --json out; `leadrobin history --json` lists what a service did"
+        )
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)
     if once:

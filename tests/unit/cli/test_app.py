@@ -141,6 +141,12 @@ def test_the_verb_is_found_behind_options(arguments: tuple[str, ...]) -> None:
     assert list(one.commands) == ["settings"]
 
 
+def test_the_service_is_not_started_to_print_json_it_never_prints(capsys: Capture) -> None:
+    run = run_cli(capsys, "run", "--json")
+    assert (run.code, run.out) == (2, "")
+    assert "add --once" in run.err
+
+
 def test_the_version_is_told(capsys: Capture) -> None:
     run = run_cli(capsys, "--version")
     assert run.code == 0
