@@ -32,6 +32,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from connector.cycle.carrying import Carried
+from connector.cycle.deciding import TAKEN_FROM
 from connector.cycle.previewing import preview_cycle
 from connector.cycle.table_cycle import run_cycle
 from connector.dataverse.writing import WriteOptions, WriteWay
@@ -248,7 +249,7 @@ class CycleMachine(RuleBasedStateMachine):
         self.unreadable: set[str] = set()
         self.refused: set[str] = set()
         self.hands: defaultdict[str, list[str]] = defaultdict(list)
-        self.touched: set[str] = set()
+        self.touched: dict[str, int] = {}
         self.by_hand: set[str] = set()
         self.planned: ReviewedPlan | None = None
         self.to_put_back: dict[str, str] = {}
@@ -694,7 +695,7 @@ class CycleMachine(RuleBasedStateMachine):
             self.tenant.call("POST", "leads", {"leadid": row_id, "subject": "Sesame", **columns})
         elif found["statecode"] == 0 or "statecode" in columns:
             self.tenant.call("PATCH", f"leads({row_id})", columns)
-            self.touched.add(row_id)
+            self.touched[row_id] = self._last_decision(row_id)
 
     def _delete(self, row_id: str) -> None:
         self.tenant.call("DELETE", f"leads({row_id})")
@@ -715,7 +716,7 @@ class CycleMachine(RuleBasedStateMachine):
         self.tenant.call(
             "PATCH", f"leads({row_id})", {"ownerid@odata.bind": f"/systemusers({seller})"}
         )
-        self.touched.add(row_id)
+        self.touched[row_id] = self._last_decision(row_id)
         self.by_hand.add(row_id)
         self.moved_choices.pop(row_id, None)
         if is_known:
@@ -762,7 +763,7 @@ class CycleMachine(RuleBasedStateMachine):
                     allowed = self._allowed()
                     assert owner in allowed, f"{row_id} went to {owner}, who may not have it"
                     self._note_assigned(row_id, before.get(row_id), owner)
-                self.touched.discard(row_id)
+                self.touched.pop(row_id, None)
 
         return (lambda: None) if request.method == "GET" else compare
 
@@ -773,9 +774,39 @@ class CycleMachine(RuleBasedStateMachine):
             found = store.execute(query, (origin,)).fetchall()
         return any(row_id in document for (document,) in found)
 
+    def _is_take_back(self, row_id: str) -> bool:
+        """Whether an open plan, also a reviewed one, takes the row back."""
+        with sqlite3.connect(self.store_file) as store:
+            found = store.execute("SELECT document FROM plans WHERE closed_at IS NULL").fetchall()
+        return any(
+            decision["row_id"] == row_id and TAKEN_FROM in decision["after"]
+            for (document,) in found
+            for decision in json.loads(document)["decisions"]
+        )
+
+    def _last_decision(self, row_id: str) -> int:
+        """The number of the row's latest decision, 0 for none."""
+        with sqlite3.connect(self.store_file) as store:
+            query = "SELECT coalesce(max(number), 0) FROM decisions WHERE row_id = ?"
+            return int(store.execute(query, (row_id,)).fetchone()[0])
+
+    def _was_left_with(self, row_id: str, owner: str | None) -> bool:
+        """Whether, since the row was last touched, a rule chose the seller who had it already."""
+        query = (
+            "SELECT before, after FROM decisions "
+            "WHERE row_id = ? AND number > ? AND routing_status = 2 ORDER BY number DESC LIMIT 1"
+        )
+        with sqlite3.connect(self.store_file) as store:
+            found = store.execute(query, (row_id, self.touched.get(row_id, 0))).fetchone()
+        before, after = map(json.loads, found or ("{}", "{}"))
+        chosen = [
+            sides.get(key) or {} for sides, key in ((before, "owner"), (after, "assigned_to"))
+        ]
+        return [side.get("id") for side in chosen] == [owner, owner]
+
     def _note_assigned(self, row_id: str, before: str | None, owner: str) -> None:
         self.put_back.pop(row_id, None)
-        if self._is_under_way("take_back", row_id):
+        if self._is_take_back(row_id):
             self._note_take_back(row_id, before, owner)
             return
         if self._is_under_way("backfill", row_id) and row_id in self.manual:
@@ -786,6 +817,10 @@ class CycleMachine(RuleBasedStateMachine):
 
     def _note_take_back(self, row_id: str, before: str | None, owner: str) -> None:
         """Only what we gave and nobody touched is taken back, for somebody who did not have it."""
+        if self._was_left_with(row_id, before):
+            # A rule chose whom it was with already: given without a write of the owner.
+            self.assigned[row_id], self.hands[row_id] = [before or ""], [before or ""]
+            self.touched.pop(row_id, None)
         assert row_id not in self.touched, f"{row_id} was touched, and was taken back"
         assert row_id not in self.manual, f"{row_id} was chosen by hand, and was taken back"
         assert self.assigned[row_id] == [before], f"{row_id} was not ours to take back"
