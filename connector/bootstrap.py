@@ -35,7 +35,7 @@ from connector.hierarchies import fetch_hierarchies
 from connector.hints import HintOptions
 from connector.lease import StoreLeases, TableLeases, UnsharedLeases, hold_file_lease, kept_alive
 from connector.link_life import note_link_life
-from connector.ports import StateStore
+from connector.state_ports import StateStore
 from connector.store.opening import SqlStore, StoreClock, open_store
 from connector.watching import WriteColumns, identify_segments
 from engine.deciding import Decider

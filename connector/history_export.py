@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 
 from connector.decision_document import build_decision_data
-from connector.ports import StateStore
 from connector.state import DecisionRecord
+from connector.state_ports import StateStore
 from engine.errors import ConfigProblem
 
 PAGE = 5000

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from connector.logs import get_log
-from connector.ports import Clock, StateSession, StateStore
+from connector.ports import Clock
 from connector.state import LeaseRecord
+from connector.state_ports import StateSession, StateStore
 from engine.errors import LeaseHeld, RetriableError
 
 TABLE, WORKER = "table:", "worker:"

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from connector.dataverse.watermark import is_position
 from connector.logs import get_log
-from connector.ports import StateStore
 from connector.state import ReadMode, Watermark
+from connector.state_ports import StateStore
 from connector.watching import WatchedTable
 from engine.instants import print_instant
 

@@ -24,8 +24,8 @@ from connector.cli.talking import talk
 from connector.decision_document import build_decision_data
 from connector.logs import configure_logs
 from connector.plan_document import parse_reference
-from connector.ports import StateStore
 from connector.state import DecisionRecord
+from connector.state_ports import StateStore
 from connector.stopping import stopped_by_signals
 from connector.store.opening import open_store
 from engine.errors import LeadrobinError

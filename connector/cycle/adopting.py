@@ -11,8 +11,9 @@ from connector.cycle.triage import is_another
 from connector.cycle.waiting import Waiting, wait_for_write
 from connector.cycle.writing import UNDONE, with_decision
 from connector.plan_document import parse_reference
-from connector.ports import StateSession, WriteOutcome
+from connector.ports import WriteOutcome
 from connector.state import DecisionRecord, Intent, LedgerRow, SellerClock
+from connector.state_ports import StateSession
 from engine.normalise import normalise
 from engine.records import EntityReference, Record, Row
 

@@ -20,8 +20,8 @@ from connector.cycle.reading import examine_rows, fetch_complete
 from connector.cycle.settling import is_so
 from connector.cycle.triage import ArrivedRow
 from connector.cycle.writing import UNDONE
-from connector.ports import StateSession
 from connector.state import DecisionRecord
+from connector.state_ports import StateSession
 from engine.planning import PlannedRow, build_plan, raise_if_unsafe
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from connector.clocks import touch_clock
 from connector.cycle.deciding import Batch, DecidedRow
 from connector.cycle.triage import ArrivedRow
-from connector.ports import StateSession
 from connector.state import LedgerRow, SellerClock
+from connector.state_ports import StateSession
 from engine.planning import PlannedRow
 from engine.statuses import RoutingStatus
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from connector.cycle.deciding import TAKEN_FROM, DecidedRow
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.triage import Arrival, ArrivedRow
-from connector.ports import StateSession
 from connector.state import DecisionRecord, Handover
+from connector.state_ports import StateSession
 from engine.planning import PlannedRow
 from engine.records import EntityReference
 from engine.ruleset import Rule

@@ -23,8 +23,9 @@ from connector.cycle.reading import (
 )
 from connector.cycle.triage import TO_DECIDE, Arrival, ArrivedRow, leave_undecided
 from connector.cycle.writing import record_rows, settle_clocks, write_rows
-from connector.ports import RowPage, StateSession
+from connector.ports import RowPage
 from connector.state import DecisionRecord, Intent, LedgerRow, Watermark
+from connector.state_ports import StateSession
 from engine.planning import Placement, PlannedRow
 from engine.statuses import RoutingStatus
 

@@ -12,9 +12,9 @@ from connector.ports import (
     RowSource,
     RowWriter,
     SequenceConnector,
-    StateStore,
 )
 from connector.state import CycleRecord, Handover, LedgerRow, PlanOrigin
+from connector.state_ports import StateStore
 from connector.watching import WatchedTable
 from engine.planning import SafetyLimits
 from engine.records import Record

@@ -13,8 +13,9 @@ from connector.cycle.scheduled import list_due_ids
 from connector.cycle.table_cycle import fetch_marked, load_mark, start_over
 from connector.cycle.taking_back import list_overdue
 from connector.cycle.triage import TO_DECIDE, Arrival, ArrivedRow
-from connector.ports import RowPage, StateSession
+from connector.ports import RowPage
 from connector.state import LedgerRow, PlanOrigin, ReadMode
+from connector.state_ports import StateSession
 from connector.watching import WatchedTable
 from engine.errors import ResyncRequired
 from engine.planning import Plan, build_plan

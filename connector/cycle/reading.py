@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from connector.cycle.parts import Candidate, CycleParts, CycleRun
 from connector.cycle.triage import TO_DECIDE, UNDECIDED, Arrival, ArrivedRow, examine_row
 from connector.cycle.waiting import ROUTING_CODES
-from connector.ports import StateSession
 from connector.state import BacklogEntry, LedgerRow, QuarantinedRow
+from connector.state_ports import StateSession
 from engine.normalise import normalise
 from engine.records import Record, RejectedRow, Row
 

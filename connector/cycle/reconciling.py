@@ -10,8 +10,9 @@ from datetime import datetime
 from connector.cycle.paging import process_page
 from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.reading import fetch_complete
-from connector.ports import RowPage, StateSession, VersionPage
+from connector.ports import RowPage, VersionPage
 from connector.state import Watermark
+from connector.state_ports import StateSession
 from engine.errors import ResyncRequired, RetriableError, UnsafePlan
 from engine.instants import print_instant
 

@@ -12,8 +12,8 @@ from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.retrying import decide_again
 from connector.cycle.runs import build_run, finish_run
 from connector.cycle.waiting import ROUTING_CODES
-from connector.ports import StateSession
 from connector.state import CycleOutcome, PlanOrigin
+from connector.state_ports import StateSession
 from engine.instants import print_instant
 from engine.ruleset import Segment
 from engine.schedules import find_due_run

@@ -13,8 +13,8 @@ from connector.cycle.paging import close_intent, open_intent
 from connector.cycle.parts import Candidate, CycleParts, CycleRun, pin_people
 from connector.cycle.reading import examine_rows, fetch_complete
 from connector.cycle.triage import Arrival, ArrivedRow
-from connector.ports import StateSession
 from connector.state import Handover, PlanOrigin
+from connector.state_ports import StateSession
 from engine.planning import PlannedRow
 from engine.ruleset import Rule
 from engine.take_backs import is_touched_by_column

@@ -11,8 +11,8 @@ from typing import cast
 from connector.cycle.handing_over import find_rule
 from connector.cycle.parts import CycleParts, CycleRun, pin_people
 from connector.cycle.waiting import ROUTING_CODES
-from connector.ports import StateSession
 from connector.state import DecisionRecord
+from connector.state_ports import StateSession
 from engine.availability import wait_until_free
 from engine.sellers import Directory, Queue, Seller, Team
 from engine.statuses import RoutingStatus

@@ -10,8 +10,9 @@ from connector.cycle.parts import CycleOptions, CycleParts, CycleRun
 from connector.cycle.triage import describe_row
 from connector.cycle.waiting import ROUTING_CODES, Waiting, wait_for_routing, wait_for_write
 from connector.cycle.waking import Openings
-from connector.ports import RowWrite, StateSession, WriteOutcome, WriteResult
+from connector.ports import RowWrite, WriteOutcome, WriteResult
 from connector.state import BacklogEntry, DecisionRecord, Intent, LedgerRow, PlanOrigin
+from connector.state_ports import StateSession
 from connector.watching import WatchedTable
 from engine.planning import (
     Change,

@@ -27,7 +27,13 @@ from connector.dataverse.reading import RowReader
 from connector.dataverse.retrying import TimeBudget
 from connector.dataverse.transport import Request
 from connector.dataverse.writing import RowSender, WriteOptions
-from connector.ports import RowPage, RowWrite, TableQuery, VersionPage, WriteResult
+from connector.ports import (
+    RowPage,
+    RowWrite,
+    TableQuery,
+    VersionPage,
+    WriteResult,
+)
 from engine.records import Row
 
 

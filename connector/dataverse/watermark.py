@@ -18,7 +18,12 @@ from connector.dataverse.payloads import ETAG, CollectionDecoder, CollectionPayl
 from connector.dataverse.reading import DEFAULT_ANNOTATIONS, decode_page, explain_table_fault
 from connector.dataverse.row_decoding import choose_decoder
 from connector.dataverse.transport import Request
-from connector.ports import Clock, RowPage, TableQuery, VersionPage
+from connector.ports import (
+    Clock,
+    RowPage,
+    TableQuery,
+    VersionPage,
+)
 from engine.errors import ResyncRequired
 
 STAMP = "modifiedon"

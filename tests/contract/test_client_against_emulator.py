@@ -20,7 +20,12 @@ from connector.dataverse.writing import WriteOptions, WriteWay
 from connector.emulator.seed import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.emulator.throttle import Limits
-from connector.ports import RowPage, RowWrite, TableQuery, WriteOutcome
+from connector.ports import (
+    RowPage,
+    RowWrite,
+    TableQuery,
+    WriteOutcome,
+)
 from engine.errors import ConfigProblem, FatalError, ResyncRequired
 from engine.records import EntityReference, Row
 

@@ -23,7 +23,12 @@ from connector.dataverse.writing import WriteOptions, WriteWay
 from connector.emulator.faults import KINDS
 from connector.emulator.seed import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
-from connector.ports import RowWrite, TableQuery, WriteOutcome, WriteResult
+from connector.ports import (
+    RowWrite,
+    TableQuery,
+    WriteOutcome,
+    WriteResult,
+)
 from engine.errors import ResyncRequired
 from engine.records import Row
 

@@ -11,8 +11,9 @@ import pytest
 
 from connector.cycle.parts import CycleOptions, CycleParts
 from connector.cycle.table_cycle import run_cycle
-from connector.ports import RowWrite, StateSession
+from connector.ports import RowWrite
 from connector.state import CycleRecord, DecisionRecord, LedgerRow
+from connector.state_ports import StateSession
 from connector.store.opening import SqlStore, open_store
 from connector.watching import (
     WatchedTable,
