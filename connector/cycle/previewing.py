@@ -182,9 +182,15 @@ def _fresh(
 def _decide(
     parts: CycleParts, run: CycleRun, candidates: Sequence[Candidate], carried: Carried
 ) -> Batch:
+    """Rows of plans that are still open stand as these intend once they are settled, which comes
+    before anything reviewed is written: decided here too they would be assigned twice.
+    """
     unrefused = replace(pin_people(parts), options=replace(parts.options, is_forced=True))
     with parts.store.begin() as session:
-        return decide_rows(unrefused, run, carried.lay_over(session), candidates)
+        intents = session.list_intents(run.table.name)
+        pending = {row.id for intent in intents for row in intent.plan.rows}
+        settled = [found for found in candidates if found.record.id not in pending]
+        return decide_rows(unrefused, run, carried.lay_over(session), settled)
 
 
 def written_rows(batch: Batch) -> list[DecidedRow]:

@@ -255,6 +255,7 @@ class CycleMachine(RuleBasedStateMachine):
         self.to_put_back: dict[str, str] = {}
         self.put_back: dict[str, tuple[Any, ...]] = {}
         self.moved_choices: dict[str, str] = {}
+        self.older_plans: dict[str, set[str]] = {}
         self.lives: Counter[str] = Counter()
         self.process = self._start()
 
@@ -692,6 +693,7 @@ class CycleMachine(RuleBasedStateMachine):
         if found is None:
             # A row that is made anew is told from the one before by when it was made.
             self.tenant.clock.advance(timedelta(seconds=1))
+            self.older_plans[row_id] = set(self._open_plans())
             self.tenant.call("POST", "leads", {"leadid": row_id, "subject": "Sesame", **columns})
         elif found["statecode"] == 0 or "statecode" in columns:
             self.tenant.call("PATCH", f"leads({row_id})", columns)
@@ -723,13 +725,26 @@ class CycleMachine(RuleBasedStateMachine):
             self.manual[row_id] = seller
 
     def _is_known(self, row_id: str) -> bool:
-        """Whether the ledger or an open plan has the row: its next owner is somebody's choice."""
+        """Whether the ledger or an open plan has the row: its next owner is somebody's choice.
+
+        A row that was made anew under its id is not known by what is known of the one before.
+        """
+        created = self.tenant.leads()[row_id]["createdon"].removesuffix("Z").replace("T", " ")
         with sqlite3.connect(self.store_file) as store:
-            count = "SELECT count(*) FROM ledger_rows WHERE id = ?"
-            if store.execute(count, (row_id,)).fetchone()[0]:
-                return True
-            found = store.execute("SELECT document FROM plans WHERE closed_at IS NULL").fetchall()
-        return any(row_id in document for (document,) in found)
+            query = "SELECT created_on FROM ledger_rows WHERE id = ?"
+            known = store.execute(query, (row_id,)).fetchone()
+        if known is not None and str(known[0]).startswith(created):
+            return True
+        older = self.older_plans.get(row_id, set())
+        return any(
+            row_id in document for plan, document in self._open_plans().items() if plan not in older
+        )
+
+    def _open_plans(self) -> dict[str, str]:
+        """The documents of the plans that are open, by id."""
+        with sqlite3.connect(self.store_file) as store:
+            query = "SELECT id, document FROM plans WHERE closed_at IS NULL"
+            return dict(store.execute(query).fetchall())
 
     def _act(self, action: str, row_id: str, seller: str) -> None:
         match action:
@@ -776,11 +791,9 @@ class CycleMachine(RuleBasedStateMachine):
 
     def _is_take_back(self, row_id: str) -> bool:
         """Whether an open plan, also a reviewed one, takes the row back."""
-        with sqlite3.connect(self.store_file) as store:
-            found = store.execute("SELECT document FROM plans WHERE closed_at IS NULL").fetchall()
         return any(
             decision["row_id"] == row_id and TAKEN_FROM in decision["after"]
-            for (document,) in found
+            for document in self._open_plans().values()
             for decision in json.loads(document)["decisions"]
         )
 
