@@ -129,8 +129,8 @@ def _talk_about(preview: Preview) -> None:
         talk(f"{preview.table}: no baseline yet; the first `leadrobin run --once` takes it.")
     if preview.open_plans:
         talk(
-            f"{preview.table}: {preview.open_plans} plan(s) left open; their rows are left out here: "
-            "the next cycle, or `leadrobin apply`, settles them first."
+            f"{preview.table}: {preview.open_plans} plan(s) left open; their rows are left out "
+            "here: the next cycle, or `leadrobin apply`, settles them first."
         )
 
 
