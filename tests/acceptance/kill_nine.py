@@ -88,12 +88,17 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Somebody gave a row to somebody; `is_late` = after our own write to it had been taken."""
+    """Somebody gave a row to somebody, and the version that left the row in."""
 
     row_id: str
     owner: str
     at: datetime
-    is_late: bool
+    version: int
+
+
+def read_version(etag: str) -> int:
+    """The number in `W/"123"`."""
+    return int(etag.strip('W/"'))
 
 
 class Traffic:
@@ -178,13 +183,12 @@ class Traffic:
             self._assign(visitor, row_id, f"/systemusers({seller})", seller)
 
     def _assign(self, visitor: Visitor, row_id: str, target: str, owner: str) -> None:
-        before = visitor.read("leads", row_id)["_ownerid_value"]
-        is_late = row_id in self._killer.writes(range(200, 300))
-        if before == owner:
+        if visitor.read("leads", row_id)["_ownerid_value"] == owner:
             return
         changed = visitor.change("leads", row_id, {"ownerid@odata.bind": target})
         at = datetime.fromisoformat(changed["modifiedon"])
-        self.choices.append(Choice(row_id=row_id, owner=owner, at=at, is_late=is_late))
+        version = read_version(changed["@odata.etag"])
+        self.choices.append(Choice(row_id=row_id, owner=owner, at=at, version=version))
 
 
 class Killer:
@@ -249,6 +253,22 @@ class Killer:
             for entry in [*self._kept, *self.sent()]
             if status is None or entry.status in status
         ]
+
+    def find_overruled(self, choices: Iterable[Choice]) -> set[str]:
+        """The leads that somebody gave away after our write to them had been taken.
+
+        Told by versions, which no race can mix up: ours replaced one from before the choice.
+        """
+        replaced = {
+            entry.path.split("(")[1][:36]: read_version(entry.headers["if-match"])
+            for entry in [*self._kept, *self.sent()]
+            if entry.status in range(200, 300)
+        }
+        return {
+            choice.row_id
+            for choice in choices
+            if choice.row_id in replaced and replaced[choice.row_id] < choice.version
+        }
 
     def sent(self) -> list[LoggedRequest]:
         """The writes of eligible leads in the server's log, which is emptied after each kill."""
@@ -356,7 +376,8 @@ def _judge_rows(
     report.standing = ours.total()
     taken = Counter(killer.writes(range(200, 300)))
     killed = {d.row_id for d in decisions if d.outcome == "conflict"}
-    overruled = {choice.row_id for choice in traffic.choices if choice.is_late} & killed
+    late = killer.find_overruled(traffic.choices)
+    overruled = late & killed
     last = {d.row_id: d for d in decisions if is_ours(d) or d.outcome == "manual"}
     for row_id in ours.keys() | taken.keys():
         if (ours[row_id], taken[row_id]) == (0, 1) and row_id in overruled:
@@ -375,7 +396,7 @@ def _judge_rows(
         f"{choice.row_id}: a choice by hand was overwritten"
         for choice in traffic.choices
         if owners[choice.row_id] != choice.owner
-        and (choice.is_late or not is_ours(last[choice.row_id]))
+        and (choice.row_id in late or not is_ours(last[choice.row_id]))
     ]
 
 
