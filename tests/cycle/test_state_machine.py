@@ -803,19 +803,25 @@ class CycleMachine(RuleBasedStateMachine):
             query = "SELECT coalesce(max(number), 0) FROM decisions WHERE row_id = ?"
             return int(store.execute(query, (row_id,)).fetchone()[0])
 
-    def _was_left_with(self, row_id: str, owner: str | None) -> bool:
-        """Whether, since the row was last touched, a rule chose the seller who had it already."""
+    def _find_left_by(self, row_id: str, owner: str | None) -> str | None:
+        """The origin of the plan by which a rule chose the seller who had the row already, since it
+        was last touched; None where there is none.
+        """
         query = (
-            "SELECT before, after FROM decisions "
+            "SELECT decisions.before, decisions.after, plans.origin FROM decisions "
+            "LEFT JOIN plans ON plans.cycle_id = decisions.cycle_id "
             "WHERE row_id = ? AND number > ? AND routing_status = 2 ORDER BY number DESC LIMIT 1"
         )
         with sqlite3.connect(self.store_file) as store:
             found = store.execute(query, (row_id, self.touched.get(row_id, 0))).fetchone()
-        before, after = map(json.loads, found or ("{}", "{}"))
+        if found is None:
+            return None
+        before, after = map(json.loads, found[:2])
         chosen = [
             sides.get(key) or {} for sides, key in ((before, "owner"), (after, "assigned_to"))
         ]
-        return [side.get("id") for side in chosen] == [owner, owner]
+        is_left = [side.get("id") for side in chosen] == [owner, owner]
+        return str(found[2]) if is_left else None
 
     def _note_assigned(self, row_id: str, before: str | None, owner: str) -> None:
         self.put_back.pop(row_id, None)
@@ -825,15 +831,20 @@ class CycleMachine(RuleBasedStateMachine):
         if self._is_under_way("backfill", row_id) and row_id in self.manual:
             # It was asked for: a backfill takes rows from those who have them.
             self.moved_choices[row_id] = self.manual.pop(row_id)
+            self.assigned[row_id] = []
         self.assigned[row_id].append(owner)
         self.hands[row_id] = [owner]
 
     def _note_take_back(self, row_id: str, before: str | None, owner: str) -> None:
         """Only what we gave and nobody touched is taken back, for somebody who did not have it."""
-        if self._was_left_with(row_id, before):
+        left_by = self._find_left_by(row_id, before)
+        if left_by is not None:
             # A rule chose whom it was with already: given without a write of the owner.
             self.assigned[row_id], self.hands[row_id] = [before or ""], [before or ""]
             self.touched.pop(row_id, None)
+            if left_by == "backfill":
+                # It was asked for: what a person had chosen is a rule's choice now.
+                self.manual.pop(row_id, None)
         assert row_id not in self.touched, f"{row_id} was touched, and was taken back"
         assert row_id not in self.manual, f"{row_id} was chosen by hand, and was taken back"
         assert self.assigned[row_id] == [before], f"{row_id} was not ours to take back"
