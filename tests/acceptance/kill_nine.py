@@ -25,6 +25,7 @@ from connector.demo.visitor import Visitor
 from connector.emulator.control import LoggedRequest
 from connector.emulator.seed import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
+from connector.emulator.throttle import Limits
 from connector.state import DecisionRecord
 from connector.store.opening import open_store
 
@@ -302,7 +303,9 @@ def run(kills: int, *, seed: int = 7, pause: float = 0.4) -> Report:
     """Kill the service so many times; half of them in the midst of writing."""
     began = monotonic()
     size = SeedSize(sellers=SELLERS, leads=40, opportunities=2, insights=2)
-    server = EmulatorServer(EmulatorOptions(size=size)).start()
+    # The visitor shares the service's user, and on a fast machine they would meet its limits.
+    limits = Limits(requests=1_000_000)
+    server = EmulatorServer(EmulatorOptions(size=size, limits=limits)).start()
     report = Report(kills=kills, at_writes=kills // 2)
     try:
         with tempfile.TemporaryDirectory() as folder:
