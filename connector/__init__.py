@@ -1,4 +1,4 @@
-"""The imperative shell: everything that touches the network, the disk.
+"""The imperative shell.
 
-The clock or the terminal.
+Everything that touches the network, the disk, the clock or the terminal.
 """

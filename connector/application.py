@@ -24,7 +24,7 @@ from connector.reviewed_plan import ReviewedPlan, merge_previews
 from connector.state import CycleOutcome, CycleRecord, PlanOrigin
 from connector.watching import WatchedTable, choose_segment_tables
 from engine.errors import ConfigProblem, LeadrobinError
-from engine.planning import build_plan
+from engine.plans.plan import build_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

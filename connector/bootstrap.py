@@ -38,11 +38,11 @@ from connector.link_life import note_link_life
 from connector.state_ports import StateStore
 from connector.store.opening import SqlStore, StoreClock, open_store
 from connector.watching import WriteColumns, identify_segments
-from engine.deciding import Decider
+from engine.assignment.decider import Decider
 from engine.errors import ConfigProblem, RetriableError
 from engine.instants import print_instant
-from engine.planning import SafetyLimits
-from engine.ruleset import RuleSet, build_rule_set
+from engine.plans.plan import SafetyLimits
+from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.schema import TableSchema
 from settings.model import BypassLogic, SequenceMode, Settings
 from settings.rules_file import RulesFile, load_rules_file

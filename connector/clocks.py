@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from connector.state import SellerClock
-from engine.capacity import CapacityUnits
-from engine.ruleset import RuleSet
+from engine.distribution.capacity import CapacityUnits
+from engine.rules.rule_set import RuleSet
 from engine.sellers import Directory, Seller, Team
 
 Target = TypeVar("Target", Seller, Team)

@@ -5,11 +5,11 @@ from typing import cast
 
 from connector.plan_document import parse_reference
 from connector.state import DecisionRecord
-from engine.decisions import AssignmentDecision
+from engine.decisions.decision import AssignmentDecision
+from engine.decisions.plain_data import trace_from_data
 from engine.instants import print_instant
 from engine.records import EntityReference
 from engine.statuses import RoutingStatus, SegmentationStatus, SequenceStatus
-from engine.traces import trace_from_data
 
 Data = Mapping[str, object]
 

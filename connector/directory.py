@@ -12,7 +12,7 @@ from connector.watching import build_target_query
 from connector.work_hours import read_calendars
 from engine.errors import ConfigProblem
 from engine.records import Row
-from engine.ruleset import RuleSet
+from engine.rules.rule_set import RuleSet
 from engine.schema import Schema, TableSchema
 from engine.sellers import Directory, Queue, Seller, Team
 

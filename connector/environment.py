@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from connector.ports import TableDescriber, TableReader
 from connector.watching import WatchedTable, WriteColumns, build_watched_table, tables_reached
 from engine.errors import ConfigProblem, UnsafeStart
-from engine.ruleset import RuleSet
+from engine.rules.rule_set import RuleSet
 from engine.schema import TableSchema
 
 PEOPLE = ("systemuser", "team", "queue")

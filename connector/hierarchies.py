@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from connector.ports import TableReader
-from engine.conditions.columns import walk
-from engine.conditions.model import Compare, Condition, Operator
-from engine.ruleset import RuleSet
+from engine.conditions.language.columns import walk
+from engine.conditions.language.model import Compare, Condition, Operator
+from engine.rules.rule_set import RuleSet
 from engine.schema import Schema
 
 HIERARCHICAL = frozenset(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from engine.errors import ConfigProblem
-from engine.planning import (
+from engine.plans.plan import (
     Change,
     OwnerChange,
     Plan,

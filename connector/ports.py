@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from engine.decisions import AssignmentDecision
+from engine.decisions.decision import AssignmentDecision
 from engine.records import EntityReference, Record, Row
 from engine.schema import TableSchema
 from engine.sellers import Directory

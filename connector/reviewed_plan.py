@@ -10,7 +10,7 @@ from connector.plan_document import build_plan_document, parse_plan_document
 from connector.state import DecisionRecord
 from engine.errors import ConfigProblem
 from engine.instants import print_instant
-from engine.planning import Plan, build_plan
+from engine.plans.plan import Plan, build_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from engine.planning import Plan
+from engine.plans.plan import Plan
 from engine.records import EntityReference
 
 

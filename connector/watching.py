@@ -11,12 +11,12 @@ from uuid import NAMESPACE_URL, uuid5
 
 from connector.fingerprints import name_watched_set
 from connector.ports import TableQuery
-from engine.conditions.columns import columns_of, navigations_of, record_columns_of
-from engine.conditions.model import ColumnPath, Condition
-from engine.conditions.operators import Family, family_of
+from engine.conditions.language.columns import columns_of, navigations_of, record_columns_of
+from engine.conditions.language.model import ColumnPath, Condition
+from engine.conditions.language.operators import Family, family_of
 from engine.errors import ConfigProblem
 from engine.records import Row
-from engine.ruleset import AccountColumn, Rule, RuleSet, Segment
+from engine.rules.rule_set import AccountColumn, Rule, RuleSet, Segment
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, Schema, TableSchema
 
 _LOOKUPS = {ColumnType.LOOKUP, ColumnType.OWNER, ColumnType.CUSTOMER}

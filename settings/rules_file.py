@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.check import check_rule_set
-from engine.check_unfinished import check_unfinished
+from engine.checks.rule_set import check_rule_set
+from engine.checks.unfinished import check_unfinished
 from engine.errors import InvalidDocument, Problem
-from engine.ruleset import RuleSet, build_rule_set
+from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.schema import Schema
 from engine.standard_tables import STANDARD_TABLES
 from settings.documents import Document, read_document

@@ -19,7 +19,7 @@ from connector.logs import configure_logs
 from connector.state import CycleRecord
 from connector.stopping import stopped_by_signals
 from engine.errors import ConfigProblem
-from engine.planning import Plan
+from engine.plans.plan import Plan
 
 
 def register(app: typer.Typer) -> None:

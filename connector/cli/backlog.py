@@ -20,8 +20,8 @@ from connector.store.opening import open_store
 from connector.watching import choose_segment_tables, hint_at
 from engine.errors import ConfigProblem
 from engine.instants import print_instant
-from engine.ruleset import ScheduledRuns
-from engine.schedules import find_next_run
+from engine.policies.scheduled_runs import find_next_run
+from engine.rules.rule_set import ScheduledRuns
 
 backlog_app = typer.Typer(help="See rows that wait, and try them again.")
 

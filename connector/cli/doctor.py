@@ -26,9 +26,9 @@ from connector.ports import TableDescriber
 from connector.store.maintenance import check_store
 from connector.store.opening import open_store
 from connector.watching import WriteColumns, build_target_query, identify_segments
-from engine.deciding import Decider
+from engine.assignment.decider import Decider
 from engine.errors import LeadrobinError
-from engine.ruleset import RuleSet
+from engine.rules.rule_set import RuleSet
 from settings.model import FollowBy, SequenceMode, Settings
 from settings.rules_file import RulesFile
 

@@ -14,8 +14,8 @@ from connector.decision_document import build_decision_data, parse_decision
 from connector.plan_document import parse_reference
 from connector.state import DecisionRecord, LedgerRow
 from connector.store.opening import open_store
+from engine.decisions.explanation import explain_decision
 from engine.errors import ConfigProblem, LeadrobinError
-from engine.explain import explain_decision
 from engine.instants import print_instant
 from engine.records import EntityReference
 from engine.statuses import RoutingStatus

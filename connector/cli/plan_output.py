@@ -9,7 +9,7 @@ from connector.cli.talking import talk
 from connector.cycle.applying import Leftover
 from connector.plan_document import build_plan_document
 from connector.reviewed_plan import ReviewedPlan, build_document
-from engine.planning import (
+from engine.plans.plan import (
     Change,
     OwnerChange,
     Plan,

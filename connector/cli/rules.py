@@ -12,9 +12,9 @@ from connector.cli.talking import talk
 from connector.simulation.directory_file import read_directory
 from connector.simulation.expectations import Outcome, check_expectations
 from connector.simulation.replay import build_decider
-from engine.lint import lint_rule_set
-from engine.lint_directory import lint_directory
-from engine.ruleset import RuleSet
+from engine.checks.directory import lint_directory
+from engine.checks.lint import lint_rule_set
+from engine.rules.rule_set import RuleSet
 from engine.standard_tables import STANDARD_TABLES
 from settings.documents import DocumentProblem, PlacedProblem
 from settings.rules_file import RulesFile, load_rules_file

@@ -4,8 +4,8 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from connector.cli.output import count_of
-from engine.conditions.printing import describe
-from engine.ruleset import (
+from engine.conditions.language.printing import describe
+from engine.rules.rule_set import (
     EVERY_DAY,
     AccessTeam,
     AccountColumn,

@@ -22,7 +22,7 @@ from connector.cycle.triage import ArrivedRow
 from connector.cycle.writing import UNDONE
 from connector.state import DecisionRecord
 from connector.state_ports import StateSession
-from engine.planning import PlannedRow, build_plan, raise_if_unsafe
+from engine.plans.plan import PlannedRow, build_plan, raise_if_unsafe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

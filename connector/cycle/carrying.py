@@ -10,7 +10,7 @@ from connector.cycle.deciding import Batch, DecidedRow
 from connector.cycle.triage import ArrivedRow
 from connector.state import LedgerRow, SellerClock
 from connector.state_ports import StateSession
-from engine.planning import PlannedRow
+from engine.plans.plan import PlannedRow
 from engine.statuses import RoutingStatus
 
 OwnerKey = tuple[str, str, str]

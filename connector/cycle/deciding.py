@@ -14,8 +14,9 @@ from connector.plan_document import build_reference_data
 from connector.ports import RecordDecider
 from connector.state import DecisionRecord, Intent, LedgerRow, SellerClock
 from connector.watching import WatchedTable
-from engine.decisions import AssignmentDecision
-from engine.planning import (
+from engine.decisions.decision import AssignmentDecision
+from engine.decisions.plain_data import trace_to_data
+from engine.plans.plan import (
     Placement,
     Plan,
     PlannedRow,
@@ -26,10 +27,9 @@ from engine.planning import (
     plan_row,
     raise_if_unsafe,
 )
+from engine.policies.take_backs import pass_over
 from engine.records import Record
 from engine.sellers import Directory
-from engine.take_backs import pass_over
-from engine.traces import trace_to_data
 
 TAKEN_FROM = "taken_from"
 """In what a decision led to: the seller that the row was taken back from."""

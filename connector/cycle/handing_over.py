@@ -10,12 +10,12 @@ from connector.cycle.parts import CycleParts, CycleRun
 from connector.cycle.triage import Arrival, ArrivedRow
 from connector.state import DecisionRecord, Handover
 from connector.state_ports import StateSession
-from engine.planning import PlannedRow
+from engine.calendars.working_time import add_working_time
+from engine.plans.plan import PlannedRow
+from engine.policies.take_backs import is_touched_by_change
 from engine.records import EntityReference
-from engine.ruleset import Rule
+from engine.rules.rule_set import Rule
 from engine.statuses import RoutingStatus
-from engine.take_backs import is_touched_by_change
-from engine.working_time import add_working_time
 
 _STILL_THERE = frozenset({Arrival.UPDATED, Arrival.UNCHANGED, Arrival.HELD})
 """How a row arrives that its owner still has open."""

@@ -26,7 +26,7 @@ from connector.cycle.writing import record_rows, settle_clocks, write_rows
 from connector.ports import RowPage
 from connector.state import DecisionRecord, Intent, LedgerRow, Watermark
 from connector.state_ports import StateSession
-from engine.planning import Placement, PlannedRow
+from engine.plans.plan import Placement, PlannedRow
 from engine.statuses import RoutingStatus
 
 

@@ -16,9 +16,9 @@ from connector.ports import (
 from connector.state import CycleRecord, Handover, LedgerRow, PlanOrigin
 from connector.state_ports import StateStore
 from connector.watching import WatchedTable
-from engine.planning import SafetyLimits
+from engine.plans.plan import SafetyLimits
 from engine.records import Record
-from engine.ruleset import RuleSet
+from engine.rules.rule_set import RuleSet
 from engine.sellers import Directory
 
 

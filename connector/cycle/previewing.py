@@ -18,7 +18,7 @@ from connector.state import LedgerRow, PlanOrigin, ReadMode
 from connector.state_ports import StateSession
 from connector.watching import WatchedTable
 from engine.errors import ResyncRequired
-from engine.planning import Plan, build_plan
+from engine.plans.plan import Plan, build_plan
 
 BACKFILL_PAGE = 500
 """How many rows a backfill reads at a time."""

@@ -15,8 +15,8 @@ from connector.cycle.waiting import ROUTING_CODES
 from connector.state import CycleOutcome, PlanOrigin
 from connector.state_ports import StateSession
 from engine.instants import print_instant
-from engine.ruleset import Segment
-from engine.schedules import find_due_run
+from engine.policies.scheduled_runs import find_due_run
+from engine.rules.rule_set import Segment
 
 _KIND = "scheduled_runs"
 

@@ -12,7 +12,7 @@ from connector.cycle.triage import ArrivedRow
 from connector.cycle.writing import record_rows, settle_clocks, write_rows
 from connector.ports import WriteOutcome, WriteResult
 from connector.state import Intent
-from engine.planning import (
+from engine.plans.plan import (
     Change,
     OwnerChange,
     Placement,

@@ -15,9 +15,9 @@ from connector.cycle.reading import examine_rows, fetch_complete
 from connector.cycle.triage import Arrival, ArrivedRow
 from connector.state import Handover, PlanOrigin
 from connector.state_ports import StateSession
-from engine.planning import PlannedRow
-from engine.ruleset import Rule
-from engine.take_backs import is_touched_by_column
+from engine.plans.plan import PlannedRow
+from engine.policies.take_backs import is_touched_by_column
+from engine.rules.rule_set import Rule
 
 AFTER_A_FAILURE = timedelta(hours=1)
 """How soon a row is looked at again whose write did not arrive."""

@@ -12,7 +12,7 @@ from connector.cycle.waiting import ROUTING_CODES
 from connector.cycle.writing import ARRIVED, UNDONE, WAS_MANUAL
 from connector.plan_document import parse_reference
 from connector.state import DecisionRecord
-from engine.planning import OwnerChange, Placement, PlannedRow, SegmentChange, SequenceChange
+from engine.plans.plan import OwnerChange, Placement, PlannedRow, SegmentChange, SequenceChange
 from engine.statuses import RoutingStatus
 
 PAGE = 5000

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from connector.ports import WriteOutcome
 from connector.state import BacklogEntry, DecisionRecord
-from engine.retries import Tries, choose_next_try
-from engine.ruleset import Retry
+from engine.policies.retries import Tries, choose_next_try
+from engine.rules.rule_set import Retry
 from engine.statuses import RoutingStatus
 
 FIRST_WAIT = timedelta(minutes=1)

@@ -13,7 +13,7 @@ from connector.cycle.parts import CycleParts, CycleRun, pin_people
 from connector.cycle.waiting import ROUTING_CODES
 from connector.state import DecisionRecord
 from connector.state_ports import StateSession
-from engine.availability import wait_until_free
+from engine.calendars.availability import wait_until_free
 from engine.sellers import Directory, Queue, Seller, Team
 from engine.statuses import RoutingStatus
 

@@ -14,7 +14,7 @@ from connector.ports import RowWrite, WriteOutcome, WriteResult
 from connector.state import BacklogEntry, DecisionRecord, Intent, LedgerRow, PlanOrigin
 from connector.state_ports import StateSession
 from connector.watching import WatchedTable
-from engine.planning import (
+from engine.plans.plan import (
     Change,
     OwnerChange,
     PlannedRow,

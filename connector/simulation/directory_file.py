@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path as FilePath
 from typing import Any, TypeVar, cast
 
-from engine.calendars import parse_calendar
+from engine.calendars.calendar_data import parse_calendar
 from engine.errors import ConfigProblem, InvalidDocument, Path, Problem
 from engine.instants import print_instant
 from engine.sellers import Calendar, Directory, Queue, Seller, Team

@@ -14,13 +14,13 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Valid
 
 from connector.simulation.directory_file import DirectoryFile, read_directory
 from connector.simulation.replay import build_decider
-from engine.deciding import Decider
-from engine.decisions import AssignmentDecision
+from engine.assignment.decider import Decider
+from engine.decisions.decision import AssignmentDecision
 from engine.errors import Problem
 from engine.instants import print_instant
 from engine.normalise import normalise
 from engine.records import EntityReference, Record, RejectedRow
-from engine.ruleset import list_problems
+from engine.rules.rule_set import list_problems
 from engine.schema import Schema
 from engine.sellers import Directory
 from engine.standard_tables import STANDARD_TABLES

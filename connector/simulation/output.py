@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from engine.decisions import AssignmentDecision
-from engine.explain import explain_decision
+from engine.decisions.decision import AssignmentDecision
+from engine.decisions.explanation import explain_decision
+from engine.decisions.plain_data import trace_to_data
 from engine.records import EntityReference
-from engine.traces import trace_to_data
 
 
 def build_line(decision: AssignmentDecision) -> dict[str, Any]:

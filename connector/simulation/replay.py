@@ -8,7 +8,7 @@ from typing import Any
 from connector.simulation.directory_file import DirectoryFile, read_directory
 from connector.simulation.output import build_line
 from connector.simulation.records import BadLine, SourceRow, build_records
-from engine.deciding import Decider
+from engine.assignment.decider import Decider
 from engine.records import Record
 from engine.schema import Schema
 from engine.sellers import Directory

@@ -1,1 +1,4 @@
-"""The condition language: one typed tree whose operators are FetchXML's, by name and by meaning."""
+"""The condition language of the rules file: read, printed, evaluated, compiled.
+
+It knows no rule set.
+"""

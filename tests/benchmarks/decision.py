@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from time import process_time
 
-from engine.deciding import Decider
+from engine.assignment.decider import Decider
 from engine.normalise import normalise
 from engine.records import Record
-from engine.ruleset import RuleSet, build_rule_set
+from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.sellers import Directory, Seller
 from tests.benchmarks.workload import NOW, draw_rows, draw_segments, table
 

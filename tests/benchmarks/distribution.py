@@ -11,9 +11,9 @@ from heapq import heapify, heapreplace
 from time import process_time
 from typing import NamedTuple, TypeVar
 
-from engine.distribution import DistributionRequest, DistributionSettings, Method, SellerPool
-from engine.distribution_ledger import Ledger
-from engine.distribution_scan import scan
+from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
+from engine.distribution.scan import scan
+from engine.distribution.standings import Ledger
 from engine.sellers import Directory, Seller
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

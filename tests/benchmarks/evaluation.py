@@ -26,8 +26,8 @@ import datalogic_py
 import rule_engine
 import zen
 
-from engine.conditions.compiler import CompileOptions, FirstMatch, compile_first_match
-from engine.conditions.parsing import parse_condition
+from engine.conditions.compiled.compiler import CompileOptions, FirstMatch, compile_first_match
+from engine.conditions.language.parsing import parse_condition
 from tests.benchmarks.workload import (
     NOW,
     RELATED,

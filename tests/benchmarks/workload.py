@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from engine.conditions.compiler import CompileOptions, compile_predicate
-from engine.conditions.model import Condition
-from engine.conditions.parsing import parse_condition
+from engine.conditions.compiled.compiler import CompileOptions, compile_predicate
+from engine.conditions.language.model import Condition
+from engine.conditions.language.parsing import parse_condition
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, TableSchema
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

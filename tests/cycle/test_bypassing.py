@@ -6,8 +6,8 @@ from connector.bootstrap import build_client_options
 from connector.cycle.writing import build_write
 from connector.ports import RowWrite
 from connector.watching import WriteColumns, build_watched_table
-from engine.planning import OwnerChange, PlannedRow
-from engine.ruleset import build_rule_set
+from engine.plans.plan import OwnerChange, PlannedRow
+from engine.rules.rule_set import build_rule_set
 from settings.sources import load_settings
 from tests.support.worlds import NOBODY, RULES, SCHEMA, lead_id
 

@@ -7,7 +7,7 @@ import pytest
 
 from connector.ports import RowWrite
 from connector.state import CycleOutcome, PlanOrigin
-from engine.ruleset import build_rule_set
+from engine.rules.rule_set import build_rule_set
 from tests.support.fake_dataverse import Crash
 from tests.support.worlds import RULES, World
 

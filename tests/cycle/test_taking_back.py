@@ -14,7 +14,7 @@ from connector.cycle.previewing import preview_cycle
 from connector.ports import RowWrite
 from connector.state import Handover
 from engine.errors import UnsafePlan
-from engine.planning import SafetyLimits
+from engine.plans.plan import SafetyLimits
 from engine.records import EntityReference
 from engine.sellers import Calendar
 from tests.support.fake_dataverse import APPLICATION_USER, SOMEBODY, Crash

@@ -11,7 +11,7 @@ import pytest
 from connector.cycle.previewing import preview_backfill
 from connector.cycle.waking import find_opening
 from connector.state import BacklogEntry
-from engine.availability import wait_until_free
+from engine.calendars.availability import wait_until_free
 from engine.sellers import Calendar, Directory
 from tests.support.worlds import RULES, World, build_people, lead_id
 

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from engine.conditions.cells import LABEL_SUFFIX
-from engine.conditions.context import DateSettings
-from engine.conditions.model import (
+from engine.conditions.evaluation.cells import LABEL_SUFFIX
+from engine.conditions.evaluation.periods import FISCAL_PERIODS
+from engine.conditions.language.context import DateSettings
+from engine.conditions.language.model import (
     All,
     Any,
     Compare,
@@ -17,9 +18,8 @@ from engine.conditions.model import (
     Related,
     SellerAttribute,
 )
-from engine.conditions.moments import parse_moment
-from engine.conditions.operators import COLUMN_OPERATORS, FACTS, ValueKind
-from engine.conditions.periods import FISCAL_PERIODS
+from engine.conditions.language.moments import parse_moment
+from engine.conditions.language.operators import COLUMN_OPERATORS, FACTS, ValueKind
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, TableSchema
 
 _TYPES = {

@@ -21,10 +21,10 @@ from connector.cli.output import encode_line
 from connector.simulation.directory_file import write_directory
 from connector.simulation.records import read_json_lines
 from connector.simulation.replay import Simulation
-from engine.conditions.operators import FACTS, Family, ValueKind, family_of
+from engine.checks.directory import lint_directory
+from engine.checks.lint import lint_rule_set
+from engine.conditions.language.operators import FACTS, Family, ValueKind, family_of
 from engine.errors import ConfigProblem
-from engine.lint import lint_rule_set
-from engine.lint_directory import lint_directory
 from engine.standard_tables import STANDARD_TABLES
 from settings.rules_file import load_rules_file
 

@@ -5,9 +5,13 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.conditions.compiler import CompileOptions, compile_first_match, compile_predicate
-from engine.conditions.context import Caller, Context
-from engine.conditions.interpreter import first_failure, holds
+from engine.conditions.compiled.compiler import (
+    CompileOptions,
+    compile_first_match,
+    compile_predicate,
+)
+from engine.conditions.evaluation.interpreter import first_failure, holds
+from engine.conditions.language.context import Caller, Context
 from tests.property.condition_trees import (
     GUIDS,
     HIERARCHIES,

@@ -8,14 +8,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.deciding import Decider
-from engine.decisions import AssignmentDecision
+from engine.assignment.decider import Decider
+from engine.decisions.decision import AssignmentDecision
 from engine.errors import InvalidDocument
 from engine.normalise import normalise
 from engine.records import Record, RejectedRow
-from engine.ruleset import RuleSet, build_rule_set
+from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.statuses import RoutingStatus
-from tests.unit.routing.builders import NOW, decider, guid, queue, row, seller, team
+from tests.unit.assignment.builders import NOW, decider, guid, queue, row, seller, team
 
 SCALARS = st.one_of(
     st.none(),

@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.capacity import CapacityUnits
-from engine.distribution import DistributionRequest, DistributionSettings, SellerPool
-from engine.distribution_calibration import Calibration
-from engine.distribution_explain import Reasons
-from engine.distribution_ledger import Ledger
-from engine.distribution_scan import scan
-from engine.fairness import FairnessSettings
+from engine.distribution.capacity import CapacityUnits
+from engine.distribution.explain import Reasons
+from engine.distribution.newcomer_rules import FairnessSettings
+from engine.distribution.newcomers import Calibration
+from engine.distribution.pool import DistributionRequest, DistributionSettings, SellerPool
+from engine.distribution.scan import scan
+from engine.distribution.standings import Ledger
 from engine.sellers import Calendar, Directory, Seller, Team
 from engine.statuses import RoutingStatus
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from engine.conditions.context import Context
-from engine.conditions.interpreter import holds
-from engine.conditions.model import All, Any, Compare, Condition, Not, Operator
-from engine.implication import find_contradiction, implies, is_always, paths_of
-from engine.labels import number_labels
+from engine.checks.implication import find_contradiction, implies, is_always, paths_of
+from engine.checks.labels import number_labels
+from engine.conditions.evaluation.interpreter import holds
+from engine.conditions.language.context import Context
+from engine.conditions.language.model import All, Any, Compare, Condition, Not, Operator
 from tests.property.condition_trees import SCHEMA
 
 CONTEXT = Context(now=datetime(2026, 11, 23, 12, tzinfo=UTC), table="lead", schema=SCHEMA)

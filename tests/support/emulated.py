@@ -42,8 +42,8 @@ from connector.environment import build_tables, describe_tables
 from connector.lease import Hold, UnsharedLeases
 from connector.store.opening import SqlStore, open_store
 from connector.watching import WatchedTable, WriteColumns, identify_segments
-from engine.deciding import Decider
-from engine.ruleset import RuleSet, build_rule_set
+from engine.assignment.decider import Decider
+from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.schema import TableSchema
 from engine.sellers import Directory
 from tests.support.in_process import HOST, BrokenConnection, InProcessEmulator

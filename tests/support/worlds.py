@@ -21,9 +21,9 @@ from connector.watching import (
     build_watched_table,
     identify_segments,
 )
-from engine.deciding import Decider
+from engine.assignment.decider import Decider
 from engine.records import EntityReference
-from engine.ruleset import RuleSet, build_rule_set
+from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, TableSchema
 from engine.sellers import Directory, Seller
 from tests.support.fake_dataverse import APPLICATION_USER, LOOKUP, Crash, FakeClock, FakeDataverse

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.conditions.moments import zone_of
-from engine.conditions.patterns import like
-from engine.conditions.periods import fiscal_calendar
+from engine.conditions.evaluation.patterns import like
+from engine.conditions.evaluation.periods import fiscal_calendar
+from engine.conditions.language.moments import zone_of
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ import pytest
 
 from connector.cli.output import count_of, print_table
 from connector.cli.plan_output import summarise
-from engine.planning import PlannedRow, Skip, build_plan
-from engine.retries import Tries, choose_next_try
-from engine.ruleset import Retry
+from engine.plans.plan import PlannedRow, Skip, build_plan
+from engine.policies.retries import Tries, choose_next_try
+from engine.rules.rule_set import Retry
 
 ID = "b968b49c-bea1-4c1b-b968-b49cbea14c1b"
 REASON = "no sellers meet conditions (rule Partners to somebody); given up after 1 try"

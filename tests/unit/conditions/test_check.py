@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.conditions.check import check_condition, list_doubts
-from engine.conditions.operators import Family, family_of
-from engine.conditions.parsing import parse_condition
+from engine.checks.conditions import check_condition, list_doubts
+from engine.conditions.language.operators import Family, family_of
+from engine.conditions.language.parsing import parse_condition
 from engine.errors import Problem
 from engine.schema import Column, ColumnType, TableSchema
 from tests.unit.conditions.worlds import LEAD, SCHEMA, compare

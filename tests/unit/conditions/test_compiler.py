@@ -5,15 +5,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine.conditions import compiler
-from engine.conditions.compiler import CompileOptions, compile_first_match, compile_predicate
-from engine.conditions.context import Context, DateSettings
-from engine.conditions.interpreter import holds
-from engine.conditions.model import All, Any, Compare, Condition, Not, Operator, Related
-from engine.conditions.moments import Span
-from engine.conditions.parsing import parse_condition
-from engine.conditions.selectivity import Chances, leaves_of
-from engine.conditions.source import is_day, is_instant, text_bounds
+from engine.conditions.compiled import compiler
+from engine.conditions.compiled.compiler import (
+    CompileOptions,
+    compile_first_match,
+    compile_predicate,
+)
+from engine.conditions.compiled.selectivity import Chances, leaves_of
+from engine.conditions.compiled.source import is_day, is_instant, text_bounds
+from engine.conditions.evaluation.interpreter import holds
+from engine.conditions.language.context import Context, DateSettings
+from engine.conditions.language.model import All, Any, Compare, Condition, Not, Operator, Related
+from engine.conditions.language.moments import Span
+from engine.conditions.language.parsing import parse_condition
 from engine.errors import ConfigProblem
 from tests.unit.conditions.worlds import NOW, SCHEMA, compare
 

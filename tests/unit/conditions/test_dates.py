@@ -4,11 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from engine.conditions.context import Context, DateSettings
-from engine.conditions.interpreter import holds
-from engine.conditions.model import Compare, Operator
-from engine.conditions.moments import parse_moment, zone_of
-from engine.conditions.periods import (
+from engine.conditions.evaluation.interpreter import holds
+from engine.conditions.evaluation.periods import (
     FISCAL_PERIODS,
     add_days,
     add_months,
@@ -16,6 +13,9 @@ from engine.conditions.periods import (
     span_of,
     week_start,
 )
+from engine.conditions.language.context import Context, DateSettings
+from engine.conditions.language.model import Compare, Operator
+from engine.conditions.language.moments import parse_moment, zone_of
 from engine.errors import ConfigProblem
 from tests.unit.conditions.worlds import NOW, check, compare
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from engine.conditions.cells import LABEL_SUFFIX
-from engine.conditions.context import Context
-from engine.conditions.interpreter import first_failure
-from engine.conditions.parsing import parse_condition
-from engine.decisions import FailedCondition
+from engine.conditions.evaluation.cells import LABEL_SUFFIX
+from engine.conditions.evaluation.interpreter import first_failure
+from engine.conditions.language.context import Context
+from engine.conditions.language.parsing import parse_condition
+from engine.decisions.decision import FailedCondition
 from tests.unit.conditions.worlds import NOW, compare
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.conditions.fetchxml import build_fetchxml, parse_fetchxml
-from engine.conditions.fetchxml_building import negate
-from engine.conditions.model import (
+from engine.conditions.language.fetchxml import build_fetchxml, parse_fetchxml
+from engine.conditions.language.fetchxml_writing import negate
+from engine.conditions.language.model import (
     All,
     Any,
     Compare,
@@ -14,8 +14,8 @@ from engine.conditions.model import (
     Related,
     SellerAttribute,
 )
-from engine.conditions.parsing import parse_condition
-from engine.conditions.printing import describe
+from engine.conditions.language.parsing import parse_condition
+from engine.conditions.language.printing import describe
 from engine.errors import InvalidDocument, Problem
 from engine.standard_tables import STANDARD_TABLES
 from tests.unit.conditions.worlds import SCHEMA

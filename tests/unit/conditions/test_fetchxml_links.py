@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.conditions.fetchxml import build_fetchxml, parse_fetchxml
-from engine.conditions.fetchxml_building import negate
-from engine.conditions.model import (
+from engine.conditions.language.fetchxml import build_fetchxml, parse_fetchxml
+from engine.conditions.language.fetchxml_writing import negate
+from engine.conditions.language.model import (
     All,
     Any,
     Compare,
@@ -14,7 +14,7 @@ from engine.conditions.model import (
     Operator,
     Related,
 )
-from engine.conditions.parsing import MAX_DEPTH
+from engine.conditions.language.parsing import MAX_DEPTH
 from engine.errors import InvalidDocument, Problem
 from engine.schema import Relationship, RelationshipKind, TableSchema
 

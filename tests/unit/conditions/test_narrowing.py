@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from engine.conditions.context import Context
-from engine.conditions.narrowing import choose_by_samples, choose_by_share, sample_masks
-from engine.conditions.operators import Family
-from engine.conditions.parsing import parse_condition
-from engine.conditions.selectivity import Chances
-from engine.conditions.tables import ColumnTable, Constraint, Key, build_tables
+from engine.conditions.compiled.narrowing import choose_by_samples, choose_by_share, sample_masks
+from engine.conditions.compiled.selectivity import Chances
+from engine.conditions.compiled.tables import ColumnTable, Constraint, Key, build_tables
+from engine.conditions.language.context import Context
+from engine.conditions.language.operators import Family
+from engine.conditions.language.parsing import parse_condition
 from tests.unit.conditions.worlds import NOW, SCHEMA, compare
 
 CONTEXT = Context(NOW, table="lead", schema=SCHEMA)

@@ -5,13 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from engine.conditions.columns import (
-    columns_of,
-    navigations_of,
-    record_columns_of,
-    walk,
-)
-from engine.conditions.model import (
+from engine.conditions.language.columns import columns_of, navigations_of, record_columns_of, walk
+from engine.conditions.language.model import (
     All,
     Any,
     Compare,
@@ -21,10 +16,10 @@ from engine.conditions.model import (
     Related,
     SellerAttribute,
 )
-from engine.conditions.operators import FACTS
-from engine.conditions.parsing import MAX_DEPTH, parse_condition
-from engine.conditions.printing import describe, print_condition
-from engine.conditions.values import parse_scalar, scalars_of
+from engine.conditions.language.operators import FACTS
+from engine.conditions.language.parsing import MAX_DEPTH, parse_condition
+from engine.conditions.language.printing import describe, print_condition
+from engine.conditions.language.values import parse_scalar, scalars_of
 from engine.errors import InvalidDocument, Problem
 
 CITY = {"column": "city", "operator": "eq", "value": "London"}

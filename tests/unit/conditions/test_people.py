@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.conditions.context import Caller, Context
+from engine.conditions.language.context import Caller, Context
 from tests.unit.conditions.worlds import NOW, check, compare
 
 ROOT, MIDDLE, LEAF, OTHER = (f"{digit}0000000-0000-4000-8000-00000000000a" for digit in "1234")

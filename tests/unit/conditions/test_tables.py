@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from engine.conditions.context import Context
-from engine.conditions.narrowing import sample_masks
-from engine.conditions.operators import Family
-from engine.conditions.parsing import parse_condition
-from engine.conditions.selectivity import Chances
-from engine.conditions.tables import Key, build_tables, exact_key
+from engine.conditions.compiled.narrowing import sample_masks
+from engine.conditions.compiled.selectivity import Chances
+from engine.conditions.compiled.tables import Key, build_tables, exact_key
+from engine.conditions.language.context import Context
+from engine.conditions.language.operators import Family
+from engine.conditions.language.parsing import parse_condition
 from tests.unit.conditions.worlds import NOW, SCHEMA, compare
 
 CONTEXT = Context(NOW, table="lead", schema=SCHEMA)

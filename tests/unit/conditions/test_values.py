@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from engine.conditions.cells import LABEL_SUFFIX
-from engine.conditions.context import Context, DateSettings
-from engine.conditions.interpreter import holds
-from engine.conditions.model import Compare, Operator
-from engine.conditions.parsing import parse_condition
+from engine.conditions.evaluation.cells import LABEL_SUFFIX
+from engine.conditions.evaluation.interpreter import holds
+from engine.conditions.language.context import Context, DateSettings
+from engine.conditions.language.model import Compare, Operator
+from engine.conditions.language.parsing import parse_condition
 from tests.unit.conditions.worlds import NOW, SCHEMA, check, compare
 
 ID = "11111111-2222-4333-8444-555555555555"

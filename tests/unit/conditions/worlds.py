@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from engine.conditions.compiler import CompileOptions, compile_predicate
-from engine.conditions.context import Context, DateSettings
-from engine.conditions.interpreter import holds
-from engine.conditions.parsing import parse_condition
+from engine.conditions.compiled.compiler import CompileOptions, compile_predicate
+from engine.conditions.evaluation.interpreter import holds
+from engine.conditions.language.context import Context, DateSettings
+from engine.conditions.language.parsing import parse_condition
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, TableSchema
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -5,8 +5,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.availability import Timeline, bucket_of, free_spans, is_day_off, wait_until_free
-from engine.distribution_windows import TimelineShelf, Window
+from engine.calendars.availability import (
+    Timeline,
+    bucket_of,
+    free_spans,
+    is_day_off,
+    wait_until_free,
+)
+from engine.distribution.windows import TimelineShelf, Window
 from engine.sellers import Calendar
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

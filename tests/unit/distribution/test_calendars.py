@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from engine.calendars import clock_time, parse_calendar
+from engine.calendars.calendar_data import clock_time, parse_calendar
 from engine.errors import InvalidDocument
 from engine.sellers import Calendar
 

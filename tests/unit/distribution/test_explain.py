@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.decisions import Stage
-from engine.distribution import DistributionRequest, DistributionSettings, SellerPool
-from engine.fairness import FairnessSettings
+from engine.decisions.decision import Stage
+from engine.distribution.newcomer_rules import FairnessSettings
+from engine.distribution.pool import DistributionRequest, DistributionSettings, SellerPool
 from engine.sellers import Calendar, Directory, Seller
 
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)

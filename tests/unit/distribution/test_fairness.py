@@ -4,8 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from engine.distribution import DistributionRequest, DistributionSettings, SellerPool
-from engine.fairness import (
+from engine.distribution.newcomer_rules import (
     FairnessSettings,
     head_start,
     median_available,
@@ -13,6 +12,7 @@ from engine.fairness import (
     remaining_head_start,
     returns_of,
 )
+from engine.distribution.pool import DistributionRequest, DistributionSettings, SellerPool
 from engine.sellers import Calendar, Directory, Seller, Team
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

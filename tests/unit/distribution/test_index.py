@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-import engine.distribution_pools as pools
-from engine.distribution_order import Order
-from engine.distribution_pools import KeyTable, Pool
+import engine.distribution.smallest_key as pools
+from engine.distribution.smallest_key import KeyTable, Pool
+from engine.distribution.sorted_keys import Order
 
 COUNT = 40
 MASK = (1 << COUNT.bit_length()) - 1

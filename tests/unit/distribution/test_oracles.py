@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine.distribution import DistributionRequest, DistributionSettings, SellerPool
+from engine.distribution.pool import DistributionRequest, DistributionSettings, SellerPool
 from engine.sellers import Calendar, Directory, Seller
 from engine.statuses import RoutingStatus
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-import engine.distribution_lanes
-from engine.capacity import CapacityUnits, available_units
-from engine.distribution import DistributionRequest, DistributionSettings, SellerPool
+import engine.distribution.rankings
+from engine.distribution.capacity import CapacityUnits, available_units
+from engine.distribution.pool import DistributionRequest, DistributionSettings, SellerPool
 from engine.records import EntityReference
 from engine.sellers import Calendar, Directory, Queue, Seller, Team
 from engine.statuses import RoutingStatus
@@ -290,11 +290,11 @@ def test_availability_is_not_blamed_when_capacity_failed():
 
 
 def test_the_index_starts_afresh_rather_than_grow_without_end(monkeypatch):
-    monkeypatch.setattr(engine.distribution_lanes, "_MOST_POOLS", 2)
+    monkeypatch.setattr(engine.distribution.rankings, "_MOST_POOLS", 2)
     pool = pool_of(*map(seller, "abcd"))
     sets = ["ab", "bc", "cd", "abcd"] * 3
     fresh = [give(pool, *names) for names in sets]
-    monkeypatch.setattr(engine.distribution_lanes, "_MOST_POOLS", 100)
+    monkeypatch.setattr(engine.distribution.rankings, "_MOST_POOLS", 100)
     kept = pool_of(*map(seller, "abcd"))
     assert fresh == [give(kept, *names) for names in sets]
 

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from engine.calendars.working_time import HORIZON, add_working_time
 from engine.sellers import Calendar
-from engine.working_time import HORIZON, add_working_time
 
 DAYS = ("mon", "tue", "wed", "thu", "fri")
 BERLIN = Calendar(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.checks.lint import lint_rule_set
 from engine.errors import ConfigProblem
-from engine.lint import lint_rule_set
 from engine.standard_tables import STANDARD_TABLES
 from settings.rules_file import load_rule_set, load_rules_file
 from tests.support.golden import DATA, assert_golden

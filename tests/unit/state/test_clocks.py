@@ -6,7 +6,7 @@ import pytest
 
 from connector.clocks import apply_state, find_moved, read_clocks, restore_clocks, touch_clock
 from connector.state import SellerClock
-from engine.ruleset import build_rule_set
+from engine.rules.rule_set import build_rule_set
 from tests.support.fake_dataverse import START
 from tests.support.worlds import RULES, build_people, seller_id
 

@@ -7,7 +7,7 @@ import pytest
 from connector.cycle.waiting import Waiting, wait_for_routing, wait_for_write
 from connector.ports import WriteOutcome
 from connector.state import BacklogEntry, DecisionRecord
-from engine.ruleset import Retry
+from engine.rules.rule_set import Retry
 from tests.support.fake_dataverse import START
 
 MINUTE = timedelta(minutes=1)

@@ -22,7 +22,7 @@ from connector.state import (
 )
 from connector.store.maintenance import check_store
 from connector.store.opening import SqlStore
-from engine.planning import OwnerChange, PlannedRow, SegmentChange, Skip, build_plan
+from engine.plans.plan import OwnerChange, PlannedRow, SegmentChange, Skip, build_plan
 from engine.records import EntityReference
 
 NOW = datetime(2026, 11, 23, 9, 30, 15, 123456, tzinfo=UTC)

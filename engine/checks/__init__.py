@@ -1,0 +1,1 @@
+"""Everything that `rules check` says of a rule set; no decision asks it."""

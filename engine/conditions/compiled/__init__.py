@@ -1,0 +1,1 @@
+"""Conditions turned into Python functions and tables; what they mean is said in `evaluation`."""

@@ -1,0 +1,4 @@
+"""Whose turn it is among sellers: round robin, load balancing, capacity.
+
+It knows no row and no condition.
+"""

@@ -1,0 +1,183 @@
+"""Who gets the next record: round robin and load balancing over a pool of sellers and teams.
+
+Which sellers are candidates is decided in `routing`.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from engine.decisions.decision import CandidateTrace
+from engine.distribution.explain import Reasons
+from engine.distribution.keys import KeyLayout
+from engine.distribution.model import (
+    DistributionOutcome,
+    DistributionRequest,
+    DistributionSettings,
+    Method,
+    Scope,
+)
+from engine.distribution.newcomers import Calibration
+from engine.distribution.rankings import Lane, LaneKind
+from engine.distribution.standings import Ledger
+from engine.distribution.windows import TimelineShelf
+from engine.sellers import Directory, Seller, Team
+from engine.statuses import RoutingStatus
+
+__all__ = [
+    "DistributionOutcome",
+    "DistributionRequest",
+    "DistributionSettings",
+    "Method",
+    "Scope",
+    "SellerPool",
+]
+
+
+class SellerPool:
+    """The sellers and teams of a directory with their clocks and capacity, moving with each
+    assignment.
+
+    Positions number the directory's sellers in its order, then its teams. Exact: the answer is that
+    of comparing every candidate, whatever index finds it. Not for several threads at once.
+    """
+
+    def __init__(self, directory: Directory, settings: DistributionSettings | None = None) -> None:
+        settings = settings or DistributionSettings()
+        self._ledger = Ledger(directory, settings)
+        self._layout = KeyLayout(self._ledger)
+        self._shelf = TimelineShelf(self._ledger.calendars)
+        self._lanes: dict[LaneKind, Lane] = {}
+        self._by_rule = settings.round_robin_scope == "rule"
+        self._calibration: Calibration | None = None
+        if settings.fairness is not None:
+            self._calibration = Calibration(self._ledger, settings.fairness)
+
+    def position_of(self, target_id: str) -> int | None:
+        """The position of a seller or team by id, whatever the case of its letters."""
+        return self._ledger.positions.get(target_id.lower())
+
+    def choose(self, request: DistributionRequest) -> DistributionOutcome:
+        """Choose among the candidates; nothing moves until `assign`.
+
+        The status is 2, or 5 without candidates, 7 when nobody has capacity, 6 when nobody is free
+        in time.
+        """
+        lane = self.lane(
+            request.method,
+            rule=request.rule,
+            within_hours=request.within_hours,
+            respect_capacity=request.respect_capacity,
+        )
+        position = self.first(lane, request.candidates, request.now)
+        if position < 0:
+            return DistributionOutcome(None, self._failure(request))
+        target = self._ledger.targets[position]
+        return DistributionOutcome(
+            target if isinstance(target, Seller) else None,
+            RoutingStatus.OWNER_ASSIGNED,
+            target if isinstance(target, Team) else None,
+            position,
+        )
+
+    def lane(
+        self, method: Method, *, rule: str, within_hours: int | None, respect_capacity: bool
+    ) -> Lane:
+        """The way of comparing that a rule asks for; it can be kept and handed to `first`."""
+        scope = rule if self._by_rule else None
+        kind = LaneKind(method == "load_balancing", scope, within_hours, respect_capacity)
+        if kind not in self._lanes:
+            self._lanes[kind] = Lane(kind, self._ledger, self._layout, self._shelf)
+        return self._lanes[kind]
+
+    def first(self, lane: Lane, candidates: frozenset[int], now: datetime) -> int:
+        """The position of who comes first as of `now`, -1 when nobody can be chosen.
+
+        Hand in the same frozenset object again for the same candidates: it is the key of an index.
+        """
+        if self._calibration is not None:
+            self._refresh(self._calibration.advance(now))
+        rank = lane.first(candidates, now)
+        return self._layout.position_of[rank] if rank >= 0 else -1
+
+    def _failure(self, request: DistributionRequest) -> RoutingStatus:
+        if not request.candidates:
+            return RoutingStatus.NO_SELLERS_MEET_CONDITIONS
+        if request.within_hours is None:
+            return RoutingStatus.NO_CAPACITY
+        at_any_time = request._replace(within_hours=None, method="round_robin")
+        if self.choose(at_any_time).position < 0:
+            return RoutingStatus.NO_CAPACITY
+        return RoutingStatus.NO_AVAILABILITY
+
+    def assign(self, request: DistributionRequest, outcome: DistributionOutcome) -> None:
+        """Record that the outcome's seller or team got the record.
+
+        Moves the clocks to the request's now, consumes the rule's units, and gives the table's
+        units back to the listed owner the record is taken from; who keeps it pays nothing.
+        """
+        self.give(outcome.position, request.rule, request.table, request.now, request.owner_id)
+
+    def give(
+        self, position: int, rule: str, table: str, now: datetime, owner_id: str | None
+    ) -> None:
+        """The same for a position, as `first` gives it."""
+        owner = None if owner_id is None else self.position_of(owner_id)
+        self._ledger.assign(position, rule=rule, table=table, now=now, owner=owner)
+        line = self._layout.line(position, now)
+        for lane in self._lanes.values():
+            lane.refresh(position, line)
+            if owner is not None:
+                lane.refresh(owner)
+
+    def _refresh(self, positions: Iterable[int]) -> None:
+        for lane in self._lanes.values():
+            for position in positions:
+                lane.refresh(position)
+
+    def touch(self, target_id: str, at: datetime) -> None:
+        """Move a clock without an engine's assignment: assigned by hand, or created by its owner.
+
+        The clock is set even when `at` is earlier. Ids that are not in the pool are passed over.
+        """
+        position = self.position_of(target_id)
+        if position is not None:
+            self._ledger.move_clock(position, at)
+            self._refresh((position,))
+
+    def clock_of(self, target_id: str) -> datetime | None:
+        """When a seller or team was last given something; None = never, or not in the pool."""
+        position = self.position_of(target_id)
+        return None if position is None else self._ledger.clock[position]
+
+    def consume(self, target_id: str, table: str, rule: str | None = None) -> None:
+        """Count a row that somebody got without `assign`."""
+        position = self.position_of(target_id)
+        if position is not None:
+            self._ledger.consume(position, table, self._ledger.cost(table, rule))
+            self._refresh((position,))
+
+    def release(self, target_id: str, table: str, rule: str | None = None) -> None:
+        """Give a row's units back: closed, deleted, or taken away. `rule` is the one that assigned
+        it, if known."""
+        position = self.position_of(target_id)
+        if position is not None:
+            self._ledger.release(position, table, self._ledger.cost(table, rule))
+            self._refresh((position,))
+
+    def snapshot(self) -> Directory:
+        """The directory as it stands now; a pool built from it goes on where this one is."""
+        return self._ledger.snapshot()
+
+    def explain(self, request: DistributionRequest) -> tuple[CandidateTrace, ...]:
+        """Every candidate with the stage it reached, in order of choice; ask before `assign`."""
+        return self._reasons(request).traces()
+
+    def counterfactuals(self, request: DistributionRequest, limit: int = 3) -> tuple[str, ...]:
+        """The smallest changes to one candidate that would have it chosen; ask before `assign`."""
+        reasons = self._reasons(request)
+        return tuple(reasons.sentence(change) for change in reasons.changes(limit))
+
+    def _reasons(self, request: DistributionRequest) -> Reasons:
+        if self._calibration is not None:
+            self._refresh(self._calibration.advance(request.now))
+        return Reasons(self._ledger, request)
