@@ -17,13 +17,13 @@ from connector.application import Application
 from connector.bus_hints import BusOptions
 from connector.cycle.parts import CycleOptions, CycleParts
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.encoding import WriteMarks, build_bypass_headers
-from connector.dataverse.feeds import FollowBy
-from connector.dataverse.governor import GovernorOptions
-from connector.dataverse.more_users import read_more_users
-from connector.dataverse.transport import TransportOptions
+from connector.dataverse.limits.governor import GovernorOptions
+from connector.dataverse.reads.feed import FollowBy
+from connector.dataverse.sign_in.more_users import read_more_users
+from connector.dataverse.wire.transport import TransportOptions
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
-from connector.dataverse.writing import WriteOptions, WriteWay
+from connector.dataverse.writes.encoding import WriteMarks, build_bypass_headers
+from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.directory import DirectoryReader, RememberedDirectory
 from connector.environment import (
     build_tables,

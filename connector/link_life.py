@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from connector.dataverse.watermark import is_position
+from connector.dataverse.reads.modified_on import is_position
 from connector.logs import get_log
 from connector.state import ReadMode, Watermark
 from connector.state_ports import StateStore

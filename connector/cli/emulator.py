@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connector.emulator.throttle import Limits
+from connector.emulator.protection.throttle import Limits
 from engine.errors import ConfigProblem
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def emulate(  # noqa: PLR0913, PLR0917  one parameter per option of the command
     """Serve a Dataverse Web API to try things against; its first line on stdout says how to
     reach it.
     """
-    from connector.emulator.seed import SeedSize  # noqa: PLC0415  help need not load the server
+    from connector.emulator.seed.organization import SeedSize  # noqa: PLC0415  help need not load it
     from connector.emulator.server import EmulatorOptions  # noqa: PLC0415  as above
 
     options = EmulatorOptions(
@@ -118,7 +118,7 @@ def parse_limits(text: str) -> Limits:
 
 def serve(options: "EmulatorOptions") -> None:
     """Start, announce on stdout, and serve until SIGTERM or SIGINT."""
-    from connector.emulator.loading import DataProblem  # noqa: PLC0415  help need not load it
+    from connector.emulator.seed.loading import DataProblem  # noqa: PLC0415  help need not load it
     from connector.emulator.server import EmulatorServer  # noqa: PLC0415  as above
 
     try:

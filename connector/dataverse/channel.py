@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from connector.dataverse.application_users import ApplicationUsers
-from connector.dataverse.errors import Reaction, build_error
-from connector.dataverse.governor import is_throttle
-from connector.dataverse.observing import WireMetrics
-from connector.dataverse.retrying import Retrier
-from connector.dataverse.transport import Reply, Request, Transport, read_fault
+from connector.dataverse.limits.application_users import ApplicationUsers
+from connector.dataverse.limits.governor import is_throttle
+from connector.dataverse.wire.errors import Reaction, build_error
+from connector.dataverse.wire.metrics import WireMetrics
+from connector.dataverse.wire.retrying import Retrier
+from connector.dataverse.wire.transport import Reply, Request, Transport, read_fault
 from connector.ports import Clock
 
 

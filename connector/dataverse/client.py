@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from connector.dataverse.actions import DataverseActions
 from connector.dataverse.channel import Channel
-from connector.dataverse.definition_source import DefinitionSource
-from connector.dataverse.definitions import TableDefinition
-from connector.dataverse.errors import (
+from connector.dataverse.definitions.model import TableDefinition
+from connector.dataverse.definitions.reader import MetadataReader
+from connector.dataverse.definitions.source import DefinitionSource
+from connector.dataverse.reads.feed import TableFeed
+from connector.dataverse.reads.rows import RowReader
+from connector.dataverse.wire.errors import (
     DataverseError,
     LostReply,
     NotSent,
@@ -20,13 +22,11 @@ from connector.dataverse.errors import (
     SignInUnreachable,
     UnusableRequest,
 )
-from connector.dataverse.feeds import TableFeed
-from connector.dataverse.metadata import MetadataReader
-from connector.dataverse.payloads import WHO_AM_I
-from connector.dataverse.reading import RowReader
-from connector.dataverse.retrying import TimeBudget
-from connector.dataverse.transport import Request
-from connector.dataverse.writing import RowSender, WriteOptions
+from connector.dataverse.wire.payloads import WHO_AM_I
+from connector.dataverse.wire.retrying import TimeBudget
+from connector.dataverse.wire.transport import Request
+from connector.dataverse.writes.actions import DataverseActions
+from connector.dataverse.writes.sender import RowSender, WriteOptions
 from connector.ports import (
     RowPage,
     RowWrite,

@@ -9,41 +9,41 @@ from urllib.parse import urlsplit
 
 import requests
 
-from connector.dataverse import odata
-from connector.dataverse.actions import DataverseActions
-from connector.dataverse.application_users import ApplicationUser, ApplicationUsers
-from connector.dataverse.auth import StaticToken, TokenCache, TokenSource
-from connector.dataverse.bulk import BulkSender
-from connector.dataverse.certificates import (
+from connector.dataverse.channel import Channel
+from connector.dataverse.client import DataverseClient, Parts
+from connector.dataverse.definitions.reader import MetadataReader
+from connector.dataverse.definitions.source import DefinitionSource
+from connector.dataverse.limits.application_users import ApplicationUser, ApplicationUsers
+from connector.dataverse.limits.governor import Governor, GovernorOptions
+from connector.dataverse.reads.change_tracking import ChangeFeed
+from connector.dataverse.reads.feed import FollowBy, TableFeed
+from connector.dataverse.reads.modified_on import OVERLAP, WatermarkFeed
+from connector.dataverse.reads.rows import DEFAULT_ANNOTATIONS, RowReader
+from connector.dataverse.sign_in.certificates import (
     SigningCertificate,
     load_certificate,
     raise_if_no_certificates,
 )
-from connector.dataverse.changes import ChangeFeed
-from connector.dataverse.channel import Channel
-from connector.dataverse.client import DataverseClient, Parts
-from connector.dataverse.clouds import choose_authority_host, is_dynamics_host
-from connector.dataverse.definition_source import DefinitionSource
-from connector.dataverse.discovery import discover_authority
-from connector.dataverse.encoding import WriteEncoder, WriteMarks
-from connector.dataverse.entra import (
+from connector.dataverse.sign_in.clouds import choose_authority_host, is_dynamics_host
+from connector.dataverse.sign_in.discovery import discover_authority
+from connector.dataverse.sign_in.entra import (
     AppRegistration,
     ConfidentialSignIn,
     DeviceCodeSignIn,
     ManagedIdentitySignIn,
 )
-from connector.dataverse.errors import SignInProblem, UnusableRequest
-from connector.dataverse.feeds import FollowBy, TableFeed
-from connector.dataverse.governor import Governor, GovernorOptions
-from connector.dataverse.metadata import MetadataReader
-from connector.dataverse.observing import NoMetrics, WireMetrics
-from connector.dataverse.reading import DEFAULT_ANNOTATIONS, RowReader
-from connector.dataverse.retrying import Retrier, RetryPolicy, TimeBudget
-from connector.dataverse.settling import Settler
-from connector.dataverse.sign_in_session import build_sign_in_session
-from connector.dataverse.transport import Transport, TransportOptions, build_session
-from connector.dataverse.watermark import OVERLAP, WatermarkFeed
-from connector.dataverse.writing import RowSender, WriteOptions
+from connector.dataverse.sign_in.session import build_sign_in_session
+from connector.dataverse.sign_in.tokens import StaticToken, TokenCache, TokenSource
+from connector.dataverse.wire import odata
+from connector.dataverse.wire.errors import SignInProblem, UnusableRequest
+from connector.dataverse.wire.metrics import NoMetrics, WireMetrics
+from connector.dataverse.wire.retrying import Retrier, RetryPolicy, TimeBudget
+from connector.dataverse.wire.transport import Transport, TransportOptions, build_session
+from connector.dataverse.writes.actions import DataverseActions
+from connector.dataverse.writes.bulk import BulkSender
+from connector.dataverse.writes.encoding import WriteEncoder, WriteMarks
+from connector.dataverse.writes.outcomes import Settler
+from connector.dataverse.writes.sender import RowSender, WriteOptions
 from connector.ports import Clock
 
 SignInMode = Literal[

@@ -13,7 +13,7 @@ from connector.application import Application
 from connector.bootstrap import Wishes, open_application
 from connector.demo.events import cause, prepare
 from connector.demo.visitor import Visitor
-from connector.emulator.seed import SeedSize
+from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.plan_document import parse_reference
 from connector.state import BacklogEntry, CycleRecord, DecisionRecord

@@ -20,27 +20,27 @@ from starlette.routing import Mount
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from connector.emulator.auth import Tenant
-from connector.emulator.clock import EmulatorClock, TimeSource
-from connector.emulator.control import Control, RequestLog
-from connector.emulator.dice import Dice
-from connector.emulator.faults import Fault, FaultScript
-from connector.emulator.keeping import Keeper, count_start, was_seeded
-from connector.emulator.loading import DataProblem, load_directory
-from connector.emulator.organization import (
+from connector.emulator.background.traffic import Traffic
+from connector.emulator.background.webhooks import WebhookSender
+from connector.emulator.http.control import Control, RequestLog
+from connector.emulator.http.state_file import Keeper, count_start, was_seeded
+from connector.emulator.http.tls import write_tls_files
+from connector.emulator.http.web_api import WebApi
+from connector.emulator.organization.clock import EmulatorClock, TimeSource
+from connector.emulator.organization.dice import Dice
+from connector.emulator.organization.organization import (
     CLIENT_ID,
     CLIENT_SECRET,
     TENANT_ID,
     Organization,
     open_organization,
 )
-from connector.emulator.privileges import Privileges
-from connector.emulator.seed import SeedSize, seed_organization
-from connector.emulator.throttle import Limits, Throttle
-from connector.emulator.tls import write_tls_files
-from connector.emulator.traffic import Traffic
-from connector.emulator.web import WebApi
-from connector.emulator.webhooks import WebhookSender
+from connector.emulator.organization.privileges import Privileges
+from connector.emulator.organization.tokens import Tenant
+from connector.emulator.protection.faults import Fault, FaultScript
+from connector.emulator.protection.throttle import Limits, Throttle
+from connector.emulator.seed.loading import DataProblem, load_directory
+from connector.emulator.seed.organization import SeedSize, seed_organization
 
 START_SECONDS = 15.0
 

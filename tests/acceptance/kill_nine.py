@@ -22,10 +22,10 @@ from time import monotonic
 from typing import Any, Self
 
 from connector.demo.visitor import Visitor
-from connector.emulator.control import LoggedRequest
-from connector.emulator.seed import SeedSize
+from connector.emulator.http.control import LoggedRequest
+from connector.emulator.protection.throttle import Limits
+from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
-from connector.emulator.throttle import Limits
 from connector.state import DecisionRecord
 from connector.store.opening import open_store
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connector.demo.visitor import Visitor
-from connector.emulator.seed import SeedSize
+from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from tests.support.cli import run_cli
 

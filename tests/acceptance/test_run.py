@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from connector.demo.visitor import Visitor
-from connector.emulator.seed import SeedSize
+from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 
 RULES = """

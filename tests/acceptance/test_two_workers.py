@@ -14,9 +14,9 @@ from typing import Self
 import pytest
 
 from connector.demo.visitor import Visitor
-from connector.emulator.control import LoggedRequest
-from connector.emulator.organization import CONNECTOR_USER_ID
-from connector.emulator.seed import SeedSize
+from connector.emulator.http.control import LoggedRequest
+from connector.emulator.organization.organization import CONNECTOR_USER_ID
+from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.store.opening import SqlStore, open_store, upgrade_store
 from engine.records import EntityReference

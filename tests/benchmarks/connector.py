@@ -17,13 +17,13 @@ import requests
 import structlog
 from typing_extensions import override
 
-from connector.dataverse.batch import decode_batch
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.governor import GovernorOptions
-from connector.dataverse.odata import FORMATTED, LOOKUP_TABLE
-from connector.dataverse.payloads import decode_collection
-from connector.dataverse.row_decoding import choose_decoder
+from connector.dataverse.limits.governor import GovernorOptions
+from connector.dataverse.reads.row_decoding import choose_decoder
+from connector.dataverse.wire.odata import FORMATTED, LOOKUP_TABLE
+from connector.dataverse.wire.payloads import decode_collection
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
+from connector.dataverse.writes.batch import decode_batch
 from connector.ports import TableQuery
 
 ROWS = 5_000

@@ -20,13 +20,13 @@ from PowerPlatform.Dataverse.client import DataverseClient as MicrosoftClient
 from PowerPlatform.Dataverse.core.errors import HttpError
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.governor import GovernorOptions
-from connector.dataverse.retrying import RetryPolicy
-from connector.dataverse.transport import TransportOptions
+from connector.dataverse.limits.governor import GovernorOptions
+from connector.dataverse.wire.retrying import RetryPolicy
+from connector.dataverse.wire.transport import TransportOptions
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
-from connector.dataverse.writing import WriteOptions
+from connector.dataverse.writes.sender import WriteOptions
+from connector.emulator.protection.throttle import Limits
 from connector.emulator.server import EmulatorServer
-from connector.emulator.throttle import Limits
 from connector.ports import RowWrite, TableQuery
 from engine.errors import RetriableError
 from tests.benchmarks.emulated_time import EmulatedCondition, EmulatedTime

@@ -25,9 +25,9 @@ import requests
 import structlog
 from requests.adapters import HTTPAdapter
 
-from connector.emulator.seed import SeedSize
+from connector.emulator.protection.throttle import Limits
+from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
-from connector.emulator.throttle import Limits
 from tests.benchmarks.contenders import CONTENDERS, Job, Kind, Work
 from tests.benchmarks.emulated_time import EmulatedTime
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.feeds import FollowBy
-from connector.dataverse.governor import GovernorOptions
-from connector.dataverse.retrying import RetryPolicy
-from connector.dataverse.transport import TransportOptions
+from connector.dataverse.limits.governor import GovernorOptions
+from connector.dataverse.reads.feed import FollowBy
+from connector.dataverse.wire.retrying import RetryPolicy
+from connector.dataverse.wire.transport import TransportOptions
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
-from connector.dataverse.writing import WriteOptions, WriteWay
-from connector.emulator.seed import SeedSize
+from connector.dataverse.writes.sender import WriteOptions, WriteWay
+from connector.emulator.protection.throttle import Limits
+from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
-from connector.emulator.throttle import Limits
 from connector.ports import (
     RowPage,
     RowWrite,
@@ -123,7 +123,7 @@ def patch(client: DataverseClient, row: Row, **columns: str) -> WriteOutcome:
 
 def delete(server: EmulatorServer, client: DataverseClient, row_id: str) -> None:
     """Another client deletes a row."""
-    from connector.dataverse.transport import Request
+    from connector.dataverse.wire.transport import Request
 
     channel = client._parts.channel
     channel.call(Request(method="DELETE", url=f"{channel.api}leads({row_id})", operation="delete"))

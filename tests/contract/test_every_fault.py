@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.feeds import FollowBy
-from connector.dataverse.retrying import RetryPolicy
-from connector.dataverse.transport import Request, TransportOptions
+from connector.dataverse.reads.feed import FollowBy
+from connector.dataverse.wire.retrying import RetryPolicy
+from connector.dataverse.wire.transport import Request, TransportOptions
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
-from connector.dataverse.writing import WriteOptions, WriteWay
-from connector.emulator.faults import KINDS
-from connector.emulator.seed import SeedSize
+from connector.dataverse.writes.sender import WriteOptions, WriteWay
+from connector.emulator.protection.faults import KINDS
+from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.ports import (
     RowWrite,

@@ -35,9 +35,9 @@ from connector.cycle.carrying import Carried
 from connector.cycle.deciding import TAKEN_FROM
 from connector.cycle.previewing import preview_cycle
 from connector.cycle.table_cycle import run_cycle
-from connector.dataverse.writing import WriteOptions, WriteWay
-from connector.emulator.faults import KINDS
-from connector.emulator.seed import SeedSize
+from connector.dataverse.writes.sender import WriteOptions, WriteWay
+from connector.emulator.protection.faults import KINDS
+from connector.emulator.seed.organization import SeedSize
 from connector.lease import StoreLeases, hold_file_lease
 from connector.ports import WriteOutcome
 from connector.reviewed_plan import ReviewedPlan, build_document, merge_previews, parse_document

@@ -29,15 +29,15 @@ from typing_extensions import override
 
 from connector.application import Application
 from connector.cycle.parts import CycleOptions, CycleParts
-from connector.dataverse import wiring, writing
-from connector.dataverse.auth import AccessToken
+from connector.dataverse import wiring
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.retrying import RetryPolicy
-from connector.dataverse.transport import TransportOptions
+from connector.dataverse.sign_in.tokens import AccessToken
+from connector.dataverse.wire.retrying import RetryPolicy
+from connector.dataverse.wire.transport import TransportOptions
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
-from connector.dataverse.writing import WriteOptions
+from connector.dataverse.writes.sender import WriteOptions
 from connector.directory import DirectoryReader, RememberedDirectory
-from connector.emulator.clock import EmulatorClock
+from connector.emulator.organization.clock import EmulatorClock
 from connector.environment import build_tables, describe_tables
 from connector.lease import Hold, UnsharedLeases
 from connector.store.opening import SqlStore, open_store
@@ -192,7 +192,7 @@ class _InlinePool:
 @contextmanager
 def writing_in_turn() -> Generator[None]:
     """Let clients write one row after the other, in the thread that asks."""
-    with patch.object(writing, "ThreadPoolExecutor", _InlinePool):
+    with patch.object(sender, "ThreadPoolExecutor", _InlinePool):
         yield
 
 

@@ -10,10 +10,10 @@ import pytest
 import responses
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.governor import GovernorOptions
-from connector.dataverse.retrying import RetryPolicy
+from connector.dataverse.limits.governor import GovernorOptions
+from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
-from connector.dataverse.writing import WriteOptions
+from connector.dataverse.writes.sender import WriteOptions
 
 ROOT = "https://contoso.crm4.dynamics.com"
 API = f"{ROOT}/api/data/v9.2"

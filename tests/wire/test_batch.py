@@ -12,16 +12,16 @@ import responses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.dataverse.batch import (
+from connector.dataverse.client import DataverseClient
+from connector.dataverse.writes.batch import (
     BatchPart,
     decode_batch,
     encode_batch,
     encode_change_set,
     find_boundary,
 )
-from connector.dataverse.client import DataverseClient
-from connector.dataverse.encoding import WriteMarks, build_bypass_headers
-from connector.dataverse.writing import WriteOptions, WriteWay
+from connector.dataverse.writes.encoding import WriteMarks, build_bypass_headers
+from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.ports import RowWrite, WriteOutcome, WriteResult
 from tests.wire.conftest import API, Build, Timeline, add_tables, error_body
 

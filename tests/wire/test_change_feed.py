@@ -4,7 +4,7 @@ import pytest
 import responses
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.feeds import FollowBy
+from connector.dataverse.reads.feed import FollowBy
 from connector.ports import TableQuery
 from engine.errors import ConfigProblem, FatalError, ResyncRequired, RetriableError
 from tests.wire.conftest import API, Build, add_tables, error_body

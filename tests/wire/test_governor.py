@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from connector.dataverse.budgets import DailyCount, SlidingSum
-from connector.dataverse.errors import Fault, Reaction
-from connector.dataverse.governor import Governor, GovernorOptions
-from connector.dataverse.latency import LatencyWatch
-from connector.dataverse.observing import NoMetrics
-from connector.dataverse.retrying import TimeBudget
+from connector.dataverse.limits.budgets import DailyCount, SlidingSum
+from connector.dataverse.limits.governor import Governor, GovernorOptions
+from connector.dataverse.limits.latency import LatencyWatch
+from connector.dataverse.wire.errors import Fault, Reaction
+from connector.dataverse.wire.metrics import NoMetrics
+from connector.dataverse.wire.retrying import TimeBudget
 from engine.errors import RetriableError
 from tests.wire.conftest import START, Timeline
 

@@ -9,10 +9,10 @@ import requests
 import responses
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.governor import Governor, GovernorOptions
-from connector.dataverse.observing import NoMetrics
-from connector.dataverse.retrying import RetryPolicy, TimeBudget
-from connector.dataverse.writing import WriteOptions, WriteWay
+from connector.dataverse.limits.governor import Governor, GovernorOptions
+from connector.dataverse.wire.metrics import NoMetrics
+from connector.dataverse.wire.retrying import RetryPolicy, TimeBudget
+from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.ports import RowWrite, TableQuery, WriteOutcome
 from engine.errors import ConfigProblem, ResyncRequired, RetriableError
 from engine.records import EntityReference

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import responses
 
-from connector.dataverse.retrying import RetryPolicy
+from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wiring import SignInOptions
-from connector.dataverse.writing import WriteOptions, WriteWay
+from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.ports import RowWrite, TableQuery
 from engine.schema import ColumnType
 from tests.wire.conftest import API, ROOT, Build, Timeline, add_tables, error_body

@@ -9,8 +9,8 @@ import responses
 from structlog.testing import capture_logs
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.odata import find_twin_host, resolve_link
-from connector.dataverse.transport import TransportOptions, build_session
+from connector.dataverse.wire.odata import find_twin_host, resolve_link
+from connector.dataverse.wire.transport import TransportOptions, build_session
 from connector.dataverse.wiring import SignInOptions
 from connector.ports import TableQuery
 from engine.errors import ConfigProblem, FatalError, RetriableError

@@ -7,8 +7,8 @@ import requests
 import responses
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.retrying import RetryPolicy
-from connector.dataverse.transport import parse_retry_after
+from connector.dataverse.wire.retrying import RetryPolicy
+from connector.dataverse.wire.transport import parse_retry_after
 from engine.errors import ConfigProblem, FatalError, RetriableError
 from tests.wire.conftest import API, START, Build, Timeline, add_tables, error_body
 

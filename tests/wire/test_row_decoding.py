@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from connector.dataverse.odata import FORMATTED, LOOKUP_TABLE
-from connector.dataverse.payloads import decode_collection
-from connector.dataverse.row_decoding import choose_decoder, list_members
+from connector.dataverse.reads.row_decoding import choose_decoder, list_members
+from connector.dataverse.wire.odata import FORMATTED, LOOKUP_TABLE
+from connector.dataverse.wire.payloads import decode_collection
 from connector.ports import TableQuery
 
 QUERY = TableQuery(

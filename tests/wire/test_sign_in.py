@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from connector.dataverse.auth import AccessToken, TokenCache
-from connector.dataverse.clouds import choose_authority_host, parse_challenge
-from connector.dataverse.entra import run_sign_in
-from connector.dataverse.errors import NotSent, SignInBusy, SignInUnreachable
+from connector.dataverse.sign_in.clouds import choose_authority_host, parse_challenge
+from connector.dataverse.sign_in.entra import run_sign_in
+from connector.dataverse.sign_in.tokens import AccessToken, TokenCache
+from connector.dataverse.wire.errors import NotSent, SignInBusy, SignInUnreachable
 from connector.dataverse.wiring import SignInOptions
 from engine.errors import ConfigProblem, FatalError, RetriableError
 from tests.wire.conftest import API, ROOT, START, Build, Timeline, error_body
@@ -122,7 +122,7 @@ def test_the_token_is_read_anew_for_every_attempt(
 
 
 def _patient() -> Any:
-    from connector.dataverse.retrying import RetryPolicy
+    from connector.dataverse.wire.retrying import RetryPolicy
 
     return RetryPolicy(budget=timedelta(hours=2))
 

@@ -11,7 +11,7 @@ import requests
 import responses
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.feeds import FollowBy
+from connector.dataverse.reads.feed import FollowBy
 from connector.ports import RowPage, TableQuery
 from engine.errors import ConfigProblem, FatalError, ResyncRequired
 from tests.wire.conftest import API, Build, Timeline, add_tables, error_body

@@ -10,9 +10,9 @@ import requests
 import responses
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.encoding import WriteMarks, build_bypass_headers
-from connector.dataverse.governor import GovernorOptions
-from connector.dataverse.writing import WriteOptions, WriteWay
+from connector.dataverse.limits.governor import GovernorOptions
+from connector.dataverse.writes.encoding import WriteMarks, build_bypass_headers
+from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.ports import RowWrite, WriteOutcome, WriteResult
 from engine.records import EntityReference
 from tests.wire.conftest import API, Build, Timeline, add_tables, error_body

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from connector.emulator.seed import SeedSize
+from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

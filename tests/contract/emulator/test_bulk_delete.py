@@ -144,7 +144,7 @@ def test_a_recurring_job_is_refused(api: Api, leads: list[str]) -> None:
 
 
 def test_deleting_needs_the_privilege_on_the_table(api: Api, leads: list[str]) -> None:
-    from connector.emulator.organization import ADMINISTRATOR_ROLE_ID
+    from connector.emulator.organization.organization import ADMINISTRATOR_ROLE_ID
 
     roles = api.server.privileges.roles
     roles.revoke(ADMINISTRATOR_ROLE_ID, "Delete", "lead")

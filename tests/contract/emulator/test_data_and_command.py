@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from connector.cli.emulator import parse_limits
-from connector.emulator.loading import DataProblem
-from connector.emulator.throttle import Limits
+from connector.emulator.protection.throttle import Limits
+from connector.emulator.seed.loading import DataProblem
 from engine.errors import ConfigProblem
 from tests.contract.emulator.conftest import Api, sign_in, start
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from connector.emulator.metadata import ColumnType
-from connector.emulator.tables.standard import ALL_TABLES, standard_catalog
+from connector.emulator.catalog.model import ColumnType
+from connector.emulator.catalog.tables.standard import ALL_TABLES, standard_catalog
 from tests.contract.emulator.conftest import Api, error_of
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.emulator.organization import COUNT_AGE_SECONDS, fixed_id
+from connector.emulator.organization.organization import COUNT_AGE_SECONDS, fixed_id
 from tests.contract.emulator.conftest import Api
 
 SELLER = fixed_id("systemuser/seller/3")

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from connector.emulator import loading
-from connector.emulator.seed import SeedSize
+from connector.emulator.seed import loading
+from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from tests.support.in_process import NOW
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.emulator.organization import fixed_id
+from connector.emulator.organization.organization import fixed_id
 from tests.contract.emulator.conftest import Api, error_of
 
 BOUND = "Microsoft.Dynamics.CRM"

@@ -1,6 +1,6 @@
 """Owners: who may own, what follows an owner, and assignments that cascade."""
 
-from connector.emulator.organization import ADMINISTRATOR_ROLE_ID, fixed_id
+from connector.emulator.organization.organization import ADMINISTRATOR_ROLE_ID, fixed_id
 from tests.contract.emulator.conftest import Api, error_of
 
 SELLER = fixed_id("systemuser/seller/3")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from connector import emulator
-from connector.emulator.control import BEHAVIOUR
-from connector.emulator.faults import KINDS, Fault
-from connector.emulator.throttle import Limits
-from connector.emulator.webhooks import DeliverySettings
+from connector.emulator.background.webhooks import DeliverySettings
+from connector.emulator.http.control import BEHAVIOUR
+from connector.emulator.protection.faults import KINDS, Fault
+from connector.emulator.protection.throttle import Limits
 from tests.contract.emulator.conftest import Api, sign_in, start
 
 PAGE = (Path(emulator.__file__).parent / "README.md").read_text(encoding="utf-8")

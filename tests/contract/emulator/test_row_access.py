@@ -5,7 +5,11 @@ from copy import deepcopy
 
 import pytest
 
-from connector.emulator.organization import MANAGER_ROLE_ID, SALESPERSON_ROLE_ID, fixed_id
+from connector.emulator.organization.organization import (
+    MANAGER_ROLE_ID,
+    SALESPERSON_ROLE_ID,
+    fixed_id,
+)
 from tests.contract.emulator.conftest import Api, error_of
 
 SELLER = fixed_id("systemuser/seller/3")

@@ -20,7 +20,7 @@ EXAMPLES = 4_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 300
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[InProcessEmulator]:
-    from connector.emulator.seed import SeedSize
+    from connector.emulator.seed.organization import SeedSize
 
     with InProcessEmulator(SeedSize(sellers=3, leads=6, opportunities=4, insights=2)) as running:
         yield running

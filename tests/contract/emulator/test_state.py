@@ -13,8 +13,12 @@ from typing import Any
 import pytest
 import requests
 
-from connector.emulator.loading import DataProblem
-from connector.emulator.organization import CLIENT_ID, CLIENT_SECRET, SALESPERSON_ROLE_ID
+from connector.emulator.organization.organization import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    SALESPERSON_ROLE_ID,
+)
+from connector.emulator.seed.loading import DataProblem
 from tests.contract.emulator.conftest import Api, error_of, sign_in, start
 
 TRACKED = {"Prefer": "odata.track-changes"}

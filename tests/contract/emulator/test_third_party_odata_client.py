@@ -28,7 +28,7 @@ PYTHON_TYPES = {
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[InProcessEmulator]:
-    from connector.emulator.seed import SeedSize
+    from connector.emulator.seed.organization import SeedSize
 
     with InProcessEmulator(SeedSize(sellers=6, leads=25, opportunities=12, insights=4)) as running:
         yield running

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from connector.emulator.metadata import (
+from connector.emulator.catalog.model import (
     Catalog,
     ColumnDefinition,
     ColumnType,
@@ -16,12 +16,12 @@ from connector.emulator.metadata import (
     TableDefinition,
     derive_relationships,
 )
-from connector.emulator.query.context import QueryContext
-from connector.emulator.query.execution import run_plan
-from connector.emulator.query.options import parse_query_options
-from connector.emulator.query.planning import plan_collection
-from connector.emulator.query.rows import ResultPage
-from connector.emulator.storage import Storage
+from connector.emulator.query.odata.execution import run_plan
+from connector.emulator.query.odata.options import parse_query_options
+from connector.emulator.query.odata.plan import plan_collection
+from connector.emulator.query.sql.context import QueryContext
+from connector.emulator.query.sql.results import ResultPage
+from connector.emulator.storage.database import Storage
 
 NOW = datetime(2026, 3, 18, 15, 30, tzinfo=UTC)  # a Wednesday
 

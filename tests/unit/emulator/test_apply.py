@@ -4,13 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from connector.emulator.query import applying
-from connector.emulator.query.applying import plan_aggregate, run_aggregate
-from connector.emulator.query.context import QueryContext
-from connector.emulator.query.errors import ODataError
-from connector.emulator.query.fragments import Sql
-from connector.emulator.query.options import parse_query_options
-from connector.emulator.storage import Storage
+from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.odata.aggregation import plan_aggregate, run_aggregate
+from connector.emulator.query.odata.options import parse_query_options
+from connector.emulator.query.sql.context import QueryContext
+from connector.emulator.query.sql.fragments import Sql
+from connector.emulator.storage.database import Storage
 from tests.unit.emulator.conftest import ABE, TEAM, ZOE
 
 Rows = list[dict[str, object]]
@@ -117,7 +116,7 @@ def test_apply_refusals(apply: Callable[..., Rows], query: str, status: int, mes
 def test_too_many_source_rows_are_refused(
     apply: Callable[..., Rows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(applying, "MOST_AGGREGATED", 7)
+    monkeypatch.setattr(aggregation, "MOST_AGGREGATED", 7)
     with pytest.raises(ODataError) as refusal:
         apply("$apply=aggregate($count as n)")
     assert refusal.value.code == "0x8004e023"

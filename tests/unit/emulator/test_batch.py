@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from connector.emulator.batch import (
+from connector.emulator.protocol.batch import (
     BatchResponse,
     BatchSeam,
     ChangeSet,
@@ -16,7 +16,7 @@ from connector.emulator.batch import (
     parse_batch,
     run_batch,
 )
-from connector.emulator.query.errors import ODataError
+from connector.emulator.protocol.errors import ODataError
 
 ROOT = "https://host:1/api/data/v9.2/"
 

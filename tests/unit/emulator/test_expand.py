@@ -2,13 +2,13 @@
 
 import pytest
 
-from connector.emulator.query.context import QueryContext
-from connector.emulator.query.errors import ODataError
-from connector.emulator.query.execution import next_query
-from connector.emulator.query.options import parse_query_options
-from connector.emulator.query.planning import Parent, compile_count, row_restriction
-from connector.emulator.query.rows import ExpandedRow, ExpandedRows, ResultRow
-from connector.emulator.storage import Storage
+from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.odata.execution import next_query
+from connector.emulator.query.odata.options import parse_query_options
+from connector.emulator.query.odata.plan import Parent, compile_count, row_restriction
+from connector.emulator.query.sql.context import QueryContext
+from connector.emulator.query.sql.results import ExpandedRow, ExpandedRows, ResultRow
+from connector.emulator.storage.database import Storage
 from tests.unit.emulator.conftest import CHILD, ROOT, TEAM, ZOE, Reader, guid
 
 

@@ -7,11 +7,11 @@ from urllib.parse import unquote
 
 import pytest
 
-from connector.emulator.query.context import QueryContext
-from connector.emulator.query.errors import ODataError
-from connector.emulator.query.fetching import plan_fetch, run_fetch
-from connector.emulator.query.rows import CellPage
-from connector.emulator.storage import Storage
+from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.fetch.plan import plan_fetch, run_fetch
+from connector.emulator.query.sql.context import QueryContext
+from connector.emulator.query.sql.results import CellPage
+from connector.emulator.storage.database import Storage
 from tests.unit.emulator.conftest import CHILD, ROOT, ZOE, guid
 
 Fetch = Callable[..., CellPage]

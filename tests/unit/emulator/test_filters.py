@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from connector.emulator.query.errors import ODataError
+from connector.emulator.protocol.errors import ODataError
 from tests.unit.emulator.conftest import ABE, CHILD, ROOT, TEAM, ZOE, Reader, guid
 
 Leads = Callable[[str], list[int]]

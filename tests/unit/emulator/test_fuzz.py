@@ -6,17 +6,23 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector.emulator.batch import BatchSeam, InnerRequest, InnerResponse, parse_batch, run_batch
-from connector.emulator.query.applying import plan_aggregate, run_aggregate
-from connector.emulator.query.context import QueryContext
-from connector.emulator.query.errors import ODataError
-from connector.emulator.query.execution import run_plan
-from connector.emulator.query.fetching import plan_fetch, run_fetch
-from connector.emulator.query.options import parse_query_options
-from connector.emulator.query.path import parse_path, resolve_path
-from connector.emulator.query.patterns import like
-from connector.emulator.query.planning import plan_collection
-from connector.emulator.storage import Storage
+from connector.emulator.protocol.batch import (
+    BatchSeam,
+    InnerRequest,
+    InnerResponse,
+    parse_batch,
+    run_batch,
+)
+from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.fetch.plan import plan_fetch, run_fetch
+from connector.emulator.query.odata.aggregation import plan_aggregate, run_aggregate
+from connector.emulator.query.odata.execution import run_plan
+from connector.emulator.query.odata.options import parse_query_options
+from connector.emulator.query.odata.path import parse_path, resolve_path
+from connector.emulator.query.odata.plan import plan_collection
+from connector.emulator.query.sql.context import QueryContext
+from connector.emulator.storage.database import Storage
+from connector.emulator.storage.sql_functions import like
 from tests.unit.emulator.conftest import ROOT, Reader
 
 fuzz = settings(

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.emulator.indexes import MOST_INDEXES
-from connector.emulator.metadata import ColumnType
-from connector.emulator.storage import Storage
-from connector.emulator.tables.standard import standard_catalog
+from connector.emulator.catalog.model import ColumnType
+from connector.emulator.catalog.tables.standard import standard_catalog
+from connector.emulator.storage.database import Storage
+from connector.emulator.storage.equality_indexes import MOST_INDEXES
 
 EMAIL = "emailaddress1"
 

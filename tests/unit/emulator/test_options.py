@@ -2,8 +2,8 @@
 
 import pytest
 
-from connector.emulator.query.errors import ODataError
-from connector.emulator.query.options import (
+from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.odata.options import (
     parse_count_option,
     parse_query_options,
     parse_top_option,

@@ -5,10 +5,10 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from connector.emulator.query.errors import ODataError
-from connector.emulator.query.execution import next_query
-from connector.emulator.query.rows import ResultPage
-from connector.emulator.storage import Storage
+from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.odata.execution import next_query
+from connector.emulator.query.sql.results import ResultPage
+from connector.emulator.storage.database import Storage
 from tests.unit.emulator.conftest import Reader
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from connector.emulator.metadata import AlternateKey, Catalog
-from connector.emulator.query.errors import ODataError
-from connector.emulator.query.path import Resource, literal_value, parse_path, resolve_path
+from connector.emulator.catalog.model import AlternateKey, Catalog
+from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.odata.path import Resource, literal_value, parse_path, resolve_path
 from tests.unit.emulator.conftest import ROOT, build_catalog
 
 KEYS = (AlternateKey("number", ("accountnumber",)), AlternateKey("both", ("name", "ownerid")))

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from connector.emulator.query.context import QueryContext, instant_text
-from connector.emulator.query.errors import ODataError
-from connector.emulator.query.patterns import local_text
-from connector.emulator.query.periods import window_of
+from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.sql.context import QueryContext, instant_text
+from connector.emulator.query.sql.periods import window_of
+from connector.emulator.storage.sql_functions import local_text
 
 
 def window(context: QueryContext, operator: str, *numbers: int, **changes: Any) -> tuple[str, str]:

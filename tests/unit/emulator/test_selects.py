@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector.emulator.query.context import QueryContext
-from connector.emulator.query.errors import ODataError
-from connector.emulator.query.fetching import plan_tree, run_fetch
-from connector.emulator.query.selects import parse_select_statement
-from connector.emulator.storage import Storage
+from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.fetch.plan import plan_tree, run_fetch
+from connector.emulator.query.fetch.select_statement import parse_select_statement
+from connector.emulator.query.sql.context import QueryContext
+from connector.emulator.storage.database import Storage
 from tests.unit.emulator.conftest import guid
 
 Rows = list[dict[str, object]]

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from msal import ConfidentialClientApplication
 
-from connector.emulator.organization import CONNECTOR_USER_ID, fixed_id
+from connector.emulator.organization.organization import CONNECTOR_USER_ID, fixed_id
 from tests.contract.emulator.conftest import NOW, Api, error_of, start
 
 

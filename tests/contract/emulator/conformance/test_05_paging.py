@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from connector.emulator.loading import insert_with_versions
-from connector.emulator.organization import fixed_id
+from connector.emulator.organization.organization import fixed_id
+from connector.emulator.seed.loading import insert_with_versions
 from tests.contract.emulator.conftest import Api
 
 

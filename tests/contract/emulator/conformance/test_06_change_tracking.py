@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from connector.emulator.organization import ADMINISTRATOR_ROLE_ID
-from connector.emulator.privileges import GLOBAL, LOCAL
+from connector.emulator.organization.organization import ADMINISTRATOR_ROLE_ID
+from connector.emulator.organization.privileges import GLOBAL, LOCAL
 from tests.contract.emulator.conftest import TRACK, Api, error_of, track
 
 

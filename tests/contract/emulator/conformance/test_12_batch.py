@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import requests
 
-from connector.emulator.organization import fixed_id
+from connector.emulator.organization.organization import fixed_id
 from tests.contract.emulator.conftest import Api, error_of
 
 CREATE = (

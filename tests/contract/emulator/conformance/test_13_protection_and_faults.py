@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import requests
 
-from connector.emulator.throttle import Limits
+from connector.emulator.protection.throttle import Limits
 from tests.contract.emulator.conftest import Api, error_of
 
 

@@ -4,8 +4,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from connector.emulator.organization import CONNECTOR_USER_ID, COUNT_AGE_SECONDS
-from connector.emulator.tables.standard import ALL_TABLES
+from connector.emulator.catalog.tables.standard import ALL_TABLES
+from connector.emulator.organization.organization import CONNECTOR_USER_ID, COUNT_AGE_SECONDS
 from tests.contract.emulator.conftest import Api, error_of, sign_in
 
 

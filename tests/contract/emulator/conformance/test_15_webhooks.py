@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector.emulator.organization import fixed_id
+from connector.emulator.organization.organization import fixed_id
 from tests.contract.emulator.conftest import Api, sign_in, start
 
 

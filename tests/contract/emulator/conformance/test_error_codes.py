@@ -15,10 +15,14 @@ import pytest
 import requests
 
 from connector import emulator
-from connector.emulator.error_codes import ErrorCode
-from connector.emulator.organization import ADMINISTRATOR_ROLE_ID, CONNECTOR_USER_ID, fixed_id
-from connector.emulator.privileges import BASIC, GLOBAL
-from connector.emulator.throttle import Limits
+from connector.emulator.organization.organization import (
+    ADMINISTRATOR_ROLE_ID,
+    CONNECTOR_USER_ID,
+    fixed_id,
+)
+from connector.emulator.organization.privileges import BASIC, GLOBAL
+from connector.emulator.protection.throttle import Limits
+from connector.emulator.protocol.error_codes import ErrorCode
 from tests.contract.emulator.conftest import Api, sign_in
 
 CRM = "Microsoft.Dynamics.CRM"

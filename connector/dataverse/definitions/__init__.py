@@ -1,0 +1,1 @@
+"""Table and column definitions as the environment has them; it knows no row."""

@@ -1,0 +1,1 @@
+"""Rows and changes read from the Web API; nothing is written here."""

@@ -1,0 +1,1 @@
+"""HTTP and OData as such: transport, retries, literals, payloads, errors; it knows no table."""

@@ -1,0 +1,1 @@
+"""What the environment does by itself: webhooks, traffic of other users."""

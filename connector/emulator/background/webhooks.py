@@ -1,0 +1,315 @@
+"""Sends webhook calls as the platform does: late, at most twice, in no promised order.
+
+https://learn.microsoft.com/power-apps/developer/data-platform/use-webhooks
+What is sent is made in `events`; registration for tests is at the bottom, real rows do as well.
+"""
+
+import asyncio
+import re
+import ssl
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape, unescape
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from connector.emulator.catalog.tables.events import HTTP_HEADER, HTTP_QUERY_STRING, WEBHOOK_KEY
+from connector.emulator.organization.dice import Dice
+from connector.emulator.organization.organization import (
+    ROOT_UNIT_ID,
+    SYSTEM_USER_ID,
+    Organization,
+    fixed_id,
+)
+from connector.emulator.organization.privileges import Privileges
+from connector.emulator.protocol.errors import ODataError
+from connector.emulator.protocol.messages import Caller
+from connector.emulator.rows.writes import Writer
+from connector.emulator.storage.database import StoredRow
+
+LARGEST_BODY = 262_144
+POLL_SECONDS = 0.05
+_SETTING = re.compile(r'<setting\s+name="([^"]*)"\s+value="([^"]*)"\s*/>')
+_STRIPPED = ("InputParameters", "PreEntityImages", "PostEntityImages")
+_TRANSIENT = frozenset({502, 503, 504})
+_SYSTEM_EVENT, _COMPLETED, _FAILED = 1, 3, 31
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """How unreliable delivery is: probabilities of losing and repeating a call, mixed order, and
+    how many seconds a receiver has.
+    """
+
+    drop: float = 0
+    duplicate: float = 0
+    shuffle: bool = False
+    timeout_seconds: float = 60
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery:
+    """One call: `attempts` made, the last `status` (None = no answer) and how it ended."""
+
+    url: str
+    message: str
+    table: str
+    id: str
+    attempts: int = 0
+    status: int | None = None
+    outcome: str = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call to make."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    delivery: Delivery
+
+
+class WebhookSender:
+    """Takes waiting calls from the organisation and makes them; `log` holds the last ones."""
+
+    def __init__(self, organization: Organization, privileges: Privileges, dice: Dice) -> None:
+        self.settings = DeliverySettings()
+        self.log: deque[Delivery] = deque(maxlen=10_000)
+        self._organization = organization
+        self._privileges = privileges
+        self._dice = dice
+
+    async def run(self) -> None:
+        """Send what waits, until cancelled."""
+        sending: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                for call in self._take():
+                    task = asyncio.create_task(self._deliver(call))
+                    sending.add(task)
+                    task.add_done_callback(sending.discard)
+                    if not self.settings.shuffle:
+                        await task
+                await asyncio.sleep(POLL_SECONDS)
+        finally:
+            for task in list(sending):
+                task.cancel()
+
+    def waiting(self) -> int:
+        """How many calls are still to be taken."""
+        found = self._organization.storage.query("SELECT COUNT(*) FROM emulator_outbox")
+        return int(found[0][0])
+
+    def register(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Make the rows of a webhook; raises ValueError naming what is wrong.
+
+        `{"url": …, "tables": ["lead"], "messages": ["Create", "Update", "Delete"],
+        "filtering_attributes": [], "headers": {}, "post_image": false}`.
+        """
+        unknown = set(document) - set(_REGISTRATION)
+        url = document.get("url")
+        if unknown or not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError(
+                f"A webhook has 'url' (http or https) and: {', '.join(_REGISTRATION)}."
+            )
+        members = {**_REGISTRATION, **document}
+        try:
+            with self._organization.storage.transaction():
+                return self._register(url, members)
+        except ODataError as error:
+            raise ValueError(error.message) from error
+
+    def _register(self, url: str, members: Mapping[str, Any]) -> dict[str, Any]:
+        settings = "".join(
+            f'<setting name="{escape(str(name))}" value="{escape(str(value))}" />'
+            for name, value in dict(members["headers"]).items()
+        )
+        endpoint = self._create(
+            "serviceendpoint",
+            {
+                "name": url[:160],
+                "url": url,
+                "contract": 8,
+                "authtype": HTTP_HEADER,
+                "authvalue": f"<settings>{settings}</settings>",
+            },
+        )
+        steps = [
+            self._register_step(endpoint, message, table, members)
+            for table in members["tables"]
+            for message in members["messages"]
+        ]
+        return {"serviceendpointid": endpoint, "sdkmessageprocessingstepids": steps}
+
+    def _register_step(
+        self, endpoint: str, message: str, table: str, members: Mapping[str, Any]
+    ) -> str:
+        chosen = fixed_id(f"sdkmessagefilter/{table}/{message}")
+        bind = {
+            "sdkmessageid@odata.bind": f"/sdkmessages({fixed_id(f'sdkmessage/{message}')})",
+            "sdkmessagefilterid@odata.bind": f"/sdkmessagefilters({chosen})",
+            "eventhandler_serviceendpoint@odata.bind": f"/serviceendpoints({endpoint})",
+        }
+        attributes = ",".join(members["filtering_attributes"])
+        body = {"name": f"{message} of {table}", "filteringattributes": attributes, **bind}
+        step = self._create("sdkmessageprocessingstep", body)
+        if members["post_image"]:
+            image = {"name": "PostImage", "entityalias": "PostImage", "imagetype": 1}
+            owner = "sdkmessageprocessingstepid@odata.bind"
+            self._create(
+                "sdkmessageprocessingstepimage",
+                {**image, owner: f"/sdkmessageprocessingsteps({step})"},
+            )
+        return step
+
+    def _create(self, table: str, body: dict[str, Any]) -> str:
+        definition = self._organization.catalog.tables[table]
+        platform = Caller(SYSTEM_USER_ID, ROOT_UNIT_ID)
+        return Writer(self._organization, self._privileges, platform).create(definition, body)
+
+    def _take(self) -> list[_Call]:
+        """The waiting calls, out of the database; lost and repeated as the settings say."""
+        organization = self._organization
+        with organization.lock, organization.storage.transaction():
+            rows = organization.storage.query("SELECT * FROM emulator_outbox ORDER BY number")
+            if not rows:
+                return []
+            organization.storage.query("DELETE FROM emulator_outbox")
+            calls = [call for row in rows for call in self._prepare(dict(row))]
+        if self.settings.shuffle:
+            for last in range(len(calls) - 1, 0, -1):
+                other = self._dice.below(last + 1)
+                calls[last], calls[other] = calls[other], calls[last]
+        return calls
+
+    def _prepare(self, row: StoredRow) -> list[_Call]:
+        endpoint = self._endpoint(str(row["step"]))
+        if endpoint is None:
+            return []
+        context: dict[str, Any] = msgspec.json.decode(str(row["document"]))
+        delivery = Delivery(
+            url=str(endpoint["url"]),
+            message=context["MessageName"],
+            table=context["PrimaryEntityName"],
+            id=context["PrimaryEntityId"],
+        )
+        self.log.append(delivery)
+        if self._dice.chance(self.settings.drop):
+            delivery.outcome = "dropped"
+            return []
+        url, given = _authorization(endpoint)
+        body, stripped = _shorten(str(row["document"]).encode(), context)
+        call = _Call(url, {**_headers(context, stripped=stripped), **given}, body, delivery)
+        return [call] * (2 if self._dice.chance(self.settings.duplicate) else 1)
+
+    def _endpoint(self, step: str) -> StoredRow | None:
+        rows = self._organization.storage.query(
+            "SELECT e.* FROM serviceendpoint e JOIN sdkmessageprocessingstep s "
+            "ON s.eventhandler = e.serviceendpointid WHERE s.sdkmessageprocessingstepid = ?",
+            (step,),
+        )
+        return dict(rows[0]) if rows else None
+
+    async def _deliver(self, call: _Call) -> None:
+        """Make a call; once more for 502, 503 and 504, a failed system job for what remains."""
+        delivery = call.delivery
+        for _ in range(2):
+            delivery.attempts += 1
+            delivery.status = await self._post(call)
+            if delivery.status not in _TRANSIENT:
+                break
+        if delivery.status is not None and 200 <= delivery.status < 300:
+            delivery.outcome = "delivered"
+            return
+        delivery.outcome = "failed"
+        self._record_failure(call)
+
+    async def _post(self, call: _Call) -> int | None:
+        try:
+            async with asyncio.timeout(self.settings.timeout_seconds):
+                return await post(call.url, call.headers, call.body)
+        except (OSError, ValueError, TimeoutError, asyncio.IncompleteReadError):
+            return None
+
+    def _record_failure(self, call: _Call) -> None:
+        delivery = call.delivery
+        reason = f"status {delivery.status}" if delivery.status else "no answer in time"
+        body = {
+            "name": f"{delivery.message} of {delivery.table}",
+            "operationtype": _SYSTEM_EVENT,
+            "primaryentitytype": delivery.table,
+            "message": f"The webhook call to {delivery.url} failed: {reason}."[:2000],
+            "statecode": _COMPLETED,
+            "statuscode": _FAILED,
+        }
+        with self._organization.lock, self._organization.storage.transaction():
+            self._create("asyncoperation", body)
+
+
+_REGISTRATION: dict[str, Any] = {
+    "url": "",
+    "tables": ("lead",),
+    "messages": ("Create", "Update", "Delete"),
+    "filtering_attributes": (),
+    "headers": {},
+    "post_image": False,
+}
+
+
+def _authorization(endpoint: StoredRow) -> tuple[str, dict[str, str]]:
+    """The URL and the headers by which a receiver recognises its caller."""
+    url, value = str(endpoint["url"]), str(endpoint["authvalue"] or "")
+    separator = "&" if urlsplit(url).query else "?"
+    if endpoint["authtype"] == WEBHOOK_KEY:
+        return f"{url}{separator}code={quote(value, safe='')}", {}
+    pairs = {unescape(name): unescape(text) for name, text in _SETTING.findall(value)}
+    if endpoint["authtype"] == HTTP_QUERY_STRING and pairs:
+        text = "&".join(f"{quote(name)}={quote(given, safe='')}" for name, given in pairs.items())
+        return f"{url}{separator}{text}", {}
+    return url, pairs if endpoint["authtype"] == HTTP_HEADER else {}
+
+
+def _shorten(body: bytes, context: dict[str, Any]) -> tuple[bytes, bool]:
+    """Strip a body above 256 KB of what makes it large."""
+    if len(body) <= LARGEST_BODY:
+        return body, False
+    emptied: dict[str, Any] = {name: [] for name in _STRIPPED}
+    stripped = {**context, **emptied, "ParentContext": None}
+    return msgspec.json.encode(stripped), True
+
+
+def _headers(context: Mapping[str, Any], *, stripped: bool) -> dict[str, str]:
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "x-request-id": str(context["RequestId"]),
+        "x-ms-dynamics-organization": "emulated",
+        "x-ms-dynamics-entity-name": str(context["PrimaryEntityName"]),
+        "x-ms-dynamics-request-name": str(context["MessageName"]),
+        "x-ms-correlation-request-id": str(context["CorrelationId"]),
+    }
+    if stripped:
+        headers["x-ms-dynamics-msg-size-exceeded"] = "true"
+    return headers
+
+
+async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+    """POST and return the status; raises OSError or ValueError when there is no HTTP answer."""
+    parts = urlsplit(url)
+    secure = ssl.create_default_context() if parts.scheme == "https" else None
+    port = parts.port or (443 if secure else 80)
+    reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure)
+    try:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        fixed = {"Host": parts.netloc, "Content-Length": str(len(body)), "Connection": "close"}
+        lines = [f"{name}: {value}" for name, value in {**headers, **fixed}.items()]
+        head = "\r\n".join([f"POST {target} HTTP/1.1", *lines, "", ""])
+        writer.write(head.encode("latin-1", "replace") + body)
+        await writer.drain()
+        _, _, rest = (await reader.readline()).partition(b" ")
+        return int(rest[:3])
+    finally:
+        writer.close()

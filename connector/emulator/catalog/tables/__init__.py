@@ -1,0 +1,1 @@
+"""The tables that Microsoft ships, as far as a sales organisation meets them."""

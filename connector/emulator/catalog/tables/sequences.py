@@ -1,0 +1,170 @@
+"""Tables of sequences: the sequence, the record connected to one, and its steps."""
+
+from dataclasses import replace
+
+from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.tables.columns import (
+    audit_columns,
+    choice,
+    flag,
+    guid,
+    lookup,
+    memo,
+    moment,
+    owner_columns,
+    primary_id,
+    state,
+    status,
+    text,
+    whole,
+)
+
+STEP_TYPE = {
+    0: "Wait",
+    1: "Simple Condition",
+    3: "Automated Email",
+    4: "Auto action",
+    5: "LinkedIn action",
+    6: "Automated text message",
+    7: "Automated Experimentation",
+    4202: "Email",
+    4210: "Phone call",
+    4212: "Task",
+    4213: "Text message",
+}
+STEP_SUBTYPE = {
+    0: "Default",
+    1: "LinkedInResearch",
+    2: "LinkedInGetIntroduced",
+    3: "LinkedInConnect",
+    4: "LinkedInMail",
+    5: "AdvanceToOtherSequence",
+}
+
+SEQUENCE = TableDefinition(
+    logical_name="msdyn_sequence",
+    schema_name="msdyn_sequence",
+    entity_set="msdyn_sequences",
+    primary_id="msdyn_sequenceid",
+    primary_name="msdyn_name",
+    object_type_code=10620,
+    display_name="Sequence",
+    display_collection_name="Sequences",
+    columns=(
+        primary_id("msdyn_sequenceId"),
+        text("msdyn_name", 160, required=True),
+        text("msdyn_description", 2000),
+        memo("msdyn_definition", 1_048_576),
+        text("msdyn_regardingentityname", required=True),
+        text("msdyn_regardingentitydisplayname"),
+        choice(
+            "msdyn_assignsequencetype",
+            {0: "RecordOwner", 1: "RecordField", 2: "OwnerTeam", 3: "AccessTeam", 4: "CurrentUser"},
+            default=0,
+        ),
+        text("msdyn_assignsequencefieldname"),
+        memo("msdyn_assignsequencecondition", 4000),
+        memo("msdyn_sequenceexitcriterion", 1_048_576),
+        whole("msdyn_maxstepcount", 0, 400),
+        whole("msdyn_totaltasks", 0, 40),
+        choice("msdyn_type", {0: "Definition", 1: "Activation"}, default=0),
+        whole("msdyn_version", 1, 500),
+        choice("msdyn_orchestratorversion", {1: "V1", 2: "V2"}),
+        flag("msdyn_iswaittimecomputationenabledatsequencelevel"),
+        lookup("msdyn_parentsequence", "msdyn_sequence"),
+        *owner_columns(),
+        state({0: ("Inactive", 1), 1: ("Active", 2)}),
+        status({1: ("Inactive", 0), 2: ("Active", 1), 3: ("Revision", 1)}),
+        *audit_columns(),
+    ),
+)
+
+SEQUENCE_TARGET = TableDefinition(
+    logical_name="msdyn_sequencetarget",
+    schema_name="msdyn_sequencetarget",
+    entity_set="msdyn_sequencetargets",
+    primary_id="msdyn_sequencetargetid",
+    primary_name="msdyn_name",
+    object_type_code=10621,
+    display_name="Sequence Target",
+    display_collection_name="Sequence Targets",
+    columns=(
+        primary_id("msdyn_sequencetargetId"),
+        text("msdyn_name", required=True),
+        text("msdyn_regarding", 200),
+        lookup("msdyn_parentsequence", "msdyn_sequence", required=True),
+        lookup("msdyn_appliedsequenceinstance", "msdyn_sequence"),
+        lookup("msdyn_target", "account", "contact", "lead", "opportunity", required=True),
+        lookup("msdyn_segment", "msdyn_segment"),
+        lookup("msdyn_advancedfromstep", "msdyn_sequencetargetstep"),
+        text("msdyn_currentstepname"),
+        replace(choice("msdyn_currentsteptype", STEP_TYPE), is_required=True),
+        choice("msdyn_currentstepsubtype", STEP_SUBTYPE),
+        text("msdyn_currentstepdefinitionid", 300),
+        text("msdyn_disconnectedafterstepdefinitionid", 300),
+        whole("msdyn_currentstepcount", 0, 400),
+        whole("msdyn_totalstepcount", 0, 400),
+        whole("msdyn_parentsequenceversion", 1, 500),
+        text("msdyn_sequencetargetuniquekey", 250, required=True),
+        text("msdyn_msflowrunid"),
+        choice(
+            "msdyn_deactivatereason",
+            {
+                0: "User Disconnected",
+                1: "Parent Sequence Deactivated",
+                2: "Regarding Entity Deactivated",
+                3: "Exit Criterion Met",
+                4: "Sequence Completed",
+                5: "Advanced To Other Sequence",
+            },
+        ),
+        *owner_columns(),
+        state({0: ("Active", 1), 1: ("Inactive", 3)}),
+        status(
+            {
+                1: ("Connecting...", 0),
+                2: ("Connected", 0),
+                3: ("Completed", 1),
+                4: ("Error", 1),
+                5: ("Disconnected", 1),
+            }
+        ),
+        *audit_columns(),
+    ),
+)
+
+SEQUENCE_TARGET_STEP = TableDefinition(
+    logical_name="msdyn_sequencetargetstep",
+    schema_name="msdyn_sequencetargetstep",
+    entity_set="msdyn_sequencetargetsteps",
+    primary_id="msdyn_sequencetargetstepid",
+    primary_name="msdyn_name",
+    object_type_code=10622,
+    display_name="Sequence Target Step",
+    display_collection_name="Sequence Target Steps",
+    columns=(
+        primary_id("msdyn_sequencetargetstepId"),
+        text("msdyn_name"),
+        text("msdyn_description", 2000),
+        lookup("msdyn_sequencetarget", "msdyn_sequencetarget", required=True),
+        guid("msdyn_sequencestepid"),
+        choice("msdyn_type", STEP_TYPE),
+        choice("msdyn_subtype", STEP_SUBTYPE),
+        moment("msdyn_duetime"),
+        moment("msdyn_sequenceduetime"),
+        moment("msdyn_completedon"),
+        text("msdyn_operationparameter", 400),
+        text("msdyn_linkedactivityid"),
+        choice(
+            "msdyn_waitstate",
+            {0: "NA", 1: "Waiting", 2: "Skipped", 3: "Waiting for update", 4: "Waiting completed"},
+        ),
+        whole("msdyn_snoozecount", 0),
+        *owner_columns(),
+        state({0: ("Open", 1), 1: ("Closed", 2)}),
+        status({1: ("Open", 0), 2: ("Completed", 1), 3: ("Skipped", 1), 4: ("Cancelled", 1)}),
+        *audit_columns(),
+    ),
+)
+
+TABLES = (SEQUENCE, SEQUENCE_TARGET, SEQUENCE_TARGET_STEP)

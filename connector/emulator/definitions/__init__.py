@@ -1,0 +1,1 @@
+"""EntityDefinitions and `$metadata`, served from the catalog."""

@@ -1,0 +1,1 @@
+"""The ASGI side: routing, callers, the test API, TLS; it knows requests, not what they mean."""

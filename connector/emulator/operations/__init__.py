@@ -1,0 +1,1 @@
+"""Actions and functions of the Web API by name."""

@@ -1,0 +1,112 @@
+"""BulkDelete: a job that deletes what its queries find; here it is finished when it is answered.
+
+https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/bulkdelete
+The job is a row of `asyncoperation`; how many rows went is in `bulkdeleteoperation`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.operations.call import Call, Handler
+from connector.emulator.organization.clock import timestamp
+from connector.emulator.organization.organization import ROOT_UNIT_ID, SYSTEM_USER_ID
+from connector.emulator.protocol.error_codes import ErrorCode
+from connector.emulator.protocol.errors import ODataError, invalid_argument
+from connector.emulator.protocol.json_shapes import as_list
+from connector.emulator.protocol.messages import Caller, Response
+from connector.emulator.query.fetch.plan import plan_tree
+from connector.emulator.query.fetch.query_expression import parse_query_expression
+from connector.emulator.query.fetch.sources import find_table
+from connector.emulator.query.odata.plan import MAIN_ALIAS
+from connector.emulator.query.sql.fragments import column_sql
+from connector.emulator.resources.row_set import query_context
+from connector.emulator.rows.writes import Writer
+
+BULK_DELETE_TYPE = 13
+COMPLETED, SUCCEEDED, FAILED = 3, 30, 31
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many rows a job deleted and how many it could not delete."""
+
+    succeeded: int = 0
+    failed: int = 0
+
+
+def _bulk_delete(call: Call) -> Response:
+    body = call.request.json_object()
+    queries = as_list(body.get("QuerySet"))
+    if not queries:
+        raise invalid_argument("'QuerySet' must hold at least one query.")
+    if body.get("RecurrencePattern"):
+        message = "A recurring BulkDelete is not served by the emulator: its jobs run at once."
+        raise ODataError(501, ErrorCode.INVALID_ARGUMENT, message)
+    found = [(table, row_id) for query in queries for table, row_id in _found(call, query)]
+    tally = Tally()
+    for table, row_id in found:
+        _delete_one(call, table, row_id, tally)
+    job_id = _record_job(call, str(body.get("JobName") or "Bulk delete"), tally)
+    return call.answer("BulkDeleteResponse", {"JobId": job_id})
+
+
+def _found(call: Call, query: Any) -> list[tuple[TableDefinition, str]]:
+    tree = parse_query_expression(query)
+    context = query_context(call.organization, call.request)
+    table = find_table(context, tree.entity.name)
+    for verb in ("Read", "Delete"):
+        call.privileges.raise_if_denied(call.request.caller, verb, table)
+    plan = plan_tree(table, tree, context)
+    key = column_sql(MAIN_ALIAS, table.primary_id)
+    limit = -1 if tree.top is None else tree.top
+    sql = f"SELECT DISTINCT {key} {plan.source.text} ORDER BY 1 LIMIT {limit}"
+    rows = call.organization.storage.query(sql, plan.source.parameters)
+    return [(table, str(row[0])) for row in rows]
+
+
+def _delete_one(call: Call, table: TableDefinition, row_id: str, tally: Tally) -> None:
+    """Delete one row; a refusal is counted, the job goes on."""
+    row = call.organization.storage.fetch_row(table, row_id)
+    if row is None:
+        return
+    try:
+        with call.organization.storage.transaction():
+            call.writer.delete(table, row)
+        tally.succeeded += 1
+    except ODataError:
+        tally.failed += 1
+
+
+def _record_job(call: Call, name: str, tally: Tally) -> str:
+    tables, now = call.organization.catalog.tables, timestamp(call.organization.clock.now())
+    job_id, owner = call.organization.new_id(), f"/systemusers({call.request.caller.user_id})"
+    status = FAILED if tally.failed and not tally.succeeded else SUCCEEDED
+    job = {
+        "name": name[:256],
+        "operationtype": BULK_DELETE_TYPE,
+        "primaryentitytype": "bulkdeleteoperation",
+        "startedon": now,
+        "completedon": now,
+        "statecode": COMPLETED,
+        "statuscode": status,
+        "ownerid@odata.bind": owner,
+    }
+    platform = Caller(SYSTEM_USER_ID, ROOT_UNIT_ID)
+    writer = Writer(call.organization, call.privileges, platform)
+    writer.create(tables["asyncoperation"], job, row_id=job_id)
+    details = {
+        "name": name[:256],
+        "successcount": tally.succeeded,
+        "failurecount": tally.failed,
+        "isrecurring": False,
+        "asyncoperationid@odata.bind": f"/asyncoperations({job_id})",
+        "statecode": COMPLETED,
+        "statuscode": status,
+        "ownerid@odata.bind": owner,
+    }
+    writer.create(tables["bulkdeleteoperation"], details)
+    return job_id
+
+
+BULK_DELETE_OPERATIONS: dict[str, tuple[str, Handler]] = {"BulkDelete": ("POST", _bulk_delete)}

@@ -1,0 +1,1 @@
+"""Service protection limits and injected faults: the ways in which a request is refused."""

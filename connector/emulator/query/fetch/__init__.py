@@ -1,0 +1,1 @@
+"""FetchXML, and what is read like it, planned into SQL."""

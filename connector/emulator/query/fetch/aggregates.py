@@ -1,0 +1,119 @@
+"""The outputs of aggregate FetchXML: groups, date parts, sums and counts;
+paging is in `fetching`.
+"""
+
+from connector.emulator.catalog.model import ColumnType
+from connector.emulator.protocol.errors import invalid_argument
+from connector.emulator.query.fetch.fetchxml import FetchAttribute, FetchOrder
+from connector.emulator.query.fetch.sources import Source, Sources
+from connector.emulator.query.sql.cells import Output, aggregate_sql, column_output, is_whole
+from connector.emulator.query.sql.conditions import collated
+from connector.emulator.query.sql.context import QueryContext
+from connector.emulator.query.sql.fragments import text_literal
+from connector.emulator.query.sql.scopes import ColumnRef
+from connector.emulator.query.sql.values import edm_type, is_number
+
+_FUNCTIONS = frozenset({"avg", "count", "countcolumn", "max", "min", "sum"})
+
+
+def aggregate_outputs(sources: Sources) -> tuple[tuple[Output, ...], tuple[str, ...]]:
+    """The outputs, and what GROUP BY lists."""
+    outputs: list[Output] = []
+    groups: list[str] = []
+    for source in sources.joined:
+        for attribute in source.entity.attributes:
+            output = _output(source, attribute, sources.context)
+            if any(output.key == known.key for known in outputs):
+                raise invalid_argument(f"The alias '{output.key}' is used more than once.")
+            outputs.append(output)
+            if attribute.is_group:
+                groups.append(output.sql)
+    if not outputs:
+        raise invalid_argument(
+            "An aggregate query needs at least one attribute with an aggregate or groupby."
+        )
+    return tuple(outputs), tuple(groups)
+
+
+def aggregate_order(sources: Sources, outputs: tuple[Output, ...], groups: tuple[str, ...]) -> str:
+    """ORDER BY of an aggregate query: its `order` elements by alias, then the groups."""
+    pieces: list[str] = []
+    for source in sources.joined:
+        pieces.extend(_order(order, outputs) for order in source.entity.orders)
+    pieces += groups
+    return f" ORDER BY {', '.join(pieces)}" if pieces else ""
+
+
+def _order(order: FetchOrder, outputs: tuple[Output, ...]) -> str:
+    if order.alias is None:
+        raise invalid_argument(
+            "An attribute can not be specified for an order clause for an aggregate query. Use an "
+            "alias."
+        )
+    found = [output.sql for output in outputs if output.key == order.alias]
+    if not found:
+        raise invalid_argument(f"The alias '{order.alias}' of an 'order' element is not defined.")
+    return f"{found[0]} DESC" if order.descending else found[0]
+
+
+def _output(source: Source, attribute: FetchAttribute, context: QueryContext) -> Output:
+    if attribute.alias is None:
+        raise invalid_argument(
+            f"The attribute '{attribute.name}' of an aggregate query needs an alias."
+        )
+    column = source.column(attribute.name)
+    if attribute.is_group:
+        return _group(attribute, attribute.alias, column, context)
+    function = (attribute.aggregate or "").lower()
+    if function not in _FUNCTIONS:
+        raise invalid_argument(
+            f"The attribute '{attribute.name}' of an aggregate query needs a valid aggregate or "
+            "groupby."
+        )
+    if function in ("avg", "sum") and not is_number(edm_type(column.definition)):
+        raise invalid_argument(
+            f"The aggregate '{function}' can't be used with the attribute '{attribute.name}' of "
+            "type "
+            f"{column.definition.type}."
+        )
+    sql = aggregate_sql(function, column.sql, distinct=attribute.is_distinct)
+    if function.startswith("count"):
+        return Output(attribute.alias, sql)
+    whole = is_whole(function, column.definition)
+    return column_output(attribute.alias, column, sql, is_whole=whole)
+
+
+def _group(
+    attribute: FetchAttribute, alias: str, column: ColumnRef, context: QueryContext
+) -> Output:
+    if attribute.date_grouping is None:
+        return Output(alias, collated(column), column.definition, column.table, column.type_sql)
+    if column.definition.type is not ColumnType.DATETIME:
+        raise invalid_argument(
+            f"dategrouping can only be used with date columns, not '{attribute.name}'."
+        )
+    return Output(alias, _date_part(attribute.date_grouping.lower(), column, context))
+
+
+def _date_part(part: str, column: ColumnRef, context: QueryContext) -> str:
+    local = f"dataverse_local({column.sql}, {text_literal(context.time_zone)})"
+    year, month = (
+        f"CAST(substr({local}, 1, 4) AS INTEGER)",
+        f"CAST(substr({local}, 6, 2) AS INTEGER)",
+    )
+    first = f"substr({local}, 1, 4) || '-01-01'"
+    fiscal_year = f"({year} - ({month} < {context.fiscal_month}))"
+    months = 12 // context.fiscal_periods
+    period = f"(({month} + {12 - context.fiscal_month}) % 12 / {months} + 1)"
+    parts = {
+        "day": f"CAST(substr({local}, 9, 2) AS INTEGER)",
+        "week": f"((strftime('%j', substr({local}, 1, 10)) + strftime('%w', {first}) - 1) / 7 + 1)",
+        "month": month,
+        "quarter": f"(({month} - 1) / 3 + 1)",
+        "year": year,
+        "fiscal-period": f"({fiscal_year} * 100 + {period})",
+        "fiscal-year": fiscal_year,
+    }
+    if part not in parts:
+        raise invalid_argument(f"The dategrouping '{part}' is not known.")
+    return parts[part]

@@ -1,0 +1,1 @@
+"""OData query options, parsed and planned into SQL."""

@@ -1,0 +1,1 @@
+"""What FetchXML and OData are both turned into; it knows neither."""

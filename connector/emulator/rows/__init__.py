@@ -1,0 +1,1 @@
+"""Rows of the emulated organisation: values, owners, states, what a write changes."""

@@ -1,0 +1,311 @@
+"""Request bodies as changes to a row: plain columns, lookups to bind or clear, rows to create
+along.
+
+Whether the changes are allowed is decided in `writes`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.emulator.catalog.model import (
+    ColumnDefinition,
+    Navigation,
+    NavigationKind,
+    TableDefinition,
+)
+from connector.emulator.organization.organization import Organization
+from connector.emulator.protocol.error_codes import ErrorCode
+from connector.emulator.protocol.errors import ODataError
+from connector.emulator.protocol.json_shapes import as_list, as_object
+from connector.emulator.query.odata.path import RowKey, parse_path, resolve_path
+from connector.emulator.query.sql.syntax import LiteralKind
+from connector.emulator.rows.values import read_value
+from connector.emulator.storage.database import StoredRow, StoredValue
+from connector.emulator.storage.sql_names import type_column
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A row of a table."""
+
+    table: TableDefinition
+    id: str
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a body asks for. `values` are stored values by SQL column, lookups and their types
+    included.
+
+    `touched` are the logical names given, `created` rows to create and bind (N:1), `members`
+    rows to
+    create below the new row and `linked` rows to attach to it, by navigation property.
+    """
+
+    values: dict[str, StoredValue] = field(default_factory=dict[str, StoredValue])
+    touched: set[str] = field(default_factory=set[str])
+    created: list[tuple[Navigation, dict[str, Any]]] = field(
+        default_factory=list[tuple[Navigation, dict[str, Any]]]
+    )
+    members: list[tuple[Navigation, dict[str, Any]]] = field(
+        default_factory=list[tuple[Navigation, dict[str, Any]]]
+    )
+    linked: list[tuple[Navigation, Reference]] = field(
+        default_factory=list[tuple[Navigation, Reference]]
+    )
+
+
+def payload_error(table: TableDefinition, message: str) -> ODataError:
+    """Dataverse's refusal of a body that does not fit the table's type."""
+    return ODataError(
+        400,
+        ErrorCode.BAD_PAYLOAD,
+        f"Error identified in Payload provided by the user for Entity :'{table.entity_set}', "
+        "For more information on this error please follow this help link "
+        "https://go.microsoft.com/fwlink/?linkid=2195293  ----> InnerException : "
+        f"Microsoft.OData.ODataException: {message}",
+    )
+
+
+def row_not_found(table: TableDefinition, row_id: str) -> ODataError:
+    """404 for an id that names no row."""
+    return ODataError(
+        404,
+        ErrorCode.OBJECT_DOES_NOT_EXIST,
+        f"{table.logical_name} With Id = {row_id} Does Not Exist",
+    )
+
+
+def read_changes(
+    organization: Organization,
+    table: TableDefinition,
+    body: Mapping[str, Any],
+    *,
+    creating: bool,
+) -> Changes:
+    """Read a body; raises ODataError for undeclared properties, wrong values and missing bind
+    targets.
+
+    Columns that only the server sets are left out silently.
+    https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api
+    """
+    _raise_if_of_another_type(table, body.get("@odata.type"))
+    changes = Changes()
+    for name, value in body.items():
+        if name.startswith("@"):
+            continue
+        stem, at, annotation = name.partition("@")
+        if not at:
+            _read_property(organization, table, name, value, changes=changes, creating=creating)
+        elif annotation == "odata.bind":
+            _read_bind(organization, table, stem, value, changes)
+        elif stem not in body:
+            raise _undeclared_annotation(table, stem)
+    return changes
+
+
+def _raise_if_of_another_type(table: TableDefinition, kind: object) -> None:
+    if (
+        kind is not None
+        and str(kind).removeprefix("#") != f"Microsoft.Dynamics.CRM.{table.logical_name}"
+    ):
+        raise payload_error(
+            table,
+            f"A resource with type '{str(kind)[:200]}' was found, but it is not assignable to the "
+            f"expected type 'Microsoft.Dynamics.CRM.{table.logical_name}'.",
+        )
+
+
+def _read_property(
+    organization: Organization,
+    table: TableDefinition,
+    name: str,
+    value: Any,
+    *,
+    changes: Changes,
+    creating: bool,
+) -> None:
+    navigation = organization.catalog.navigation(table.logical_name, name)
+    if navigation is not None:
+        _read_navigation(table, navigation, value, changes, creating=creating)
+        return
+    column = table.column(name)
+    if column is None or not column.is_stored:
+        raise _unknown_property(table, name)
+    if column.type.is_lookup:
+        raise _unknown_property(table, name)
+    allowed = column.valid_for_create if creating else column.valid_for_update
+    if column.logical_name == table.primary_id or allowed:
+        changes.values[name] = read_value(table, column, value)
+        changes.touched.add(name)
+
+
+def _unknown_property(table: TableDefinition, name: str) -> ODataError:
+    if name in table.columns_by_wire_name and name.startswith("_"):
+        return ODataError(
+            400,
+            ErrorCode.BAD_PAYLOAD,
+            "CRM do not support direct update of Entity Reference properties, "
+            "Use Navigation properties instead.",
+        )
+    return payload_error(
+        table,
+        f"The property '{name}' does not exist on type "
+        f"'Microsoft.Dynamics.CRM.{table.logical_name}'. "
+        "Make sure to only use property names that are defined by the type.",
+    )
+
+
+def _undeclared_annotation(table: TableDefinition, name: str) -> ODataError:
+    return payload_error(
+        table,
+        f"An undeclared property '{name}' which only has property annotations in the payload "
+        "but no "
+        "property value was found in the payload. In OData, only declared navigation "
+        "properties and "
+        "declared named streams can be represented as properties without values.",
+    )
+
+
+def _read_navigation(
+    table: TableDefinition, navigation: Navigation, value: Any, changes: Changes, *, creating: bool
+) -> None:
+    if navigation.kind is NavigationKind.LOOKUP and value is None:
+        clear_lookup(table, navigation, changes)
+    elif not creating:
+        raise payload_error(
+            table,
+            f"The navigation property '{navigation.name}' cannot carry rows in an update. "
+            "Bind it with @odata.bind, or create the related row on its own.",
+        )
+    elif navigation.kind is NavigationKind.LOOKUP and (parent := as_object(value)) is not None:
+        changes.created.append((navigation, parent))
+    elif navigation.is_collection and (listed := as_list(value)) is not None:
+        members = [member for each in listed if (member := as_object(each)) is not None]
+        if len(members) != len(listed):
+            raise payload_error(table, f"The members of '{navigation.name}' must be objects.")
+        changes.members.extend((navigation, member) for member in members)
+    else:
+        raise payload_error(
+            table, f"The value of the navigation property '{navigation.name}' has the wrong shape."
+        )
+
+
+def clear_lookup(table: TableDefinition, navigation: Navigation, changes: Changes) -> None:
+    """Set a lookup to null; an owner cannot be cleared."""
+    column = table.columns_by_name[navigation.column]
+    if column.is_required and column.logical_name == "ownerid":
+        raise ODataError(400, ErrorCode.INVALID_OWNER_ID, "The owner of a record cannot be empty.")
+    _set_lookup(column, None, changes)
+
+
+def _read_bind(
+    organization: Organization,
+    table: TableDefinition,
+    name: str,
+    value: Any,
+    changes: Changes,
+) -> None:
+    navigation = organization.catalog.navigation(table.logical_name, name)
+    if navigation is None:
+        raise _undeclared_annotation(table, name)
+    if value is None:
+        raise payload_error(
+            table,
+            "The 'odata.bind' instance or property annotation has a null value. In OData, the "
+            "'odata.bind' instance or property annotation must have a non-null string value.",
+        )
+    listed = as_list(value) if navigation.is_collection else None
+    uris: list[Any] = [value] if listed is None else listed
+    for uri in uris:
+        if not isinstance(uri, str):
+            raise payload_error(table, "The value of 'odata.bind' must be a string.")
+        reference = resolve_reference(organization, table, navigation, uri)
+        if navigation.is_collection:
+            changes.linked.append((navigation, reference))
+        else:
+            bind_lookup(table, navigation, reference, changes)
+
+
+def bind_lookup(
+    table: TableDefinition, navigation: Navigation, reference: Reference, changes: Changes
+) -> None:
+    """Point a lookup to a row."""
+    _set_lookup(table.columns_by_name[navigation.column], reference, changes)
+
+
+def _set_lookup(column: ColumnDefinition, reference: Reference | None, changes: Changes) -> None:
+    changes.touched.add(column.logical_name)
+    changes.values[column.logical_name] = reference.id if reference else None
+    if column.is_polymorphic:
+        name = type_column(column.logical_name)
+        changes.values[name] = reference.table.logical_name if reference else None
+
+
+def resolve_reference(
+    organization: Organization, table: TableDefinition, navigation: Navigation, uri: str
+) -> Reference:
+    """The row a URI names (absolute, root-relative or relative); it must exist and fit the
+    property.
+    """
+    found = _parse_reference(organization, uri)
+    if found is None or found[0].logical_name not in navigation.targets:
+        raise payload_error(
+            table,
+            f"The URI '{uri[:200]}' is not a valid reference for the navigation property "
+            f"'{navigation.name}', which leads to {' or '.join(navigation.targets)}.",
+        )
+    target, key = found
+    return Reference(target, find_row_id(organization, target, key))
+
+
+def _parse_reference(organization: Organization, uri: str) -> tuple[TableDefinition, RowKey] | None:
+    _, marker, rest = uri.partition("/api/data/v")
+    path = rest.partition("/")[2] if marker else uri
+    try:
+        resource = resolve_path(parse_path(path.lstrip("/")), organization.catalog)
+    except ODataError as error:
+        if error.code == ErrorCode.BAD_PAYLOAD or "key in the request" in error.message:
+            raise
+        return None
+    if resource.table is None or resource.key is None or resource.navigation or resource.suffix:
+        return None
+    return resource.table, resource.key
+
+
+def find_row_id(organization: Organization, table: TableDefinition, key: RowKey) -> str:
+    """The id of the row a key names; raises 404 when there is none."""
+    row = find_row(organization, table, key)
+    if row is not None:
+        return str(row[table.primary_id])
+    if key.id is not None:
+        raise row_not_found(table, key.id)
+    raise ODataError(
+        404,
+        ErrorCode.RECORD_NOT_FOUND_BY_ENTITY_KEY,
+        f"A record with the specified key values does not exist in {table.logical_name} entity",
+    )
+
+
+def find_row(organization: Organization, table: TableDefinition, key: RowKey) -> StoredRow | None:
+    """The row a primary or alternate key names, None when there is none."""
+    if key.id is not None:
+        return organization.storage.fetch_row(table, key.id)
+    rows = organization.storage.fetch_rows_where(table, key_values(table, key))
+    return rows[0] if rows else None
+
+
+def key_values(table: TableDefinition, key: RowKey) -> dict[str, StoredValue]:
+    """The stored values an alternate key asks for."""
+    values: dict[str, StoredValue] = {}
+    for name, literal in key.columns:
+        column = table.columns_by_name[name]
+        value: Any = literal.value
+        if column.type.is_lookup or literal.kind is LiteralKind.GUID:
+            values[name] = str(value).lower()
+        elif literal.kind in (LiteralKind.STRING, LiteralKind.INTEGER, LiteralKind.BOOLEAN):
+            values[name] = read_value(table, column, value)
+        else:
+            values[name] = read_value(table, column, literal.text)
+    return values

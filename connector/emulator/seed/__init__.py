@@ -1,0 +1,1 @@
+"""The example organisation, and the loading of others."""

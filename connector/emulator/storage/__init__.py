@@ -1,0 +1,1 @@
+"""The SQLite database behind the emulator; it knows no protocol."""
