@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from connector.cli.invocation import Invocation
-from connector.cli.talking import talk
+from connector.cli.printing.talk import talk
 from engine.errors import ConfigProblem, LeadrobinError, LeaseHeld, Unsafe
 
 VERBS: dict[str, tuple[str, str]] = {

@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import Wishes, open_application
-from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.invocation import settings_of
-from connector.cli.output import write_json
-from connector.cli.plan_output import plan_data, print_leftovers, print_plan
-from connector.cli.progress import show_progress
-from connector.cli.talking import talk
-from connector.cycle.applying import Leftover
-from connector.logs import configure_logs
-from connector.state import CycleRecord
-from connector.stopping import stopped_by_signals
+from connector.cli.printing.cycles import cycle_data, print_cycles
+from connector.cli.printing.output import write_json
+from connector.cli.printing.plans import plan_data, print_leftovers, print_plan
+from connector.cli.printing.progress import show_progress
+from connector.cli.printing.talk import talk
+from connector.cycle.review.apply import Leftover
+from connector.service.bootstrap import Wishes, open_application
+from connector.service.signals import stopped_by_signals
+from connector.state.records import CycleRecord
+from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem
 from engine.plans.plan import Plan
 

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from connector.bootstrap import SystemClock, Wishes, open_application
-from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.invocation import settings_of
-from connector.cli.output import print_moment, print_table, write_json
-from connector.cli.talking import talk
-from connector.cycle.waiting import ROUTING_CODES
-from connector.logs import configure_logs
-from connector.state import BacklogEntry, KeptRuleSet, QuarantinedRow
-from connector.stopping import stopped_by_signals
+from connector.cli.printing.cycles import cycle_data, print_cycles
+from connector.cli.printing.output import print_moment, print_table, write_json
+from connector.cli.printing.talk import talk
+from connector.cycle.rows.backlog_entries import ROUTING_CODES
+from connector.service.bootstrap import SystemClock, Wishes, open_application
+from connector.service.signals import stopped_by_signals
+from connector.state.records import BacklogEntry, KeptRuleSet, QuarantinedRow
 from connector.store.opening import open_store
-from connector.watching import choose_segment_tables, hint_at
+from connector.telemetry.logs import configure_logs
+from connector.watched_tables.queries import choose_segment_tables, hint_at
 from engine.errors import ConfigProblem
 from engine.instants import print_instant
 from engine.policies.scheduled_runs import find_next_run

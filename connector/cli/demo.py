@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from connector.cli.backlog import print_backlog_entries
-from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.explain import print_explanation
-from connector.cli.output import print_table, stdout_console, write_json
-from connector.decision_document import build_decision_data
+from connector.cli.printing.cycles import cycle_data, print_cycles
+from connector.cli.printing.output import print_table, stdout_console, write_json
 from connector.demo.story import Comparison, Stage, Story, open_stage
-from connector.logs import configure_logs
-from connector.state import DecisionRecord
+from connector.state.decision_document import build_decision_data
+from connector.state.records import DecisionRecord
+from connector.telemetry.logs import configure_logs
 from engine.errors import LeadrobinError
 from engine.statuses import RoutingStatus
 

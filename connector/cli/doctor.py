@@ -8,24 +8,24 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import FIRST_ANSWER, load_rules, open_client
 from connector.cli.invocation import settings_of
-from connector.cli.output import print_table, write_json
+from connector.cli.printing.output import print_table, write_json
 from connector.dataverse.client import DataverseClient
-from connector.directory import DirectoryReader
-from connector.environment import (
+from connector.environment.directory import DirectoryReader
+from connector.environment.hierarchies import fetch_hierarchies
+from connector.environment.table_definitions import (
     PEOPLE,
     build_tables,
     choose_tables,
     describe_tables,
     raise_if_rules_active,
 )
-from connector.hierarchies import fetch_hierarchies
-from connector.logs import configure_logs
 from connector.ports import TableDescriber
+from connector.service.bootstrap import FIRST_ANSWER, load_rules, open_client
 from connector.store.maintenance import check_store
 from connector.store.opening import open_store
-from connector.watching import WriteColumns, build_target_query, identify_segments
+from connector.telemetry.logs import configure_logs
+from connector.watched_tables.queries import WriteColumns, build_target_query, identify_segments
 from engine.assignment.decider import Decider
 from engine.errors import LeadrobinError
 from engine.rules.rule_set import RuleSet

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.ids import parse_id
+from connector.cli.arguments import parse_id
 from connector.cli.invocation import settings_of
-from connector.cli.output import write_json
-from connector.cli.talking import talk
-from connector.cycle.writing import UNDONE
-from connector.decision_document import build_decision_data, parse_decision
-from connector.plan_document import parse_reference
-from connector.state import DecisionRecord, LedgerRow
+from connector.cli.printing.output import write_json
+from connector.cli.printing.talk import talk
+from connector.cycle.rows.writes import UNDONE
+from connector.state.decision_document import build_decision_data, parse_decision
+from connector.state.plan_document import parse_reference
+from connector.state.records import DecisionRecord, LedgerRow
 from connector.store.opening import open_store
 from engine.decisions.explanation import explain_decision
 from engine.errors import ConfigProblem, LeadrobinError

@@ -7,27 +7,27 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import Wishes, open_application
-from connector.cli.cycles_output import cycle_data, print_cycles, print_history
+from connector.cli.arguments import parse_id
 from connector.cli.files import raise_if_no_folder
-from connector.cli.ids import parse_id
 from connector.cli.invocation import settings_of
-from connector.cli.output import print_table, write_json, write_json_line
-from connector.cli.plan_output import (
+from connector.cli.printing.cycles import cycle_data, print_cycles, print_history
+from connector.cli.printing.output import print_table, write_json, write_json_line
+from connector.cli.printing.plans import (
     leftovers_data,
     plan_data,
     print_leftovers,
     print_plan,
     save_plan,
 )
-from connector.cli.talking import talk
-from connector.decision_document import build_decision_data
-from connector.logs import configure_logs
-from connector.plan_document import parse_reference
-from connector.state import DecisionRecord
-from connector.state_ports import StateStore
-from connector.stopping import stopped_by_signals
+from connector.cli.printing.talk import talk
+from connector.service.bootstrap import Wishes, open_application
+from connector.service.signals import stopped_by_signals
+from connector.state.decision_document import build_decision_data
+from connector.state.plan_document import parse_reference
+from connector.state.records import DecisionRecord
+from connector.state.session import StateStore
 from connector.store.opening import open_store
+from connector.telemetry.logs import configure_logs
 from engine.errors import LeadrobinError
 
 MANY = 1_000_000
@@ -92,7 +92,7 @@ def _parse_cycle(text: str) -> str:
 
 def _export(store: StateStore, file: Path) -> None:
     # Loaded late: only this needs the library behind it.
-    count = import_module("connector.history_export").export_history(store, file)
+    count = import_module("connector.store.history_export").export_history(store, file)
     talk(f"{count} decisions were written to {file}.")
 
 

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import Wishes, open_application
-from connector.cli.cycles_output import cycle_data, print_cycles
 from connector.cli.files import raise_if_no_folder
 from connector.cli.invocation import settings_of
-from connector.cli.output import write_json
-from connector.cli.plan_output import (
+from connector.cli.printing.cycles import cycle_data, print_cycles
+from connector.cli.printing.output import write_json
+from connector.cli.printing.plans import (
     build_markdown,
     leftovers_data,
     plan_data,
@@ -20,12 +19,13 @@ from connector.cli.plan_output import (
     print_plan,
     save_plan,
 )
-from connector.cli.progress import show_progress
-from connector.cli.talking import talk
-from connector.cycle.previewing import Preview
-from connector.logs import configure_logs
-from connector.reviewed_plan import ReviewedPlan, merge_previews, parse_document
-from connector.stopping import stopped_by_signals
+from connector.cli.printing.progress import show_progress
+from connector.cli.printing.talk import talk
+from connector.cycle.review.preview import Preview
+from connector.cycle.review.reviewed_plan import ReviewedPlan, merge_previews, parse_document
+from connector.service.bootstrap import Wishes, open_application
+from connector.service.signals import stopped_by_signals
+from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem
 from settings.model import Settings
 

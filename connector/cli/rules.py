@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from connector.cli.invocation import find_clock, settings_of
-from connector.cli.output import count_of, stdout_console, write_json
-from connector.cli.rules_tree import build_tree
-from connector.cli.talking import talk
+from connector.cli.printing.output import count_of, stdout_console, write_json
+from connector.cli.printing.rules_tree import build_tree
+from connector.cli.printing.talk import talk
 from connector.simulation.directory_file import read_directory
 from connector.simulation.expectations import Outcome, check_expectations
 from connector.simulation.replay import build_decider

@@ -7,21 +7,21 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import (
+from connector.cli.invocation import settings_of
+from connector.cli.printing.cycles import cycle_data, print_cycles
+from connector.cli.printing.output import write_json
+from connector.cli.printing.progress import show_progress
+from connector.cli.printing.talk import talk
+from connector.service.bootstrap import (
     SystemClock,
     Wishes,
     build_bus_options,
     build_hint_options,
     open_application,
 )
-from connector.cli.cycles_output import cycle_data, print_cycles
-from connector.cli.invocation import settings_of
-from connector.cli.output import write_json
-from connector.cli.progress import show_progress
-from connector.cli.talking import talk
-from connector.logs import configure_logs
-from connector.state import CycleOutcome, CycleRecord
-from connector.stopping import stopped_by_signals
+from connector.service.signals import stopped_by_signals
+from connector.state.records import CycleOutcome, CycleRecord
+from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem
 from settings.model import Settings
 
@@ -94,7 +94,7 @@ def _tell_unfinished(tables: Sequence[str], cycles: Sequence[CycleRecord]) -> No
 
 def _run_service(settings: Settings, *, is_forced: bool) -> None:
     # A cron job does without the library behind it.
-    schedule = import_module("connector.schedule")
+    schedule = import_module("connector.service.scheduler")
     interval = timedelta(seconds=settings.poll.interval_seconds)
     wishes = Wishes(is_forced=is_forced, show_message=talk)
     hints, bus = build_hint_options(settings), build_bus_options(settings)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from connector.cli.invocation import invocation_of
-from connector.cli.output import print_table, write_json
+from connector.cli.printing.output import print_table, write_json
 from settings.sources import list_settings
 
 settings_app = typer.Typer(help="See what is configured.", no_args_is_help=True)

@@ -10,9 +10,9 @@ import typer
 
 from connector.cli.files import raise_if_no_folder
 from connector.cli.invocation import find_clock
-from connector.cli.output import encode_line
-from connector.cli.progress import show_progress
-from connector.cli.talking import talk
+from connector.cli.printing.output import encode_line
+from connector.cli.printing.progress import show_progress
+from connector.cli.printing.talk import talk
 from connector.simulation.directory_file import parse_time, write_directory
 from connector.simulation.records import BadLine, SourceRow, read_json_lines
 from connector.simulation.replay import Simulation

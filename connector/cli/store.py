@@ -7,8 +7,8 @@ import typer
 
 from connector.cli.files import raise_if_no_folder
 from connector.cli.invocation import settings_of
-from connector.cli.output import print_table, write_json
-from connector.cli.talking import talk
+from connector.cli.printing.output import print_table, write_json
+from connector.cli.printing.talk import talk
 from connector.store.maintenance import back_up_store, check_store
 from connector.store.opening import open_store, upgrade_store
 from engine.errors import LeadrobinError

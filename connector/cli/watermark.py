@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import open_locked_store
 from connector.cli.invocation import settings_of
-from connector.cli.output import print_moment, print_table, write_json
-from connector.cli.talking import talk
-from connector.state import ReadMode, Watermark
+from connector.cli.printing.output import print_moment, print_table, write_json
+from connector.cli.printing.talk import talk
+from connector.service.bootstrap import open_locked_store
+from connector.state.records import ReadMode, Watermark
 from connector.store.opening import open_store
 from engine.errors import LeadrobinError
 from engine.instants import print_instant

@@ -3,19 +3,19 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from connector.cycle.belonging import begin_anew, forget_other, is_foreign, raise_if_foreign
-from connector.cycle.paging import process_page, record_baseline
-from connector.cycle.parts import CycleParts, CycleRun
-from connector.cycle.reconciling import SWEEP_ROWS, raise_if_too_many, reconcile_if_due
-from connector.cycle.retrying import retry_due
-from connector.cycle.runs import finish_run, start_run
-from connector.cycle.scheduled import run_scheduled
-from connector.cycle.settling import settle_intents
-from connector.cycle.taking_back import take_back_due
-from connector.cycle.waking import wake_for_room, wake_for_rules
+from connector.cycle.context import CycleParts, CycleRun
+from connector.cycle.cycle_records import finish_run, start_run
+from connector.cycle.organisation import begin_anew, forget_other, is_foreign, raise_if_foreign
+from connector.cycle.passes.backlog import retry_due
+from connector.cycle.passes.page import process_page, record_baseline
+from connector.cycle.passes.reconciliation import SWEEP_ROWS, raise_if_too_many, reconcile_if_due
+from connector.cycle.passes.recovery import settle_intents
+from connector.cycle.passes.scheduled_runs import run_scheduled
+from connector.cycle.passes.take_backs import take_back_due
+from connector.cycle.rows.wake_ups import wake_for_room, wake_for_rules
 from connector.ports import RowPage
-from connector.state import CycleRecord, PlanOrigin, ReadMode, Watermark
-from connector.watching import WatchedTable
+from connector.state.records import CycleRecord, PlanOrigin, ReadMode, Watermark
+from connector.watched_tables.queries import WatchedTable
 from engine.errors import ResyncRequired, RetriableError
 
 MAX_RESTARTS = 2

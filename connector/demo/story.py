@@ -9,14 +9,14 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connector.application import Application
-from connector.bootstrap import Wishes, open_application
 from connector.demo.events import cause, prepare
 from connector.demo.visitor import Visitor
 from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
-from connector.plan_document import parse_reference
-from connector.state import BacklogEntry, CycleRecord, DecisionRecord
+from connector.service.application import Application
+from connector.service.bootstrap import Wishes, open_application
+from connector.state.plan_document import parse_reference
+from connector.state.records import BacklogEntry, CycleRecord, DecisionRecord
 from settings.model import (
     AuthSettings,
     DataverseSettings,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, delete, select
 
-from connector.state import Handover
+from connector.state.records import Handover
 from connector.store.statements import chunk_ids, upsert_rows
 from connector.store.tables import handovers as handover_rows
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from connector.plan_document import build_plan_document, parse_plan_document
-from connector.state import DecisionRecord, Intent, PlanOrigin, SellerClock
+from connector.state.plan_document import build_plan_document, parse_plan_document
+from connector.state.records import DecisionRecord, Intent, PlanOrigin, SellerClock
 from engine.instants import print_instant
 
 _DECISION_FIELDS = tuple(field.name for field in fields(DecisionRecord))

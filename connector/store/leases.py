@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
-from connector.state import LeaseRecord
+from connector.state.records import LeaseRecord
 from connector.store.statements import insert_absent, upsert_rows
 from connector.store.tables import leases
 

@@ -17,7 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-from connector.state import LedgerRow
+from connector.state.records import LedgerRow
 from connector.store.statements import chunk_ids, upsert_rows
 from connector.store.tables import (
     backlog,

@@ -20,12 +20,12 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from connector.store.assignment import AssignmentSession
+from connector.store.cycles import ProgressSession
+from connector.store.decisions import AssignmentSession
 from connector.store.documents import DocumentSession
 from connector.store.handovers import HandoverSession
 from connector.store.leases import LeaseSession
 from connector.store.ledger import LedgerSession
-from connector.store.progress import ProgressSession
 from connector.store.rule_sets import RuleSetSession
 from engine.errors import ConfigProblem, RetriableError
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select
 
-from connector.state import KeptRuleSet
+from connector.state.records import KeptRuleSet
 from connector.store.tables import rule_sets
 
 

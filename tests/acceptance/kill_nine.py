@@ -26,7 +26,7 @@ from connector.emulator.http.control import LoggedRequest
 from connector.emulator.protection.throttle import Limits
 from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
-from connector.state import DecisionRecord
+from connector.state.records import DecisionRecord
 from connector.store.opening import open_store
 
 RULES = """

@@ -23,8 +23,8 @@ from unittest.mock import patch
 import requests
 import structlog
 
-from connector.bootstrap import Wishes, open_application
 from connector.demo.visitor import Visitor, made_id
+from connector.service.bootstrap import Wishes, open_application
 from settings.sources import load_settings
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -116,7 +116,7 @@ def soak(hours: int, *, step: timedelta = timedelta(minutes=1)) -> Soak:
         with (
             emulator_process() as emulator,
             tempfile.TemporaryDirectory() as folder,
-            patch("connector.bootstrap.SystemClock", lambda: clock),
+            patch("connector.service.bootstrap.SystemClock", lambda: clock),
         ):
             _serve(result, emulator, Path(folder), clock, hours=hours, step=step)
     finally:

@@ -107,7 +107,7 @@ def test_a_limit_counts_the_rows_of_the_segment_asked_for(
     rules: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The oldest two rows are of no segment, and no page has all rows that are asked for.
-    monkeypatch.setattr("connector.cycle.previewing.BACKFILL_PAGE", 3)
+    monkeypatch.setattr("connector.cycle.review.preview.BACKFILL_PAGE", 3)
     assert run_cli(capsys, "run", "--once").code == 0
     options = ("--segment", "Old leads", "--limit", 5, "--force", "--yes", "--json")
     counts = [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.state import LedgerRow, ReadMode, Watermark
+from connector.state.records import LedgerRow, ReadMode, Watermark
 from connector.store.opening import open_store
 from engine.records import EntityReference
 from tests.support.cli import run_cli

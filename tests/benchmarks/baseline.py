@@ -14,8 +14,8 @@ from time import perf_counter
 import structlog
 
 import connector.demo
-from connector.application import Application
-from connector.bootstrap import Wishes, open_application
+from connector.service.application import Application
+from connector.service.bootstrap import Wishes, open_application
 from settings.model import Settings
 from settings.sources import load_settings
 from tests.acceptance.soak import build_environment, emulator_process

@@ -22,13 +22,13 @@ from uuid import uuid4
 
 import structlog
 
-from connector.application import Application
-from connector.bootstrap import SystemClock, Wishes, open_application
 from connector.dataverse.client import DataverseClient
 from connector.demo.visitor import Visitor
-from connector.hints import HintOptions
+from connector.hints.webhooks import HintOptions
 from connector.ports import RowWrite, WriteResult
-from connector.schedule import run_service
+from connector.service.application import Application
+from connector.service.bootstrap import SystemClock, Wishes, open_application
+from connector.service.scheduler import run_service
 from settings.sources import load_settings
 from tests.acceptance.soak import RULES, build_environment, emulator_process
 from tests.benchmarks.connector import report, say

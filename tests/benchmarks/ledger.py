@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 from time import process_time
 
-from connector.fingerprints import build_fingerprint
-from connector.state import LedgerRow, ReadMode, Watermark
+from connector.state.fingerprints import build_fingerprint
+from connector.state.records import LedgerRow, ReadMode, Watermark
 from engine.records import EntityReference
 from tests.support.worlds import World, lead_id, seller_id
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from connector.cycle.carrying import Carried
-from connector.cycle.parts import CycleOptions
-from connector.cycle.previewing import preview_cycle
-from connector.cycle.retrying import retry_due
-from connector.cycle.runs import finish_run, start_run
+from connector.cycle.context import CycleOptions
+from connector.cycle.cycle_records import finish_run, start_run
+from connector.cycle.passes.backlog import retry_due
+from connector.cycle.review.preview import preview_cycle
+from connector.cycle.review.preview_state import Carried
 from connector.cycle.table_cycle import run_cycle
 from connector.ports import RowPage, TableQuery
-from connector.state import CycleOutcome, CycleRecord, PlanOrigin, ReadMode
+from connector.state.records import CycleOutcome, CycleRecord, PlanOrigin, ReadMode
 from engine.errors import RetriableError, UnsafePlan
 from tests.support.worlds import World, build_people, lead_id
 

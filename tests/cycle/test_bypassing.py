@@ -2,10 +2,10 @@
 
 import pytest
 
-from connector.bootstrap import build_client_options
-from connector.cycle.writing import build_write
+from connector.cycle.rows.writes import build_write
 from connector.ports import RowWrite
-from connector.watching import WriteColumns, build_watched_table
+from connector.service.bootstrap import build_client_options
+from connector.watched_tables.queries import WriteColumns, build_watched_table
 from engine.plans.plan import OwnerChange, PlannedRow
 from engine.rules.rule_set import build_rule_set
 from settings.sources import load_settings

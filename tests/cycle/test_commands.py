@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from connector import pacing
-from connector.application import Application
-from connector.lease import UnsharedLeases
+from connector.cycle.review import pacing
+from connector.cycle.review.reviewed_plan import merge_previews
 from connector.ports import RowWrite
-from connector.reviewed_plan import merge_previews
+from connector.service.application import Application
+from connector.service.leases import UnsharedLeases
 from tests.support.fake_dataverse import Crash
 from tests.support.worlds import NOBODY, RULES, World, lead_id
 

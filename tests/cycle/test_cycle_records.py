@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from connector.ports import RowWrite
-from connector.state import CycleOutcome, PlanOrigin
+from connector.state.records import CycleOutcome, PlanOrigin
 from engine.rules.rule_set import build_rule_set
 from tests.support.fake_dataverse import Crash
 from tests.support.worlds import RULES, World

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import event
 
-from connector.cycle.carrying import Carried
-from connector.cycle.parts import CycleOptions
-from connector.cycle.previewing import preview_cycle
+from connector.cycle.context import CycleOptions
+from connector.cycle.review.preview import preview_cycle
+from connector.cycle.review.preview_state import Carried
 from engine.records import EntityReference
 from tests.support.worlds import RULES, World, seller_id
 

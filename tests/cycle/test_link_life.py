@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from connector.link_life import note_link_life
+from connector.environment.link_expiry import note_link_life
 from tests.support.worlds import World
 
 
@@ -48,6 +48,6 @@ def test_a_table_that_was_never_read_has_no_link_to_outlive(tmp_path: Path) -> N
 def test_a_table_followed_by_its_stamps_has_no_link_to_outlive(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connector.link_life.is_position", lambda _: True)
+    monkeypatch.setattr("connector.environment.link_expiry.is_position", lambda _: True)
     world.clock.advance(timedelta(days=90))
     assert [said["action"] for said in note(world, 7)] == ["link_life"]

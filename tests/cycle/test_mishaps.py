@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from connector.clocks import touch_clock
-from connector.directory import RememberedDirectory
+from connector.cycle.rows.seller_clocks import touch_clock
+from connector.environment.directory import RememberedDirectory
 from connector.ports import RowWrite, WriteOutcome
-from connector.state import SellerClock
+from connector.state.records import SellerClock
 from engine.records import EntityReference
 from engine.sellers import Directory
 from engine.statuses import RoutingStatus

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from connector.cycle.carrying import Carried
-from connector.cycle.previewing import preview_cycle
+from connector.cycle.review.preview import preview_cycle
+from connector.cycle.review.preview_state import Carried
 from engine.records import EntityReference
 from tests.support.fake_dataverse import LOOKUP
 from tests.support.worlds import NOBODY, RULES, World, build_people, lead_id, seller_id

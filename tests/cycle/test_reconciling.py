@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.cycle.parts import CycleOptions
+from connector.cycle.context import CycleOptions
 from connector.ports import RowPage, TableQuery
 from engine.errors import UnsafePlan
 from tests.support.fake_dataverse import Crash

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connector.cycle.carrying import Carried
-from connector.cycle.parts import CycleOptions
-from connector.cycle.previewing import preview_cycle
-from connector.state import CycleOutcome, CycleRecord, PlanOrigin
+from connector.cycle.context import CycleOptions
+from connector.cycle.review.preview import preview_cycle
+from connector.cycle.review.preview_state import Carried
+from connector.state.records import CycleOutcome, CycleRecord, PlanOrigin
 from tests.support.worlds import RULES, World, build_people, lead_id
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from connector.cycle.parts import CycleOptions
-from connector.cycle.retrying import retry_due
-from connector.cycle.runs import start_run
+from connector.cycle.context import CycleOptions
+from connector.cycle.cycle_records import start_run
+from connector.cycle.passes.backlog import retry_due
 from connector.ports import RowWrite
-from connector.state import PlanOrigin
-from connector.watching import WriteColumns
+from connector.state.records import PlanOrigin
+from connector.watched_tables.queries import WriteColumns
 from engine.errors import LeaseHeld
 from engine.sellers import Directory, Queue
 from tests.support.fake_dataverse import Crash

@@ -31,16 +31,21 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from connector.cycle.carrying import Carried
-from connector.cycle.deciding import TAKEN_FROM
-from connector.cycle.previewing import preview_cycle
+from connector.cycle.review.preview import preview_cycle
+from connector.cycle.review.preview_state import Carried
+from connector.cycle.review.reviewed_plan import (
+    ReviewedPlan,
+    build_document,
+    merge_previews,
+    parse_document,
+)
+from connector.cycle.rows.decisions import TAKEN_FROM
 from connector.cycle.table_cycle import run_cycle
 from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.emulator.protection.faults import KINDS
 from connector.emulator.seed.organization import SeedSize
-from connector.lease import StoreLeases, hold_file_lease
 from connector.ports import WriteOutcome
-from connector.reviewed_plan import ReviewedPlan, build_document, merge_previews, parse_document
+from connector.service.leases import StoreLeases, hold_file_lease
 from engine.errors import FatalError, LeadrobinError, LeaseHeld
 from engine.statuses import RoutingStatus
 from tests.support.emulated import (

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.cycle.parts import CycleOptions
+from connector.cycle.context import CycleOptions
 from connector.ports import RowWrite, WriteResult
-from connector.state import CycleOutcome
+from connector.state.records import CycleOutcome
 from engine.errors import UnsafePlan
 from engine.plans.plan import SafetyLimits
 from engine.records import EntityReference

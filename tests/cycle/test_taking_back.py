@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from connector.cycle.carrying import Carried
-from connector.cycle.parts import CycleOptions
-from connector.cycle.previewing import preview_cycle
+from connector.cycle.context import CycleOptions
+from connector.cycle.review.preview import preview_cycle
+from connector.cycle.review.preview_state import Carried
 from connector.ports import RowWrite
-from connector.state import Handover
+from connector.state.records import Handover
 from engine.errors import UnsafePlan
 from engine.plans.plan import SafetyLimits
 from engine.records import EntityReference

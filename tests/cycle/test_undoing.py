@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from connector.cycle.applying import apply_plan
-from connector.cycle.parts import CycleOptions
-from connector.cycle.previewing import preview_backfill
-from connector.cycle.runs import finish_run, start_run
-from connector.cycle.undoing import UndoPlan, plan_undo
+from connector.cycle.context import CycleOptions
+from connector.cycle.cycle_records import finish_run, start_run
+from connector.cycle.review.apply import apply_plan
+from connector.cycle.review.preview import preview_backfill
+from connector.cycle.review.undo import UndoPlan, plan_undo
 from connector.ports import RowWrite, WriteOutcome, WriteResult
-from connector.state import CycleRecord, PlanOrigin
+from connector.state.records import CycleRecord, PlanOrigin
 from tests.support.fake_dataverse import Crash
 from tests.support.worlds import NOBODY, RULES, World, build_people, lead_id, seller_id
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.watching import WriteColumns, build_watched_table
+from connector.watched_tables.queries import WriteColumns, build_watched_table
 from engine.rules.rule_set import build_rule_set
 from engine.schema import Column, ColumnType, TableSchema
 from tests.support.worlds import RULES, SCHEMA

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connector.cli.output import encode_line
+from connector.cli.printing.output import encode_line
 from connector.simulation.directory_file import write_directory
 from connector.simulation.records import read_json_lines
 from connector.simulation.replay import Simulation

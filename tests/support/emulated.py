@@ -27,28 +27,29 @@ from requests.structures import CaseInsensitiveDict
 from sqlalchemy import event
 from typing_extensions import override
 
-from connector.application import Application
-from connector.cycle.parts import CycleOptions, CycleParts
+from connector.cycle.context import CycleOptions, CycleParts
 from connector.dataverse import wiring
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.sign_in.tokens import AccessToken
 from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wire.transport import TransportOptions
 from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
+from connector.dataverse.writes import sender
 from connector.dataverse.writes.sender import WriteOptions
-from connector.directory import DirectoryReader, RememberedDirectory
 from connector.emulator.organization.clock import EmulatorClock
-from connector.environment import build_tables, describe_tables
-from connector.lease import Hold, UnsharedLeases
+from connector.environment.directory import DirectoryReader, RememberedDirectory
+from connector.environment.table_definitions import build_tables, describe_tables
+from connector.service.application import Application
+from connector.service.leases import Hold, UnsharedLeases
 from connector.store.opening import SqlStore, open_store
-from connector.watching import WatchedTable, WriteColumns, identify_segments
+from connector.watched_tables.queries import WatchedTable, WriteColumns, identify_segments
 from engine.assignment.decider import Decider
 from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.schema import TableSchema
 from engine.sellers import Directory
 from tests.support.in_process import HOST, BrokenConnection, InProcessEmulator
 
-WATCHED = ("/connector/cycle/", "/connector/store/", "/connector/lease.py", "/connector/clocks.py")
+WATCHED = ("/connector/cycle/", "/connector/store/", "/connector/service/leases.py")
 Moment = Callable[[requests.PreparedRequest], None]
 
 

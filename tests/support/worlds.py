@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from connector.cycle.parts import CycleOptions, CycleParts
+from connector.cycle.context import CycleOptions, CycleParts
 from connector.cycle.table_cycle import run_cycle
 from connector.ports import RowWrite
-from connector.state import CycleRecord, DecisionRecord, LedgerRow
-from connector.state_ports import StateSession
+from connector.state.records import CycleRecord, DecisionRecord, LedgerRow
+from connector.state.session import StateSession
 from connector.store.opening import SqlStore, open_store
-from connector.watching import (
+from connector.watched_tables.queries import (
     WatchedTable,
     WriteColumns,
     build_watched_table,

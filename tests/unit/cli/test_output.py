@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.cli.output import count_of, print_table
-from connector.cli.plan_output import summarise
+from connector.cli.printing.output import count_of, print_table
+from connector.cli.printing.plans import summarise
 from engine.plans.plan import PlannedRow, Skip, build_plan
 from engine.policies.retries import Tries, choose_next_try
 from engine.rules.rule_set import Retry

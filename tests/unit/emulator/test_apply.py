@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.odata import aggregation
 from connector.emulator.query.odata.aggregation import plan_aggregate, run_aggregate
 from connector.emulator.query.odata.options import parse_query_options
 from connector.emulator.query.sql.context import QueryContext

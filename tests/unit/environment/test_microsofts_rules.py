@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connector.environment import raise_if_rules_active
+from connector.environment.table_definitions import raise_if_rules_active
 from engine.errors import ConfigProblem, UnsafeStart
 
 

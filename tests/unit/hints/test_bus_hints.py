@@ -11,10 +11,16 @@ from typing import Any
 
 import pytest
 
-from connector import bus_hints
-from connector.bootstrap import build_bus_options
-from connector.bus_hints import TABLE_PROPERTY, BusListener, BusMessage, BusOptions, find_table
-from connector.hints import TableWaker
+from connector.hints import service_bus
+from connector.hints.service_bus import (
+    TABLE_PROPERTY,
+    BusListener,
+    BusMessage,
+    BusOptions,
+    find_table,
+)
+from connector.hints.webhooks import TableWaker
+from connector.service.bootstrap import build_bus_options
 from engine.errors import ConfigProblem
 from settings.sources import load_settings
 
@@ -69,7 +75,7 @@ class Queue:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus_hints, "_FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(service_bus, "_FIRST_WAIT_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -81,7 +87,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         records.append({"event": event, **fields})
 
     log = type("Log", (), {"info": note, "warning": note})
-    monkeypatch.setattr(bus_hints, "get_log", log)
+    monkeypatch.setattr(service_bus, "get_log", log)
     return records
 
 
@@ -164,7 +170,7 @@ def test_another_failure_in_the_same_outage_is_said_as_well(said: list[dict[str,
 
 
 def test_waits_double_up_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus_hints, "_FIRST_WAIT_SECONDS", 1.0)
+    monkeypatch.setattr(service_bus, "_FIRST_WAIT_SECONDS", 1.0)
     waits: list[float] = []
     listener = BusListener(OPTIONS, lambda _: None, connect=Queue([]).connect)
     monkeypatch.setattr(listener._stop, "wait", waits.append)
@@ -201,7 +207,7 @@ def test_a_wrong_connection_string_is_refused_at_once() -> None:
 def test_the_library_refused_is_a_broken_connection() -> None:
     """Nobody listens on the discard port of this machine."""
     options = BusOptions(connection=OPTIONS.connection.replace("//x/", "//127.0.0.1:9/"), queue="q")
-    connect = bus_hints.prepare_connection(options)
+    connect = service_bus.prepare_connection(options)
     with pytest.raises(ConnectionError), connect() as receiver:
         receiver.receive_messages(max_message_count=1, max_wait_time=1)
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from connector.hints import HintOptions, HintServer, TableWaker, read_table
-from connector.logs import configure_logs
+from connector.hints.webhooks import HintOptions, HintServer, TableWaker, read_table
+from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem
 
 SECRET = "correct horse"

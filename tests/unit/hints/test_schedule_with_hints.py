@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from connector import hints as hints_module
-from connector.application import Application
-from connector.hints import HintOptions, HintServer
-from connector.schedule import run_service
+from connector.hints import webhooks as hints_module
+from connector.hints.webhooks import HintOptions, HintServer
+from connector.service.application import Application
+from connector.service.scheduler import run_service
 
 PATIENCE = 20
 

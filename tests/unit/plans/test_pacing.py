@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from connector.pacing import MOST_ROWS, Pace
+from connector.cycle.review.pacing import MOST_ROWS, Pace
 from tests.support.fake_dataverse import START, FakeClock
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.plan_document import build_plan_document, parse_plan_document
+from connector.state.plan_document import build_plan_document, parse_plan_document
 from engine.decisions.decision import AssignmentDecision
 from engine.errors import ConfigProblem, UnsafePlan
 from engine.plans.plan import (

@@ -4,8 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from connector.clocks import apply_state, find_moved, read_clocks, restore_clocks, touch_clock
-from connector.state import SellerClock
+from connector.cycle.rows.seller_clocks import (
+    apply_state,
+    find_moved,
+    read_clocks,
+    restore_clocks,
+    touch_clock,
+)
+from connector.state.records import SellerClock
 from engine.rules.rule_set import build_rule_set
 from tests.support.fake_dataverse import START
 from tests.support.worlds import RULES, build_people, seller_id

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.fingerprints import build_fingerprint, find_changed_columns, name_watched_set
+from connector.state.fingerprints import build_fingerprint, find_changed_columns, name_watched_set
 
 COLUMNS = ("a", "b", "c")
 KNOWN = "c42fa0356aede52244b60000000000"

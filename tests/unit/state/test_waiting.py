@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from connector.cycle.waiting import Waiting, wait_for_routing, wait_for_write
+from connector.cycle.rows.backlog_entries import Waiting, wait_for_routing, wait_for_write
 from connector.ports import WriteOutcome
-from connector.state import BacklogEntry, DecisionRecord
+from connector.state.records import BacklogEntry, DecisionRecord
 from engine.rules.rule_set import Retry
 from tests.support.fake_dataverse import START
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from connector.history_export import PAGE, export_history
-from connector.state import CycleRecord, DecisionRecord, PlanOrigin
+from connector.state.records import CycleRecord, DecisionRecord, PlanOrigin
+from connector.store.history_export import PAGE, export_history
 from connector.store.opening import SqlStore
 from engine.errors import ConfigProblem
 

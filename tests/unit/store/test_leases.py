@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.lease import Hold, StoreLeases, UnsharedLeases, hold_file_lease, kept_alive
-from connector.state import BacklogEntry
+from connector.service.leases import Hold, StoreLeases, UnsharedLeases, hold_file_lease, kept_alive
+from connector.state.records import BacklogEntry
 from connector.store.opening import SqlStore
 from engine.errors import LeaseHeld
 from tests.support.fake_dataverse import START, FakeClock

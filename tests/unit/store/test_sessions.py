@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.state import (
+from connector.state.records import (
     BacklogEntry,
     CycleOutcome,
     CycleRecord,

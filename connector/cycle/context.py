@@ -1,0 +1,133 @@
+"""What a cycle works with, and what it keeps in hand while it runs."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from connector.ports import (
+    Clock,
+    RecordDecider,
+    RowSource,
+    RowWriter,
+    SequenceConnector,
+)
+from connector.state.records import CycleRecord, Handover, LedgerRow, PlanOrigin
+from connector.state.session import StateStore
+from connector.watched_tables.queries import WatchedTable
+from engine.plans.plan import SafetyLimits
+from engine.records import Record
+from engine.rules.rule_set import RuleSet
+from engine.sellers import Directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleOptions:
+    """How cycles behave; see the settings of the same names.
+
+    Writes are handed over `write_chunk` rows at a time; a plan of more than `few_writes` in large
+    chunks, so that the writer can put many rows into a request. With `splits_owner`
+    the owner is written after the lookups, in a request of its own.
+    """
+
+    limits: SafetyLimits = field(default_factory=SafetyLimits)
+    is_forced: bool = False
+    routes_manual_rows: bool = False
+    keeps_traces: bool = True
+    splits_owner: bool = False
+    write_chunk: int = 64
+    few_writes: int = 100
+    large_write_chunk: int = 1000
+    retry_rows: int = 500
+    max_vanished_share: float = 0.2
+    min_vanished_rows: int = 20
+    reconcile_interval: timedelta = timedelta(days=1)
+    keeps_history: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleParts:
+    """The seams and values every cycle shares.
+
+    `directory` gives the people without clocks, `make_decider` builds the engine over the people
+    with them. `page_lock` keeps the cycles of several tables from deciding at the same time: they
+    share the sellers. `user_id` is the user we write as. `is_stopping` is asked between requests.
+    `report` hears of progress: what, and how many.
+    """
+
+    source: RowSource
+    writer: RowWriter
+    store: StateStore
+    clock: Clock
+    new_id: Callable[[], str]
+    rule_set: RuleSet
+    directory: Callable[[], Directory]
+    make_decider: Callable[[Directory], RecordDecider]
+    page_lock: AbstractContextManager[object]
+    organization_id: str | None = None
+    user_id: str | None = None
+    connector: SequenceConnector | None = None
+    options: CycleOptions = field(default_factory=CycleOptions)
+    is_stopping: Callable[[], bool] = lambda: False
+    keep_lease: Callable[[], None] = lambda: None
+    report: Callable[[str, int], None] = lambda _what, _count: None
+
+
+def pin_people(parts: CycleParts) -> CycleParts:
+    """The same parts with the people as they are now.
+
+    They may have to be read from the environment, which can take minutes; asked for in a
+    transaction, everybody else on the store would wait for as long.
+    """
+    people = parts.directory()
+    return replace(parts, directory=lambda: people)
+
+
+@dataclass(kw_only=True)
+class CycleRun:
+    """One cycle under way: its counts grow; `generation` is the full read its rows are seen by.
+
+    `reassigned` counts the rows it took from each owner. `about` is what the history says of it
+    when it ended well.
+    """
+
+    id: str
+    table: WatchedTable
+    origin: PlanOrigin
+    started_at: datetime
+    generation: int = 1
+    counts: Counter[str] = field(default_factory=Counter[str])
+    reassigned: Counter[str] = field(default_factory=Counter[str])
+    sees_deletions: bool = True
+    about: str | None = None
+
+    def build_record(self) -> CycleRecord:
+        """The cycle as it is saved."""
+        return CycleRecord(
+            id=self.id,
+            table=self.table.name,
+            origin=self.origin,
+            started_at=self.started_at,
+            counts=dict(self.counts),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A row to decide: as it is now, and as the ledger remembers it.
+
+    With `is_fresh` the row is decided as if it had no segment yet: new rows, retries and backfills.
+    With `handover` the row is taken back from its owner, and nobody who had it gets it again.
+    """
+
+    record: Record
+    before: LedgerRow | None
+    is_fresh: bool
+    is_reassignment: bool
+    handover: Handover | None = None
+
+    @property
+    def passed_over(self) -> frozenset[str]:
+        """The ids of those who must not get the row."""
+        return frozenset(self.handover.had_by if self.handover else ())

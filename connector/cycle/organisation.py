@@ -1,0 +1,68 @@
+"""Keeps a store to its organisation: the same id means another row in another one."""
+
+from dataclasses import replace
+
+from connector.cycle.context import CycleParts, CycleRun
+from connector.state.records import PlanOrigin, ReadMode, Watermark
+from engine.errors import UnsafePlan
+
+ROWS_AT_ONCE = 5000
+"""Rows that are forgotten in one transaction."""
+
+
+def raise_if_foreign(parts: CycleParts, run: CycleRun) -> None:
+    """Refuse to work on a table of another organisation than the store's; raises UnsafePlan.
+
+    A forced cycle may: it begins anew with a baseline.
+    """
+    with parts.store.begin() as session:
+        mark = session.load_watermark(run.table.name)
+    may_begin_anew = parts.options.is_forced and run.origin is PlanOrigin.CYCLE
+    if mark is None or may_begin_anew or not is_foreign(parts, mark):
+        return
+    raise UnsafePlan(
+        f"the store knows {run.table.name} of organisation {mark.organization_id}, the environment "
+        f"is organisation {parts.organization_id}; use another LEADROBIN_STORE__URL for another "
+        "environment or, if this one was replaced, forget what is known and take a new baseline "
+        "with `leadrobin run --once --force`"
+    )
+
+
+def forget_other(parts: CycleParts, run: CycleRun) -> None:
+    """Forget what the store knows of the run's table if that is another organisation's.
+
+    To be called once that was agreed to, and before anything of it is settled or tried again: a
+    copied environment has the same ids, and its rows would be written. The history stays. Whoever
+    turns back half-way gets a new baseline, too: going on from a link with rows unknown would take
+    what changes for new.
+    """
+    with parts.store.begin() as session:
+        mark = session.load_watermark(run.table.name)
+        if mark is None or not is_foreign(parts, mark):
+            return
+        for intent in session.list_intents(run.table.name):
+            session.close_intent(intent.id, parts.clock.now())
+        session.save_watermark(begin_anew(mark))
+    while True:
+        with parts.store.begin() as session:
+            known = session.find_unmarked(run.table.name, mark.generation + 1, ROWS_AT_ONCE)
+            if not known:
+                return
+            session.delete_rows(run.table.name, known)
+
+
+def begin_anew(mark: Watermark) -> Watermark:
+    """The watermark of a table of which nothing is known any more."""
+    return replace(
+        mark,
+        mode=ReadMode.BASELINE,
+        link=None,
+        baseline_done_at=None,
+        generation=mark.generation + 1,
+    )
+
+
+def is_foreign(parts: CycleParts, mark: Watermark) -> bool:
+    """Whether a watermark was made in another organisation; not where one of them is unknown."""
+    ours, theirs = mark.organization_id, parts.organization_id
+    return ours is not None and theirs is not None and ours.lower() != theirs.lower()

@@ -1,0 +1,122 @@
+"""Scheduled runs: tries the unassigned rows of a segment again at the times its schedule names.
+
+When a run is due is decided in the engine; how rows are taken up again is in `retrying`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from connector.cycle.context import CycleParts, CycleRun
+from connector.cycle.cycle_records import build_run, finish_run
+from connector.cycle.passes.backlog import decide_again
+from connector.cycle.rows.backlog_entries import ROUTING_CODES
+from connector.state.records import CycleOutcome, PlanOrigin
+from connector.state.session import StateSession
+from engine.instants import print_instant
+from engine.policies.scheduled_runs import find_due_run
+from engine.rules.rule_set import Segment
+
+_KIND = "scheduled_runs"
+
+Notes = Mapping[str, Mapping[str, str]]
+"""By segment: the schedule as it was seen last, and up to when its runs are done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueRun:
+    """A run over one segment that should have begun at `due_at`."""
+
+    segment: str
+    due_at: datetime
+    rows: int
+
+
+def run_scheduled(parts: CycleParts, run: CycleRun) -> bool:
+    """Do the runs of the table that are due, each recorded as a cycle; False when stopped.
+
+    A run counts as done when it ended: one that was broken off begins again while it is due.
+    """
+    table = run.table.name
+    with parts.store.begin() as session:
+        _note_new_schedules(parts, session, table)
+        due = list(find_due_runs(parts, session, table))
+    for one in due:
+        if not _do(parts, run, one):
+            return False
+        run.counts["scheduled_runs"] += 1
+    return True
+
+
+def find_due_runs(parts: CycleParts, session: StateSession, table: str) -> Iterator[DueRun]:
+    """The runs of a table that are due now, in the order its segments are tried."""
+    notes = _load_notes(session, table)
+    for segment in _scheduled_segments(parts, table):
+        note = notes.get(segment.name)
+        schedule = segment.scheduled_runs
+        if schedule is None or note is None or note["schedule"] != _describe(segment):
+            continue
+        due_at = find_due_run(schedule, parts.rule_set.time_zone, parts.clock.now())
+        if due_at is not None and due_at > datetime.fromisoformat(note["done"]):
+            yield DueRun(segment=segment.name, due_at=due_at, rows=schedule.rows)
+
+
+def list_due_ids(parts: CycleParts, session: StateSession, table: str) -> list[str]:
+    """The rows that the runs which are due now would take up."""
+    due = list(find_due_runs(parts, session, table))
+    return [row_id for one in due for row_id in list_unassigned_ids(session, table, one)]
+
+
+def list_unassigned_ids(session: StateSession, table: str, run: DueRun) -> list[str]:
+    """The unassigned rows that a run takes up, those created first first."""
+    found = session.list_unassigned(table, run.segment, codes=ROUTING_CODES, limit=run.rows)
+    return [entry.row_id for entry in found]
+
+
+def _do(parts: CycleParts, run: CycleRun, due: DueRun) -> bool:
+    own = build_run(parts, run.table, PlanOrigin.SCHEDULED)
+    own.about = f'scheduled run of segment "{due.segment}", due at {print_instant(due.due_at)}'
+    own.reassigned = run.reassigned
+    with parts.store.begin() as session:
+        ids = list_unassigned_ids(session, run.table.name, due)
+    record = finish_run(parts, own, lambda: decide_again(parts, own, ids))
+    if record.outcome is not CycleOutcome.DONE:
+        return False
+    with parts.store.begin() as session:
+        note = {"done": print_instant(due.due_at)}
+        _save_notes(parts, session, run.table.name, {due.segment: note})
+    return True
+
+
+def _note_new_schedules(parts: CycleParts, session: StateSession, table: str) -> None:
+    """A schedule counts from when it is first seen: what it names before was never missed."""
+    notes = _load_notes(session, table)
+    now = print_instant(parts.clock.now())
+    fresh = {
+        segment.name: {"schedule": _describe(segment), "done": now}
+        for segment in _scheduled_segments(parts, table)
+        if notes.get(segment.name, {}).get("schedule") != _describe(segment)
+    }
+    if fresh:
+        _save_notes(parts, session, table, fresh)
+
+
+def _scheduled_segments(parts: CycleParts, table: str) -> Sequence[Segment]:
+    return [segment for segment in parts.rule_set.segments_of(table) if segment.scheduled_runs]
+
+
+def _describe(segment: Segment) -> str:
+    schedule = segment.scheduled_runs
+    return "" if schedule is None else schedule.model_dump_json(exclude={"rows"})
+
+
+def _load_notes(session: StateSession, table: str) -> Notes:
+    return cast("Notes", session.load_document(_KIND, table) or {})
+
+
+def _save_notes(parts: CycleParts, session: StateSession, table: str, changed: Notes) -> None:
+    notes = {segment: dict(note) for segment, note in _load_notes(session, table).items()}
+    for segment, note in changed.items():
+        notes[segment] = {**notes.get(segment, {}), **note}
+    session.save_document(_KIND, table, document=notes, at=parts.clock.now())

@@ -1,0 +1,139 @@
+"""Takes rows back from sellers who did not touch them in time, and gives them to somebody else.
+
+Whether a row was touched is judged in the engine; what is kept in mind is in `handing_over`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from connector.cycle.context import Candidate, CycleParts, CycleRun, pin_people
+from connector.cycle.passes.page import close_intent, open_intent
+from connector.cycle.rows.arrivals import Arrival, ArrivedRow
+from connector.cycle.rows.decisions import Batch
+from connector.cycle.rows.reading import examine_rows, fetch_complete
+from connector.cycle.rows.take_back_watch import find_due, find_rule
+from connector.state.records import Handover, PlanOrigin
+from connector.state.session import StateSession
+from engine.plans.plan import PlannedRow
+from engine.policies.take_backs import is_touched_by_column
+from engine.rules.rule_set import Rule
+
+AFTER_A_FAILURE = timedelta(hours=1)
+"""How soon a row is looked at again whose write did not arrive."""
+
+
+def take_back_due(parts: CycleParts, run: CycleRun) -> bool:
+    """Decide rows again that nobody touched in time; False when stopped. Raises UnsafePlan.
+
+    A row that changed since the last page is left to the next cycle, which will know whether that
+    was a touch. One for which nobody else is found stays where it is and is looked at again after
+    as much working time.
+    """
+    due = _load_due(parts, run)
+    if not due:
+        return True
+    rows = fetch_complete(parts, run, list(due))
+    parts = pin_people(parts)
+    origin, run.origin = run.origin, PlanOrigin.TAKE_BACK
+    try:
+        with parts.page_lock:
+            with parts.store.begin() as session:
+                sorted_out = _sort(parts, due, examine_rows(parts, run, session, rows).arrived)
+                session.save_handovers(sorted_out.later)
+                session.remove_handovers(run.table.name, sorted_out.over)
+                intent, batch = open_intent(parts, run, session, sorted_out.ready)
+                _put_off(parts, session, due, batch)
+            return intent is None or close_intent(parts, run, intent, batch)
+    finally:
+        run.origin = origin
+
+
+def list_overdue(parts: CycleParts, run: CycleRun) -> Sequence[Candidate]:
+    """The rows that would be taken back now; nothing is saved."""
+    due = _load_due(parts, run)
+    rows = fetch_complete(parts, run, list(due))
+    parts = pin_people(parts)
+    with parts.store.begin() as session:
+        return _sort(parts, due, examine_rows(parts, run, session, rows).arrived).ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SortedOut:
+    """Rows to take back, those due later by today's calendars, and ids of what is over."""
+
+    ready: list[Candidate] = field(default_factory=list[Candidate])
+    later: list[Handover] = field(default_factory=list[Handover])
+    over: list[str] = field(default_factory=list[str])
+
+
+def _load_due(parts: CycleParts, run: CycleRun) -> dict[str, Handover]:
+    now, limit = parts.clock.now(), parts.options.retry_rows
+    with parts.store.begin() as session:
+        found = session.list_handovers(run.table.name, now, limit)
+    return {handover.row_id: handover for handover in found}
+
+
+def _sort(
+    parts: CycleParts, due: Mapping[str, Handover], arrived: Iterable[ArrivedRow]
+) -> _SortedOut:
+    """Candidates for the same people stand together, so that they share an engine."""
+    found = _SortedOut()
+    for row in arrived:
+        handover = due[row.record.id]
+        rule = find_rule(parts, handover)
+        if rule is None or rule.take_back is None:
+            found.over.append(handover.row_id)
+        elif row.arrival is not Arrival.ECHO:
+            continue
+        elif not _is_with_seller(row, handover) or is_touched_by_column(
+            rule.take_back, row.record.row, handover.assigned_at
+        ):
+            found.over.append(handover.row_id)
+        elif (at := _find_due_today(parts, handover, rule)) > parts.clock.now():
+            found.later.append(replace(handover, due_at=at))
+        else:
+            found.ready.append(_build_candidate(row, handover))
+    found.ready.sort(key=lambda candidate: sorted(candidate.passed_over))
+    return found
+
+
+def _is_with_seller(row: ArrivedRow, handover: Handover) -> bool:
+    """The row is open and with the seller.
+
+    Where that ended is noticed when a plan is settled or a row is tried again, too; the page that
+    comes later shows it as known, not as news that ends the watch.
+    """
+    owner = row.record.owner
+    return row.record.is_open and owner is not None and owner.id == handover.owner_id
+
+
+def _find_due_today(parts: CycleParts, handover: Handover, rule: Rule) -> datetime:
+    """When the row is due by the calendar as it is now: its owner may have been away since."""
+    due = find_due(parts, rule, seller_id=handover.owner_id, since=handover.assigned_at)
+    return due or handover.assigned_at
+
+
+def _build_candidate(row: ArrivedRow, handover: Handover) -> Candidate:
+    return Candidate(
+        record=row.record,
+        before=row.before,
+        is_fresh=True,
+        is_reassignment=True,
+        handover=handover,
+    )
+
+
+def _put_off(
+    parts: CycleParts, session: StateSession, due: Mapping[str, Handover], batch: Batch
+) -> None:
+    """Look again after as much working time, or in an hour should a write not arrive."""
+    now = parts.clock.now()
+    later: list[Handover] = []
+    for row in batch.rows:
+        handover, at = due[row.record.id], now + AFTER_A_FAILURE
+        rule = find_rule(parts, handover)
+        if rule is not None and not isinstance(row.planned, PlannedRow):
+            at = find_due(parts, rule, seller_id=handover.owner_id, since=now) or at
+        later.append(replace(handover, due_at=at))
+    session.save_handovers(later)

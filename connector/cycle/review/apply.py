@@ -1,0 +1,130 @@
+"""Writes plans that were made before: reviewed ones, and those that put a cycle back.
+
+What puts a cycle back is found in `undoing`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from connector.cycle.context import CycleParts, CycleRun, pin_people
+from connector.cycle.passes.page import close_intent
+from connector.cycle.passes.recovery import is_so
+from connector.cycle.rows.arrivals import ArrivedRow
+from connector.cycle.rows.decisions import (
+    Batch,
+    DecidedRow,
+    build_intent,
+    count_owned,
+    placement_of,
+)
+from connector.cycle.rows.reading import examine_rows, fetch_complete
+from connector.cycle.rows.seller_clocks import clock_rule, clocks_of, touch_clock
+from connector.cycle.rows.writes import UNDONE
+from connector.state.records import DecisionRecord
+from connector.state.session import StateSession
+from engine.plans.plan import PlannedRow, build_plan, raise_if_unsafe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """A row of a plan that was not written, and why."""
+
+    row_id: str
+    reason: str
+
+
+def apply_plan(
+    parts: CycleParts,
+    run: CycleRun,
+    planned: Sequence[PlannedRow],
+    decisions: Mapping[str, DecisionRecord],
+) -> tuple[bool, list[Leftover]]:
+    """Write the rows whose version did not move; False when stopped, and the rows left out.
+
+    `decisions` are those behind the rows, by row id; `raise_if_refused` has let the plan pass.
+    """
+    parts = pin_people(parts)
+    rows = fetch_complete(parts, run, [row.id for row in planned])
+    with parts.page_lock:
+        with parts.store.begin() as session:
+            now = {row.record.id: row for row in examine_rows(parts, run, session, rows).arrived}
+            ready, leftovers = _sort(run, planned, now, decisions)
+            batch = _build_batch(parts, run, session, ready)
+            if not batch.plan.rows:
+                return True, leftovers
+            intent = build_intent(parts, run, batch)
+            session.save_clocks(batch.clocks_after)
+            session.save_intent(intent)
+        return close_intent(parts, run, intent, batch), leftovers
+
+
+def raise_if_refused(parts: CycleParts, run: CycleRun, planned: Sequence[PlannedRow]) -> None:
+    """Hold a plan for the run's table against the limits; raises UnsafePlan."""
+    if parts.options.is_forced:
+        return
+    with parts.store.begin() as session:
+        owned = count_owned(session, run.table.name)
+    raise_if_unsafe(build_plan(parts.rule_set.checksum, planned), parts.options.limits, owned=owned)
+
+
+def _sort(
+    run: CycleRun,
+    planned: Sequence[PlannedRow],
+    now: Mapping[str, ArrivedRow],
+    decisions: Mapping[str, DecisionRecord],
+) -> tuple[list[DecidedRow], list[Leftover]]:
+    ready: list[DecidedRow] = []
+    leftovers: list[Leftover] = []
+    for row in planned:
+        found = now.get(row.id)
+        if found is None:
+            leftovers.append(Leftover(row_id=row.id, reason="deleted since the plan was made"))
+        elif row.etag is None or found.record.etag != row.etag:
+            leftovers.append(Leftover(row_id=row.id, reason=_why_moved(run, row, found)))
+        else:
+            ready.append(
+                DecidedRow(
+                    record=found.record,
+                    before=found.before,
+                    planned=row,
+                    decision=decisions[row.id],
+                )
+            )
+    return ready, leftovers
+
+
+def _why_moved(run: CycleRun, row: PlannedRow, found: ArrivedRow) -> str:
+    """Who applies a plan again behind a crash wants to know which rows still need a look."""
+    current = placement_of(run.table, found.record, found.before)
+    if row.changes and all(is_so(current, change) for change in row.changes):
+        return "is as planned already"
+    return "changed since the plan was made"
+
+
+def _build_batch(
+    parts: CycleParts, run: CycleRun, session: StateSession, ready: Sequence[DecidedRow]
+) -> Batch:
+    """The rows as a batch; their sellers' clocks move as they would have in a cycle."""
+    session.lock_clocks()
+    plan = build_plan(parts.rule_set.checksum, (row.planned for row in ready))
+    clocks = dict(session.load_clocks())
+    moved: list[str] = []
+    for row in ready:
+        change = row.planned.owner_change if isinstance(row.planned, PlannedRow) else None
+        if change is not None and UNDONE not in row.decision.after:
+            seller, now = change.after.id, parts.clock.now()
+            rule = clock_rule(parts.rule_set, row.decision.rule)
+            clocks[seller] = touch_clock(clocks, seller, now, rule=rule)
+            moved.append(seller)
+    return Batch(
+        plan=plan,
+        rows=[
+            replace(
+                row,
+                decision=replace(row.decision, cycle_id=run.id, plan_checksum=plan.checksum),
+            )
+            for row in ready
+        ],
+        clocks=clocks_of(session.load_clocks(), set(moved)),
+        clocks_after=[clocks[seller] for seller in sorted(set(moved))],
+    )

@@ -1,0 +1,83 @@
+"""What a cycle would leave behind, carried from one preview to the next; nothing is saved."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from connector.cycle.rows.arrivals import ArrivedRow
+from connector.cycle.rows.decisions import Batch, DecidedRow
+from connector.cycle.rows.seller_clocks import touch_clock
+from connector.state.records import LedgerRow, SellerClock
+from connector.state.session import StateSession
+from engine.plans.plan import PlannedRow
+from engine.statuses import RoutingStatus
+
+OwnerKey = tuple[str, str, str]
+"""Table, owner id, and the rule that gave the row to its owner ("" = none)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssumedState:
+    """The clocks and counts that decisions start from."""
+
+    clocks: Mapping[str, SellerClock]
+    open_rows: Mapping[OwnerKey, int]
+
+    def load_clocks(self) -> Mapping[str, SellerClock]:
+        """Every seller's clock, by seller id."""
+        return self.clocks
+
+    def count_open(self) -> Mapping[OwnerKey, int]:
+        """Open rows by table, owner id and rule."""
+        return self.open_rows
+
+
+class Carried:
+    """Clocks and counts of open rows that differ from the store's."""
+
+    def __init__(self) -> None:
+        self._clocks: dict[str, SellerClock] = {}
+        self._open: Counter[OwnerKey] = Counter()
+
+    def lay_over(self, session: StateSession) -> AssumedState:
+        """The store's state with this on top."""
+        open_rows = Counter(dict(session.count_open()))
+        open_rows.update(self._open)
+        return AssumedState(clocks={**session.load_clocks(), **self._clocks}, open_rows=open_rows)
+
+    def add_seen(self, arrived: ArrivedRow) -> None:
+        """A row is remembered as it is now."""
+        self._leave(arrived.before)
+        row = arrived.seen
+        if row.is_open and row.owner is not None:
+            self._open[row.table, row.owner.id, row.rule or ""] += 1
+
+    def add_deleted(self, rows: Iterable[LedgerRow]) -> None:
+        """Rows are forgotten."""
+        for row in rows:
+            self._leave(row)
+
+    def add_turn(self, session: StateSession, seller_id: str, at: datetime) -> None:
+        """Somebody was given work by hand."""
+        clocks = self.lay_over(session).clocks
+        self._clocks[seller_id] = touch_clock(clocks, seller_id, at)
+
+    def add_batch(self, batch: Batch) -> None:
+        """Rows were decided and written in full."""
+        self._clocks.update({clock.seller_id: clock for clock in batch.clocks_after})
+        for row in batch.rows:
+            self._decide(row)
+
+    def _decide(self, row: DecidedRow) -> None:
+        change = row.planned.owner_change if isinstance(row.planned, PlannedRow) else None
+        is_assigned = row.decision.routing_status == RoutingStatus.OWNER_ASSIGNED
+        rule = row.decision.rule if is_assigned else row.before.rule if row.before else None
+        owner = change.after if change else row.record.owner
+        self._leave(row.before)
+        if row.record.is_open and owner is not None:
+            self._open[row.record.table, owner.id, rule or ""] += 1
+
+    def _leave(self, row: LedgerRow | None) -> None:
+        if row is not None and row.is_open and row.owner is not None:
+            self._open[row.table, row.owner.id, row.rule or ""] -= 1

@@ -1,0 +1,217 @@
+"""Finds what puts the rows of a past cycle back; writing it is in `applying`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from connector.cycle.context import CycleParts, CycleRun
+from connector.cycle.review.apply import Leftover
+from connector.cycle.rows.arrivals import ArrivedRow
+from connector.cycle.rows.backlog_entries import ROUTING_CODES
+from connector.cycle.rows.decisions import placement_data, placement_of
+from connector.cycle.rows.reading import examine_rows, fetch_complete
+from connector.cycle.rows.writes import ARRIVED, UNDONE, WAS_MANUAL
+from connector.state.plan_document import parse_reference
+from connector.state.records import DecisionRecord
+from engine.plans.plan import OwnerChange, Placement, PlannedRow, SegmentChange, SequenceChange
+from engine.statuses import RoutingStatus
+
+PAGE = 5000
+"""Rows that are read and looked at together."""
+
+STANDING = frozenset({*ARRIVED, "unchanged", "manual"})
+"""Outcomes of decisions that took effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoPlan:
+    """What puts a cycle back, with what will be recorded of it, and the rows that are left out."""
+
+    rows: list[PlannedRow] = field(default_factory=list[PlannedRow])
+    decisions: list[DecisionRecord] = field(default_factory=list[DecisionRecord])
+    leftovers: list[Leftover] = field(default_factory=list[Leftover])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """What a cycle wrote of one row, perhaps more than once.
+
+    The first decision, the one numbered `number`, knows where the row stood before, the last one
+    knows the version it was left at.
+    """
+
+    number: int
+    first: DecisionRecord
+    last: DecisionRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Surroundings:
+    """By row id: the rows as they are now, what took effect last, and what stood before."""
+
+    now: Mapping[str, ArrivedRow]
+    latest: Mapping[str, DecisionRecord]
+    before: Mapping[str, DecisionRecord]
+
+
+def plan_undo(parts: CycleParts, run: CycleRun, cycle_id: str) -> UndoPlan:
+    """What puts owner, segment and sequence of a cycle's rows back; rows touched since are not."""
+    written = list(_load_written(parts, run, cycle_id).values())
+    undo = UndoPlan()
+    for start in range(0, len(written), PAGE):
+        page = written[start : start + PAGE]
+        around = _look_around(parts, run, page)
+        for row in page:
+            _add(parts, run, undo, row, around)
+    return undo
+
+
+def _load_written(parts: CycleParts, run: CycleRun, cycle_id: str) -> dict[str, _Written]:
+    """What the cycle wrote, by row id, in the order it began to."""
+    written: dict[str, _Written] = {}
+    for number, decision in _page_through(parts, cycle_id):
+        if decision.table != run.table.name or decision.outcome not in ARRIVED:
+            continue
+        known = written.get(decision.row_id)
+        if known is not None and _goes_on_from(known.last, decision):
+            written[decision.row_id] = replace(known, last=decision)
+        else:
+            written[decision.row_id] = _Written(number=number, first=decision, last=decision)
+    return written
+
+
+def _goes_on_from(earlier: DecisionRecord, decision: DecisionRecord) -> bool:
+    """Nobody gave the row away in between: then it would go back to whom they gave it."""
+    left, found = (
+        parse_reference(owner)
+        for owner in (earlier.after.get("owner"), decision.before.get("owner"))
+    )
+    return (left and left.id) == (found and found.id)
+
+
+def _page_through(parts: CycleParts, cycle_id: str) -> Iterator[tuple[int, DecisionRecord]]:
+    last = 0
+    while True:
+        with parts.store.begin() as session:
+            page = session.page_cycle(cycle_id, after=last, limit=PAGE)
+        if not page:
+            return
+        yield from page
+        last = page[-1][0]
+
+
+def _look_around(parts: CycleParts, run: CycleRun, page: Sequence[_Written]) -> _Surroundings:
+    ids = [row.first.row_id for row in page]
+    rows = fetch_complete(parts, run, ids)
+    with parts.store.begin() as session:
+        return _Surroundings(
+            now={row.record.id: row for row in examine_rows(parts, run, session, rows).arrived},
+            latest=session.load_latest(run.table.name, ids, STANDING),
+            before=session.load_before([row.number for row in page], STANDING),
+        )
+
+
+def _add(
+    parts: CycleParts, run: CycleRun, undo: UndoPlan, written: _Written, around: _Surroundings
+) -> None:
+    """Add a row to what is put back, or to what is left out."""
+    row_id = written.first.row_id
+    row, latest = around.now.get(row_id), around.latest[row_id]
+    reason = _why_not(written.last, row, latest)
+    if reason is not None or row is None:
+        undo.leftovers.append(Leftover(row_id=row_id, reason=reason or ""))
+        return
+    current = placement_of(run.table, row.record, row.before)
+    previous = _leave_out_undecided(around.before.get(row_id))
+    undo.rows.append(_reverse(written.first, row, current))
+    undo.decisions.append(_build_undo(parts, run, written.first, previous, current=current))
+
+
+def _why_not(
+    decision: DecisionRecord, row: ArrivedRow | None, latest: DecisionRecord
+) -> str | None:
+    if row is None:
+        return "deleted since"
+    if latest.cycle_id != decision.cycle_id:
+        return "decided again since"
+    if decision.etag is None or row.record.etag != decision.etag:
+        return "changed since"
+    return None
+
+
+def _build_undo(
+    parts: CycleParts,
+    run: CycleRun,
+    undone: DecisionRecord,
+    previous: DecisionRecord | None,
+    *,
+    current: Placement,
+) -> DecisionRecord:
+    """What is recorded of a row that is put back to where the previous decision had left it."""
+    restored = _parse_placement(undone.before)
+    return DecisionRecord(
+        table=undone.table,
+        row_id=undone.row_id,
+        cycle_id=run.id,
+        decided_at=parts.clock.now(),
+        outcome="intended",
+        plan_checksum="",
+        rule_set_checksum=parts.rule_set.checksum,
+        segment=previous.segment if previous else None,
+        rule=previous.rule if previous else None,
+        message=f"undo of cycle {undone.cycle_id}",
+        before=placement_data(current),
+        after={
+            **placement_data(replace(restored, owner=restored.owner or current.owner)),
+            UNDONE: True,
+            "was_decided": previous is not None,
+            WAS_MANUAL: _was_manual(previous),
+        },
+    )
+
+
+def _leave_out_undecided(previous: DecisionRecord | None) -> DecisionRecord | None:
+    """What stood before, unless it found nobody, or was undone to where nothing stood.
+
+    A row that goes back to waiting must neither be given away at once nor be forgotten: it counts
+    as never decided.
+    """
+    if previous is None or not previous.after.get("was_decided", True):
+        return None
+    status = previous.routing_status
+    is_nobodys = status is not None and RoutingStatus(status).name.lower() in ROUTING_CODES
+    return None if is_nobodys else previous
+
+
+def _was_manual(previous: DecisionRecord | None) -> bool:
+    """The row goes back to whom a person gave it."""
+    if previous is None:
+        return False
+    return previous.outcome == "manual" or bool(previous.after.get(WAS_MANUAL))
+
+
+def _reverse(decision: DecisionRecord, row: ArrivedRow, current: Placement) -> PlannedRow:
+    before = _parse_placement(decision.before)
+    changes: list[OwnerChange | SegmentChange | SequenceChange] = []
+    if before.owner is not None and before.owner != current.owner:
+        changes.append(OwnerChange(before=current.owner, after=before.owner))
+    if before.segment_id != current.segment_id:
+        changes.append(SegmentChange(before=current.segment_id, after=before.segment_id))
+    if before.sequence_id != current.sequence_id:
+        changes.append(SequenceChange(before=current.sequence_id, after=before.sequence_id))
+    return PlannedRow(
+        table=decision.table,
+        id=decision.row_id,
+        etag=row.record.etag,
+        changes=tuple(changes),
+        reason="undo",
+        is_reassignment=False,
+    )
+
+
+def _parse_placement(data: Mapping[str, object]) -> Placement:
+    segment, sequence = data.get("segment_id"), data.get("sequence_id")
+    return Placement(
+        owner=parse_reference(data.get("owner")),
+        segment_id=None if segment is None else str(segment),
+        sequence_id=None if sequence is None else str(sequence),
+    )

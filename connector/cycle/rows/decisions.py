@@ -1,0 +1,312 @@
+"""Takes decisions and turns them into an intent; writing it is in `writing`."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from typing import Protocol
+
+from connector.cycle.context import Candidate, CycleParts, CycleRun
+from connector.cycle.rows.seller_clocks import (
+    apply_state,
+    clocks_of,
+    find_moved,
+    hold_clocks,
+    read_clocks,
+)
+from connector.ports import RecordDecider
+from connector.state.fingerprints import build_fingerprint
+from connector.state.plan_document import build_reference_data
+from connector.state.records import DecisionRecord, Intent, LedgerRow, SellerClock
+from connector.watched_tables.queries import WatchedTable
+from engine.decisions.decision import AssignmentDecision
+from engine.decisions.plain_data import trace_to_data
+from engine.plans.plan import (
+    Placement,
+    Plan,
+    PlannedRow,
+    Skip,
+    build_plan,
+    choose_placement,
+    count_taken,
+    plan_row,
+    raise_if_unsafe,
+)
+from engine.policies.take_backs import pass_over
+from engine.records import Record
+from engine.sellers import Directory
+
+TAKEN_FROM = "taken_from"
+"""In what a decision led to: the seller that the row was taken back from."""
+
+
+class DecidingState(Protocol):
+    """What decisions start from: a session of the store, or what would be in it."""
+
+    def load_clocks(self) -> Mapping[str, SellerClock]:
+        """Every seller's clock, by seller id."""
+        ...
+
+    def count_open(self) -> Mapping[tuple[str, str, str], int]:
+        """Open rows by table, owner id and the rule that assigned them ("" = none)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidedRow:
+    """A decided row with its plan; `decision` is what will be recorded once the outcome is known.
+
+    `as_decided` is the watched set and fingerprint of a row that may have changed since it was
+    decided; None when `record` is what was decided about.
+    """
+
+    record: Record
+    before: LedgerRow | None
+    planned: PlannedRow | Skip
+    decision: DecisionRecord
+    as_decided: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows decided together, in the order they were decided, with the clocks before and after."""
+
+    plan: Plan
+    rows: Sequence[DecidedRow] = ()
+    clocks: Sequence[SellerClock] = ()
+    clocks_after: Sequence[SellerClock] = ()
+
+
+def decide_rows(
+    parts: CycleParts, run: CycleRun, session: DecidingState, candidates: Sequence[Candidate]
+) -> Batch:
+    """Decide rows in order from the store's clocks and counts; raises UnsafePlan.
+
+    A session must hold the clocks' lock until the intent is saved.
+    """
+    if not candidates:
+        return Batch(plan=build_plan(parts.rule_set.checksum, ()))
+    clocks = session.load_clocks()
+    held = hold_clocks(clocks, parts.clock.now())
+    people = apply_state(parts.directory(), held, session.count_open(), parts.rule_set)
+    rows, people = _decide_all(parts, run, people, candidates)
+    plan = build_plan(parts.rule_set.checksum, (row.planned for row in rows))
+    _raise_if_unsafe(parts, run, session, plan)
+    moved = find_moved(clocks, read_clocks(people))
+    return Batch(
+        plan=plan,
+        rows=[_with_checksum(row, plan) for row in rows],
+        clocks=clocks_of(clocks, moved.keys()),
+        clocks_after=[moved[seller] for seller in sorted(moved)],
+    )
+
+
+def build_intent(parts: CycleParts, run: CycleRun, batch: Batch) -> Intent:
+    """The batch as an open plan."""
+    planned = {(row.table, row.id) for row in batch.plan.rows}
+    rows = [row for row in batch.rows if (row.record.table, row.record.id) in planned]
+    return Intent(
+        id=parts.new_id(),
+        table=run.table.name,
+        cycle_id=run.id,
+        origin=run.origin,
+        created_at=parts.clock.now(),
+        plan=batch.plan,
+        clocks=batch.clocks,
+        clocks_after=batch.clocks_after,
+        decisions=[row.decision for row in rows],
+        watched_set=run.table.watched_set,
+        fingerprints={
+            row.record.id: build_fingerprint(row.record.row, run.table.watched) for row in rows
+        },
+    )
+
+
+def placement_of(table: WatchedTable, record: Record, before: LedgerRow | None) -> Placement:
+    """Where a row stands now; without a sequence column the ledger knows its sequence."""
+    sequence = table.lookup_of(record.row, table.writes.sequence)
+    if table.writes.sequence is None and before is not None:
+        sequence = before.sequence_id
+    return Placement(
+        owner=record.owner,
+        segment_id=table.lookup_of(record.row, table.writes.segment),
+        sequence_id=sequence,
+    )
+
+
+def _decide_all(
+    parts: CycleParts, run: CycleRun, people: Directory, candidates: Sequence[Candidate]
+) -> tuple[list[DecidedRow], Directory]:
+    """The decided rows, and the people as they stand then.
+
+    Rows that must not go to the same people share an engine; rows that may go to anybody are
+    nearly all.
+    """
+    rows: list[DecidedRow] = []
+    now = parts.clock.now()
+    for passed_over, group in groupby(candidates, key=lambda found: found.passed_over):
+        decider = parts.make_decider(pass_over(people, passed_over))
+        rows += [_decide_one(parts, run, decider, candidate, now) for candidate in group]
+        people = pass_over(decider.snapshot(), frozenset())
+    return rows, people
+
+
+def _decide_one(
+    parts: CycleParts, run: CycleRun, decider: RecordDecider, candidate: Candidate, now: datetime
+) -> DecidedRow:
+    record = _as_seen_by_rules(run.table, candidate)
+    decision = decider.decide(record, now, trace=parts.options.keeps_traces)
+    current = placement_of(run.table, candidate.record, candidate.before)
+    wanted = _choose_placement(run.table, decision, current, candidate)
+    if candidate.handover is not None:
+        return _take_back(parts, run, candidate, decision, current=current, wanted=wanted)
+    planned = plan_row(
+        candidate.record,
+        decision,
+        current=current,
+        wanted=wanted,
+        is_known=candidate.is_reassignment,
+    )
+    return DecidedRow(
+        record=candidate.record,
+        before=candidate.before,
+        planned=planned,
+        decision=_build_decision(parts, run, decision, current, wanted),
+    )
+
+
+def _take_back(
+    parts: CycleParts,
+    run: CycleRun,
+    candidate: Candidate,
+    decision: AssignmentDecision,
+    *,
+    current: Placement,
+    wanted: Placement,
+) -> DecidedRow:
+    """A row taken back from its owner, or left there when nobody new is found for it."""
+    record, taken = candidate.record, decision.assigned_to
+    planned: PlannedRow | Skip
+    if taken is None or taken.id in candidate.passed_over:
+        planned = Skip(table=record.table, id=record.id, reason="nobody else is found for it")
+    else:
+        planned = plan_row(record, decision, current=current, wanted=wanted, is_known=True)
+    made = _build_decision(parts, run, decision, current, wanted)
+    known = candidate.before.owner if candidate.before else None
+    owner = record.owner if record.owner and record.owner.name else known or record.owner
+    name = (owner.name or owner.id) if owner else "nobody"
+    return DecidedRow(
+        record=record,
+        before=candidate.before,
+        planned=planned,
+        decision=replace(
+            made,
+            message=f"taken back from {name}, untouched",
+            after={**made.after, TAKEN_FROM: build_reference_data(record.owner)},
+        ),
+    )
+
+
+def _as_seen_by_rules(table: WatchedTable, candidate: Candidate) -> Record:
+    """The record with the segment the engine has to take as the previous one.
+
+    A fresh row has none; another one has the row's own, or the one the ledger remembers where the
+    tenant has no column or no row for it. Who created a row counts once, when it is new.
+    """
+    record, before = candidate.record, candidate.before
+    if candidate.is_fresh:
+        created_now = before is None
+        return replace(
+            record, segment_id=None, creator_id=record.creator_id if created_now else None
+        )
+    previous = table.lookup_of(record.row, table.writes.segment)
+    name = before.segment if before else None
+    if previous is None and name is not None and not table.has_segment_row(name):
+        previous = table.engine_segment_ids.get(name)
+    return replace(record, segment_id=previous, creator_id=None)
+
+
+def _choose_placement(
+    table: WatchedTable, decision: AssignmentDecision, current: Placement, candidate: Candidate
+) -> Placement:
+    left = candidate.before.segment if candidate.before else None
+    writes = table.writes
+    sequence_id = table.sequence_ids.get(decision.sequence or "")
+    return choose_placement(
+        decision,
+        current,
+        segment_id=table.segment_ids.get(decision.segment or "") if writes.segment else None,
+        sequence_id=sequence_id if table.connects_sequences else None,
+        clears_segment=left in table.clears,
+    )
+
+
+def _build_decision(
+    parts: CycleParts,
+    run: CycleRun,
+    decision: AssignmentDecision,
+    current: Placement,
+    wanted: Placement,
+) -> DecisionRecord:
+    trace = None if decision.trace is None else trace_to_data(decision.trace)
+    return DecisionRecord(
+        table=decision.table,
+        row_id=decision.id,
+        cycle_id=run.id,
+        decided_at=decision.now,
+        outcome="intended",
+        plan_checksum="",
+        rule_set_checksum=parts.rule_set.checksum,
+        segment=decision.segment,
+        rule=decision.rule,
+        segmentation_status=int(decision.segmentation_status),
+        routing_status=None if decision.routing_status is None else int(decision.routing_status),
+        sequence_status=None if decision.sequence_status is None else int(decision.sequence_status),
+        before=placement_data(current),
+        after={
+            **placement_data(wanted),
+            "assigned_to": build_reference_data(decision.assigned_to),
+            "secondary": [build_reference_data(other) for other in decision.secondary],
+            "sequence": decision.sequence,
+        },
+        trace=trace,
+    )
+
+
+def placement_data(placement: Placement) -> dict[str, object]:
+    """A placement as plain data."""
+    return {
+        "owner": build_reference_data(placement.owner),
+        "segment_id": placement.segment_id,
+        "sequence_id": placement.sequence_id,
+    }
+
+
+def _with_checksum(row: DecidedRow, plan: Plan) -> DecidedRow:
+    return replace(row, decision=replace(row.decision, plan_checksum=plan.checksum))
+
+
+def _raise_if_unsafe(parts: CycleParts, run: CycleRun, session: DecidingState, plan: Plan) -> None:
+    if not parts.options.is_forced:
+        owned = count_owned(session, run.table.name)
+        raise_if_unsafe(plan, parts.options.limits, owned=owned, already=run.reassigned)
+    run.reassigned += count_taken(plan)
+
+
+def count_owned(session: DecidingState, table: str) -> Counter[str]:
+    """Open rows of a table by the id of their owner."""
+    owned: Counter[str] = Counter()
+    for (name, owner, _), count in session.count_open().items():
+        if name == table:
+            owned[owner] += count
+    return owned
+
+
+def sellers_of(rows: Iterable[DecidedRow]) -> list[str]:
+    """The ids that rows were given to, in the order they were decided."""
+    return [
+        change.after.id
+        for row in rows
+        if isinstance(row.planned, PlannedRow) and (change := row.planned.owner_change)
+    ]

@@ -1,0 +1,154 @@
+"""Finds writes that arrived although no answer did, so that they are not taken for a person's."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from connector.cycle.context import CycleParts, CycleRun
+from connector.cycle.rows.arrivals import is_another
+from connector.cycle.rows.backlog_entries import Waiting, wait_for_write
+from connector.cycle.rows.decisions import TAKEN_FROM
+from connector.cycle.rows.seller_clocks import clock_rule, touch_clock
+from connector.cycle.rows.take_back_watch import Given, note_late_handovers
+from connector.cycle.rows.writes import UNDONE, with_decision
+from connector.ports import WriteOutcome
+from connector.state.plan_document import parse_reference
+from connector.state.records import DecisionRecord, Intent, LedgerRow, SellerClock
+from connector.state.session import StateSession
+from engine.normalise import normalise
+from engine.records import EntityReference, Record, Row
+
+UNREADABLE = "the row could not be read when the plan it was in was settled"
+
+
+def adopt_late_writes(
+    parts: CycleParts, run: CycleRun, session: StateSession, rows: Sequence[Row]
+) -> frozenset[str]:
+    """Note decisions whose write counted as failed and is in force after all.
+
+    The ledger then knows the row as it was decided, so that later changes are still seen. Gives the
+    ids of these rows, and of those that were to be taken back or undone and stayed: none waits any
+    more.
+    """
+    table = run.table
+    by_id = {str(row.get(table.primary_id, "")).lower(): row for row in rows}
+    waiting = session.load_backlog(table.name, list(by_id)).values()
+    failed = [entry.row_id for entry in waiting if entry.code == WriteOutcome.FAILED.value]
+    ledger = session.load_rows(table.name, failed)
+    left: list[str] = []
+    given: list[Given] = []
+    for row_id in failed:
+        record = normalise(by_id[row_id], table=table.name, primary_id=table.primary_id)
+        decision = _find_decision(session, table.name, row_id)
+        before = ledger.get(row_id)
+        if decision is None or before is None or not isinstance(record, Record):
+            continue
+        if is_another(before, record):
+            # Nothing of ours was written to this one; it is decided as the new row that it is.
+            continue
+        if not _is_in_force(decision, before, record):
+            if TAKEN_FROM in decision.after or UNDONE in decision.after:
+                # Its owner has it still; when it is due again, `taking_back` will know, and who
+                # wants it undone may say so again.
+                left.append(row_id)
+            continue
+        session.save_rows([_as_decided(before, decision, record)])
+        session.add_decisions([_arrived(parts, run, decision)])
+        given.append(Given(decision, record.owner, is_moved=True))
+    note_late_handovers(parts, session, given)
+    _take_turns(parts, session, [found.decision for found in given])
+    adopted = [found.decision.row_id for found in given]
+    session.remove_backlog(table.name, [*adopted, *left])
+    run.counts["arrived_late"] += len(adopted)
+    return frozenset([*adopted, *left])
+
+
+def _take_turns(
+    parts: CycleParts, session: StateSession, decisions: Sequence[DecisionRecord]
+) -> None:
+    """The clocks went back when the writes seemed to have failed; an undo never moves them."""
+    decisions = [decision for decision in decisions if UNDONE not in decision.after]
+    if not decisions:
+        return
+    session.lock_clocks()
+    clocks = dict(session.load_clocks())
+    moved: dict[str, SellerClock] = {}
+    for decision in decisions:
+        owner = parse_reference(decision.after.get("owner"))
+        if owner is not None:
+            rule = clock_rule(parts.rule_set, decision.rule)
+            moved[owner.id] = touch_clock(clocks, owner.id, decision.decided_at, rule=rule)
+            clocks.update(moved)
+    session.save_clocks(moved.values())
+
+
+def leave_unreadable(
+    parts: CycleParts, run: CycleRun, session: StateSession, intent: Intent, ids: Collection[str]
+) -> None:
+    """Note rows of an open plan that cannot be read: whether they were written is not known.
+
+    They wait as failed writes do, and are adopted if they turn out as planned. Their sellers keep
+    the turn.
+    """
+    known = session.load_rows(run.table.name, sorted(ids))
+    waiting = session.load_backlog(run.table.name, sorted(ids))
+    now = parts.clock.now()
+    for decision in intent.decisions:
+        if decision.row_id not in ids:
+            continue
+        failed = replace(decision, outcome=WriteOutcome.FAILED.value, message=UNREADABLE)
+        row = Waiting(decision=failed, before=waiting.get(decision.row_id))
+        session.save_rows([_as_planned(run, intent, decision, known.get(decision.row_id))])
+        session.save_backlog([wait_for_write(row, WriteOutcome.FAILED, now, message=UNREADABLE)])
+        session.add_decisions([failed])
+
+
+def _as_planned(
+    run: CycleRun, intent: Intent, decision: DecisionRecord, before: LedgerRow | None
+) -> LedgerRow:
+    """The row as it was decided about, before anything was written."""
+    found = before or LedgerRow(
+        table=decision.table,
+        id=decision.row_id,
+        etag=None,
+        owner=parse_reference(decision.before.get("owner")),
+        is_open=True,
+        watched_set="",
+        fingerprint="",
+    )
+    return replace(
+        found,
+        etag=None,
+        watched_set=intent.watched_set,
+        fingerprint=intent.fingerprints[decision.row_id],
+        generation=run.generation,
+    )
+
+
+def _find_decision(session: StateSession, table: str, row_id: str) -> DecisionRecord | None:
+    row = EntityReference(table=table, id=row_id)
+    latest = next(iter(session.list_decisions(row=row, limit=1)), None)
+    is_failed = latest is not None and latest.outcome == WriteOutcome.FAILED.value
+    return latest if is_failed else None
+
+
+def _is_in_force(decision: DecisionRecord, before: LedgerRow, record: Record) -> bool:
+    """The row has the owner it was to get, and did not have it before."""
+    wanted = parse_reference(decision.after.get("owner"))
+    return wanted is not None and record.owner == wanted and before.owner != wanted
+
+
+def _as_decided(before: LedgerRow, decision: DecisionRecord, record: Record) -> LedgerRow:
+    # Without a version the next look compares fingerprints, and sees what changed meanwhile.
+    return replace(with_decision(before, decision), owner=record.owner, etag=None)
+
+
+def _arrived(parts: CycleParts, run: CycleRun, decision: DecisionRecord) -> DecisionRecord:
+    return replace(
+        decision,
+        cycle_id=run.id,
+        outcome=WriteOutcome.ALREADY_SO.value,
+        message=f"the write of cycle {decision.cycle_id} arrived although no answer did",
+        request_id=None,
+        decided_at=parts.clock.now(),
+        trace=None,
+    )

@@ -1,0 +1,131 @@
+"""Wakes rows of the backlog whose obstacle went away, and says when it will at the latest."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import cast
+
+from connector.cycle.context import CycleParts, CycleRun, pin_people
+from connector.cycle.rows.backlog_entries import ROUTING_CODES
+from connector.cycle.rows.take_back_watch import find_rule
+from connector.state.records import DecisionRecord
+from connector.state.session import StateSession
+from engine.calendars.availability import wait_until_free
+from engine.sellers import Directory, Queue, Seller, Team
+from engine.statuses import RoutingStatus
+
+NO_CAPACITY = RoutingStatus.NO_CAPACITY.name.lower()
+LONGEST_LOOK = timedelta(days=7)
+
+_KIND = "situation"
+
+
+def wake_for_rules(parts: CycleParts, run: CycleRun) -> None:
+    """Make rows due if rules or people changed since the last cycle: any may find somebody now.
+
+    To be called before a cycle decides rows: those are decided by the new rules already, and a
+    second try would tell them nothing.
+    """
+    parts = pin_people(parts)
+    now = {"rules": parts.rule_set.checksum, "people": _hash_people(parts.directory())}
+    _wake_if(parts, run, now, _is_other, ROUTING_CODES)
+
+
+def wake_for_room(parts: CycleParts, run: CycleRun) -> None:
+    """Make rows that wait for capacity due if a seller has fewer open rows than before."""
+    with parts.store.begin() as session:
+        load = _count_load(session)
+    _wake_if(parts, run, {"load": load}, _has_room, [NO_CAPACITY])
+
+
+def _wake_if(
+    parts: CycleParts,
+    run: CycleRun,
+    now: Mapping[str, object],
+    helps: Callable[[Mapping[str, object], Mapping[str, object]], bool],
+    codes: Sequence[str],
+) -> None:
+    """Note a part of the situation, and wake rows where its change since the last time helps."""
+    table, at = run.table.name, parts.clock.now()
+    with parts.store.begin() as session:
+        before = session.load_document(_KIND, table) or {}
+        after = {**before, **now}
+        if after == before:
+            return
+        session.save_document(_KIND, table, document=after, at=at)
+        if now.keys() <= before.keys() and helps(before, after):
+            run.counts["woken"] += session.wake_backlog(table, codes, at)
+
+
+def find_opening(directory: Directory, within_hours: int | None, now: datetime) -> datetime | None:
+    """When the next seller comes into a rule's window; None when none does for a week.
+
+    Sellers who are in it already were not eligible, or there would have been an assignment.
+    """
+    reach = timedelta(hours=within_hours or 0)
+    waits = (
+        wait_until_free(seller.calendar, now)
+        for seller in directory.sellers
+        if seller.calendar is not None and not seller.is_disabled
+    )
+    later = [wait - reach for wait in waits if wait is not None and wait > reach]
+    soonest = min(later, default=None)
+    return now + soonest if soonest is not None and soonest <= LONGEST_LOOK else None
+
+
+class Openings:
+    """When somebody comes into rules' windows as of one instant.
+
+    Rows wait by the thousand when nobody works: every seller's calendar is asked once a window.
+    """
+
+    def __init__(self, parts: CycleParts, now: datetime) -> None:
+        self._parts = parts
+        self.now = now
+        self._known: dict[int | None, datetime | None] = {}
+
+    def find_next_chance(self, decision: DecisionRecord) -> datetime | None:
+        """When it is worth trying a row again for which nobody was available; None when unknown."""
+        if decision.routing_status != RoutingStatus.NO_AVAILABILITY:
+            return None
+        rule = find_rule(self._parts, decision)
+        within_hours = rule.available_within_hours if rule else None
+        if within_hours not in self._known:
+            people = self._parts.directory()
+            self._known[within_hours] = find_opening(people, within_hours, self.now)
+        return self._known[within_hours]
+
+
+def _count_load(session: StateSession) -> dict[str, int]:
+    load: Counter[str] = Counter()
+    for (_, owner, _), count in session.count_open().items():
+        load[owner] += count
+    return dict(sorted(load.items()))
+
+
+def _hash_people(directory: Directory) -> str:
+    """Everything the rules may look at; row versions move for reasons of their own."""
+    people: list[Seller | Team | Queue] = [
+        *directory.sellers,
+        *directory.teams,
+        *directory.queues,
+    ]
+    plain = [
+        {**asdict(person), "row": {k: v for k, v in person.row.items() if not k.startswith("@")}}
+        for person in people
+    ]
+    text = json.dumps(plain, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _is_other(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    return any(before[name] != after[name] for name in ("rules", "people"))
+
+
+def _has_room(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    old = cast("Mapping[str, int]", before["load"])
+    new = cast("Mapping[str, int]", after["load"])
+    return any(new.get(owner, 0) < count for owner, count in old.items())

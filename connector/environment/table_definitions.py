@@ -1,0 +1,87 @@
+"""What the rule set needs to know of the environment's tables, read at start and checked.
+
+Nothing is guessed: names of columns, keys and navigation properties come from the metadata.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from connector.ports import TableDescriber, TableReader
+from connector.watched_tables.queries import (
+    WatchedTable,
+    WriteColumns,
+    build_watched_table,
+    tables_reached,
+)
+from engine.errors import ConfigProblem, UnsafeStart
+from engine.rules.rule_set import RuleSet
+from engine.schema import TableSchema
+
+PEOPLE = ("systemuser", "team", "queue")
+
+
+def describe_tables(
+    rule_set: RuleSet, tables: Sequence[str], describe: TableDescriber
+) -> Mapping[str, TableSchema]:
+    """The definitions of the watched tables, of the people's, and of all that conditions reach."""
+    schema: dict[str, TableSchema] = {}
+    roots = (*tables, *PEOPLE)
+    wanted = set(roots)
+    while wanted:
+        for name in sorted(wanted):
+            schema[name] = describe(name)
+        reached = {name for root in roots for name in tables_reached(rule_set, root, schema)}
+        wanted = reached - schema.keys()
+    return schema
+
+
+def choose_tables(rule_set: RuleSet, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The tables to watch: those asked for, else all that have a segment; raises ConfigProblem."""
+    known = rule_set.tables
+    missing = [table for table in wanted if table not in known]
+    if missing:
+        raise ConfigProblem(
+            f"LEADROBIN_POLL__TABLES names {', '.join(missing)}, for which the rules file has no "
+            f"segment; it has segments for {', '.join(known) or 'no table'}"
+        )
+    if not known:
+        raise ConfigProblem("the rules file has no segments: there is nothing to do")
+    return tuple(wanted) or known
+
+
+def build_tables(
+    rule_set: RuleSet,
+    tables: Sequence[str],
+    schema: Mapping[str, TableSchema],
+    *,
+    page_size: int,
+    writes: WriteColumns,
+) -> tuple[WatchedTable, ...]:
+    """The watched tables; raises ConfigProblem with the unknown columns of all of them."""
+    problems: list[str] = []
+    found: list[WatchedTable] = []
+    for table in tables:
+        try:
+            found.append(
+                build_watched_table(rule_set, table, schema, page_size=page_size, writes=writes)
+            )
+        except ConfigProblem as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigProblem("; ".join(problems))
+    return tuple(found)
+
+
+def raise_if_rules_active(reader: TableReader, describe: TableDescriber) -> None:
+    """Refuse to write next to Microsoft's own engine: both would assign; raises UnsafeStart."""
+    table = "msdyn_assignmentrule"
+    try:
+        describe(table)
+    except ConfigProblem:
+        return
+    rows = list(reader.read_rows(table, ("msdyn_name",), filter="statecode eq 0"))
+    if rows:
+        names = ", ".join(sorted(str(row.get("msdyn_name")) for row in rows)[:3])
+        raise UnsafeStart(
+            f"the environment has {len(rows)} active assignment rules of its own ({names} …): both "
+            "would assign the same rows; deactivate them, or set LEADROBIN_WRITE__COEXIST=true"
+        )

@@ -1,0 +1,4 @@
+"""The running program: composition, start, scheduler, leases.
+
+Verbs ask it, and it decides nothing about rows.
+"""

@@ -1,0 +1,1 @@
+"""Logs of the running program; it knows nothing of what is logged."""

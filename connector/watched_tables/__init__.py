@@ -1,0 +1,1 @@
+"""What has to be read of a table so that its rows can be decided; it reads nothing itself."""

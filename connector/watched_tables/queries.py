@@ -1,0 +1,410 @@
+"""What has to be read of a table, and what may be written to it, derived from the rule set.
+
+The metadata it is checked against comes from the tenant; reading it is elsewhere.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import NAMESPACE_URL, uuid5
+
+from connector.ports import TableQuery
+from connector.state.fingerprints import name_watched_set
+from engine.conditions.language.columns import columns_of, navigations_of, record_columns_of
+from engine.conditions.language.model import ColumnPath, Condition
+from engine.conditions.language.operators import Family, family_of
+from engine.errors import ConfigProblem
+from engine.records import Row
+from engine.rules.rule_set import AccountColumn, Rule, RuleSet, Segment
+from engine.schema import Column, ColumnType, Relationship, RelationshipKind, Schema, TableSchema
+
+_LOOKUPS = {ColumnType.LOOKUP, ColumnType.OWNER, ColumnType.CUSTOMER}
+_UNLABELLED = {Family.TEXT, Family.NUMBER, Family.DATE}
+"""Columns compared by their value alone: their formatted values are for people, in the application
+user's language and time zone."""
+_ALWAYS = ("createdon", "modifiedon", "statecode", "ownerid", "createdby")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteColumns:
+    """The lookups that decisions are written to; None where the table has none or it is off.
+
+    `by_action` = sequences are connected by the platform's action instead.
+    """
+
+    segment: str | None = None
+    sequence: str | None = None
+    by_action: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedTable:
+    """A table as a cycle sees it.
+
+    `watched` are the wire names whose change makes a row be decided again, `segment_ids` and
+    `sequence_ids` the tenant's rows behind the names of the rule set. `engine_segment_ids` has an
+    id for every segment, `clears` those whose rows lose their segment when they match none.
+    """
+
+    name: str
+    primary_id: str
+    query: TableQuery
+    watched: tuple[str, ...]
+    writes: WriteColumns
+    segment_ids: Mapping[str, str]
+    sequence_ids: Mapping[str, str]
+    engine_segment_ids: Mapping[str, str]
+    clears: frozenset[str]
+
+    @property
+    def watched_set(self) -> str:
+        """The name of the watched columns."""
+        return name_watched_set(self.watched)
+
+    @property
+    def columns_hash(self) -> str:
+        """The name of everything asked for: another one needs a new read of the table."""
+        return hashlib.sha256("\n".join(self.query.columns).encode()).hexdigest()
+
+    @property
+    def connects_sequences(self) -> bool:
+        """Sequences are connected, through a column or through the platform's action."""
+        return self.writes.sequence is not None or self.writes.by_action
+
+    @property
+    def needs_related_rows(self) -> bool:
+        """Rows have to be read once more, with their related rows, before they can be decided."""
+        return bool(self.query.expand)
+
+    def has_segment_row(self, segment: str) -> bool:
+        """Rows carry this segment in a column of their own."""
+        return self.writes.segment is not None and segment in self.segment_ids
+
+    def lookup_of(self, row: Row, column: str | None) -> str | None:
+        """The id that a lookup column of a row holds."""
+        value = None if column is None else row.get(f"_{column}_value")
+        return value.lower() if isinstance(value, str) and value else None
+
+
+def identify_segments(rule_set: RuleSet) -> RuleSet:
+    """The rule set with an id for every segment.
+
+    A segment without a row in the tenant gets one made from its name, so that "the same segment as
+    before" means the same to the engine whether the tenant knows the segment or the ledger alone.
+    """
+    segments = tuple(
+        segment
+        if segment.segment_id
+        else segment.model_copy(update={"segment_id": _made_id(segment)})
+        for segment in rule_set.segments
+    )
+    return rule_set.model_copy(update={"segments": segments})
+
+
+def build_watched_table(
+    rule_set: RuleSet, table: str, schema: Schema, *, page_size: int, writes: WriteColumns
+) -> WatchedTable:
+    """Derive what a cycle reads and writes; raises ConfigProblem with every unknown column.
+
+    `schema` holds the table and those that its conditions reach, as the tenant describes them.
+    """
+    known = schema[table]
+    reader = _ColumnReader(schema)
+    conditions = list(_record_conditions(rule_set, table))
+    paths = {path for condition in conditions for path in columns_of(condition)}
+    paths |= set(_seller_side_paths(rule_set, table))
+    navigations = {path for condition in conditions for path in navigations_of(condition)}
+    navigations |= {path[:end] for path in paths for end in range(1, len(path))}
+    writes = WriteColumns(
+        segment=writes.segment if writes.segment in known.columns else None,
+        sequence=writes.sequence if writes.sequence in known.columns else None,
+        by_action=writes.by_action,
+    )
+    written = [column for column in (writes.segment, writes.sequence) if column]
+    own = [path[0] for path in paths if len(path) == 1]
+    hops = list(_first_hops(known, navigations))
+    present = [name for name in _ALWAYS if name in known.columns]
+    own += _touch_columns(rule_set, known)
+    columns = reader.wire_names(known, [*present, *written, *own, *hops])
+    query = TableQuery(
+        table=table,
+        columns=tuple(sorted({known.primary_id, *columns})),
+        labelled=_labelled(known, columns),
+        expand=reader.build_expand(known, paths, navigations),
+        page_size=page_size,
+    )
+    watched = reader.wire_names(known, _watched_columns(rule_set, known))
+    reader.raise_if_unknown()
+    return WatchedTable(
+        name=table,
+        primary_id=known.primary_id,
+        query=query,
+        watched=tuple(sorted(watched)),
+        writes=writes,
+        segment_ids=_tenant_segments(rule_set, table),
+        sequence_ids=_tenant_sequences(rule_set, table),
+        engine_segment_ids=_engine_segments(rule_set, table),
+        clears=_clearing_segments(rule_set, table),
+    )
+
+
+def build_target_query(
+    rule_set: RuleSet, table: str, schema: Schema, *, always: Sequence[str]
+) -> TableQuery:
+    """What has to be read of sellers, teams or queues; raises ConfigProblem for unknown columns."""
+    reader = _ColumnReader(schema)
+    known = schema[table]
+    conditions = list(target_conditions(rule_set, table))
+    paths = {path for condition in conditions for path in columns_of(condition)}
+    navigations = {path for condition in conditions for path in navigations_of(condition)}
+    own = [path[0] for path in paths if len(path) == 1]
+    present = [name for name in always if name in known.columns]
+    query = TableQuery(
+        table=table,
+        columns=tuple(sorted({known.primary_id, *reader.wire_names(known, [*present, *own])})),
+        expand=reader.build_expand(known, paths, navigations),
+    )
+    reader.raise_if_unknown()
+    return query
+
+
+def target_conditions(rule_set: RuleSet, table: str) -> Iterator[Condition]:
+    """The conditions on sellers (systemuser), teams or queues of all rules."""
+    kind = {"systemuser": "sellers", "team": "teams", "queue": "queues"}[table]
+    for rule in rule_set.rules:
+        selection = getattr(rule.assign_to, kind, None)
+        if selection is not None and selection.matching is not None:
+            yield selection.matching
+        if kind == "sellers":
+            yield from _owner_conditions(rule)
+
+
+def tables_reached(rule_set: RuleSet, table: str, schema: Schema) -> frozenset[str]:
+    """The tables whose metadata the conditions on rows of one table need, itself included.
+
+    Paths end where `schema` does not know the next table yet: ask again once it does.
+    """
+    reached = {table}
+    if table in {"systemuser", "team", "queue"}:
+        conditions = list(target_conditions(rule_set, table))
+    else:
+        conditions = list(_record_conditions(rule_set, table))
+        for path in _seller_side_paths(rule_set, table):
+            reached |= set(_walk(schema, table, path[:-1]))
+    for condition in conditions:
+        for navigation in navigations_of(condition):
+            reached |= set(_walk(schema, table, navigation))
+    return frozenset(reached)
+
+
+class _ColumnReader:
+    """Wire names by metadata; collects what the tenant does not know on the way."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._problems: dict[str, None] = {}
+
+    def raise_if_unknown(self) -> None:
+        if self._problems:
+            raise ConfigProblem("; ".join(self._problems))
+
+    def wire_names(self, table: TableSchema, columns: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        for name in columns:
+            column = table.columns.get(_logical(name))
+            if column is None:
+                self._miss(table, name)
+                continue
+            found.add(_wire(column))
+        return found
+
+    def build_expand(
+        self, table: TableSchema, paths: Iterable[ColumnPath], navigations: Iterable[ColumnPath]
+    ) -> dict[str, tuple[str, ...]]:
+        wanted: dict[ColumnPath, set[str]] = {path: set() for path in navigations}
+        for path in paths:
+            if len(path) > 1:
+                wanted.setdefault(path[:-1], set()).add(path[-1])
+        expand: dict[str, tuple[str, ...]] = {}
+        for path in sorted(wanted):
+            target = self._target(table, path)
+            if target is not None:
+                names = self.wire_names(target, wanted[path]) | {target.primary_id}
+                expand["/".join(path)] = tuple(sorted(names))
+        return expand
+
+    def _target(self, table: TableSchema, path: ColumnPath) -> TableSchema | None:
+        current = table
+        for navigation in path:
+            relationship = current.relationships.get(navigation)
+            if relationship is None:
+                self._miss(current, navigation, "navigation property")
+                return None
+            target = self._schema.get(relationship.table)
+            if target is None:
+                return None
+            current = target
+        return current
+
+    def _miss(self, table: TableSchema, name: str, kind: str = "column") -> None:
+        known: Mapping[str, Column | Relationship]
+        known = table.columns if kind == "column" else table.relationships
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        self._problems[f"the environment's table {table.name} has no {kind} {name}{hint}"] = None
+
+
+def choose_segment_tables(tables: Sequence[WatchedTable], segment: str) -> list[WatchedTable]:
+    """Those of the tables that have a segment of this name; raises ConfigProblem when none has."""
+    chosen = [table for table in tables if segment in table.engine_segment_ids]
+    if not chosen:
+        asked = ", ".join(table.name for table in tables)
+        known = [name for table in tables for name in table.engine_segment_ids]
+        hint = hint_at(segment, known)
+        raise ConfigProblem(f'the rules file has no segment "{segment}" for {asked}{hint}')
+    return chosen
+
+
+def hint_at(name: str, known: Iterable[str]) -> str:
+    """The nearest of the known names as a question to add to a message; "" when none is near."""
+    folded = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return f'; did you mean "{folded[near[0]]}"?' if near else ""
+
+
+def _record_conditions(rule_set: RuleSet, table: str) -> Iterator[Condition]:
+    """The conditions on rows of the table: those of segments and of rules."""
+    for segment in rule_set.segments:
+        if segment.table == table and segment.when is not None:
+            yield segment.when
+    for rule in _rules_of(rule_set, table):
+        if rule.when is not None:
+            yield rule.when
+
+
+def _seller_side_paths(rule_set: RuleSet, table: str) -> Iterator[ColumnPath]:
+    """Columns of the row that conditions on sellers, teams and queues compare with."""
+    for rule in _rules_of(rule_set, table):
+        for condition in _target_conditions(rule):
+            yield from record_columns_of(condition)
+        if isinstance(rule.assign_to, AccountColumn):
+            yield ("msdyn_relatedrecord", rule.assign_to.account_column)
+        if rule.sticky_owner:
+            yield (_account_of(table), "ownerid")
+
+
+def _account_of(table: str) -> str:
+    """The navigation property that leads to a row's account."""
+    return "msdyn_relatedrecord" if table == "msdyn_salessuggestion" else "parentaccountid"
+
+
+def _touch_columns(rule_set: RuleSet, table: TableSchema) -> list[str]:
+    """What shows whether somebody worked on a row, where rules take rows back."""
+    policies = [rule.take_back for rule in _rules_of(rule_set, table.name) if rule.take_back]
+    named = [policy.touch_column for policy in policies if policy.touch_column]
+    return [*named, "modifiedby"] if policies else []
+
+
+def _target_conditions(rule: Rule) -> Iterator[Condition]:
+    target = rule.assign_to
+    for name in ("sellers", "teams", "queues"):
+        selection = getattr(target, name, None)
+        if selection is not None and selection.matching is not None:
+            yield selection.matching
+    yield from _owner_conditions(rule)
+
+
+def _owner_conditions(rule: Rule) -> Iterator[Condition]:
+    """The conditions on the primary and secondary owners of insights."""
+    primary = getattr(rule.assign_to, "primary", None)
+    if primary is not None:
+        yield primary
+    yield from getattr(rule.assign_to, "secondary", ())
+
+
+def _rules_of(rule_set: RuleSet, table: str) -> Sequence[Rule]:
+    return [rule for rule in rule_set.rules if rule.table == table]
+
+
+def _watched_columns(rule_set: RuleSet, table: TableSchema) -> set[str]:
+    """Columns of the table itself that active segments read.
+
+    A lookup counts for its related row.
+    """
+    conditions = [s.when for s in rule_set.segments_of(table.name) if s.when is not None]
+    own = {path[0] for c in conditions for path in columns_of(c) if len(path) == 1}
+    navigations = {path for condition in conditions for path in navigations_of(condition)}
+    return own | set(_first_hops(table, navigations))
+
+
+def _first_hops(table: TableSchema, navigations: Iterable[ColumnPath]) -> Iterator[str]:
+    """The lookup columns behind the first step of each path."""
+    for path in navigations:
+        relationship = table.relationships.get(path[0])
+        if relationship is not None and relationship.kind is RelationshipKind.MANY_TO_ONE:
+            yield relationship.column or relationship.navigation
+
+
+def _walk(schema: Schema, table: str, path: ColumnPath) -> Iterator[str]:
+    current = schema.get(table)
+    for navigation in path:
+        relationship = current.relationships.get(navigation) if current else None
+        if relationship is None:
+            return
+        yield relationship.table
+        current = schema.get(relationship.table)
+
+
+def _tenant_segments(rule_set: RuleSet, table: str) -> dict[str, str]:
+    return {
+        segment.name: segment.segment_id.lower()
+        for segment in rule_set.segments
+        if segment.table == table and segment.segment_id is not None
+    }
+
+
+def _tenant_sequences(rule_set: RuleSet, table: str) -> dict[str, str]:
+    return {
+        sequence.name: sequence.sequence_id.lower()
+        for sequence in rule_set.sequences
+        if sequence.table == table and sequence.sequence_id is not None
+    }
+
+
+def _engine_segments(rule_set: RuleSet, table: str) -> dict[str, str]:
+    """The ids the engine knows segments by, made ones included."""
+    return {
+        segment.name: (segment.segment_id or _made_id(segment)).lower()
+        for segment in rule_set.segments
+        if segment.table == table
+    }
+
+
+def _clearing_segments(rule_set: RuleSet, table: str) -> frozenset[str]:
+    """Segments whose rows lose their segment when they match none any more."""
+    return frozenset(
+        segment.name
+        for segment in rule_set.segments
+        if segment.table == table and (segment.exit or rule_set.exit) == "clear"
+    )
+
+
+def _made_id(segment: Segment) -> str:
+    return str(uuid5(NAMESPACE_URL, f"leadrobin:segment:{segment.table}:{segment.name}"))
+
+
+def _labelled(table: TableSchema, wire_names: Iterable[str]) -> tuple[str, ...]:
+    """The columns that conditions may compare by what people see, and the lookups."""
+    types = {name: table.columns[_logical(name)].type for name in wire_names}
+    return tuple(sorted(name for name in types if family_of(types[name]) not in _UNLABELLED))
+
+
+def _logical(name: str) -> str:
+    if name.startswith("_") and name.endswith("_value"):
+        return name.removeprefix("_").removesuffix("_value")
+    return name
+
+
+def _wire(column: Column) -> str:
+    return f"_{column.name}_value" if column.type in _LOOKUPS else column.name
