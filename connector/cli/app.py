@@ -15,7 +15,8 @@ import typer
 
 from connector.cli.invocation import Invocation
 from connector.cli.printing.talk import talk
-from engine.errors import ConfigProblem, LeadrobinError, LeaseHeld, Unsafe
+from connector.errors import LeaseHeld
+from engine.errors import ConfigProblem, LeadrobinError, Unsafe
 
 VERBS: dict[str, tuple[str, str]] = {
     "demo": (

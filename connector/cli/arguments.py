@@ -1,6 +1,7 @@
-"""Ids that people type or paste: whole GUIDs, or a sentence about what is wrong with them."""
+"""What people type or paste: ids that are whole GUIDs, files whose folders are there."""
 
 import re
+from pathlib import Path
 
 from engine.errors import ConfigProblem
 
@@ -19,3 +20,11 @@ def parse_id(text: str, *, what: str, where: str) -> str:
             f'"{text}" is not the id of a {what}: ids have 36 characters, and `{where}` prints them'
         )
     return found
+
+
+def raise_if_no_folder(file: Path | None) -> None:
+    """Raise ConfigProblem when a file, None = none, could not be written for want of its folder."""
+    if file is not None and not file.parent.is_dir():
+        raise ConfigProblem(
+            f"{file} cannot be written: there is no folder {file.parent}; make it, or name another"
+        )

@@ -14,7 +14,8 @@ from connector.cli.printing.plans import plan_data, print_leftovers, print_plan
 from connector.cli.printing.progress import show_progress
 from connector.cli.printing.talk import talk
 from connector.cycle.review.apply import Leftover
-from connector.service.bootstrap import Wishes, open_application
+from connector.service.bootstrap import open_application
+from connector.service.options import Wishes
 from connector.service.signals import stopped_by_signals
 from connector.state.records import CycleRecord
 from connector.telemetry.logs import configure_logs

@@ -12,16 +12,18 @@ from connector.cli.printing.cycles import cycle_data, print_cycles
 from connector.cli.printing.output import print_moment, print_table, write_json
 from connector.cli.printing.talk import talk
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
-from connector.service.bootstrap import SystemClock, Wishes, open_application
+from connector.service.bootstrap import open_application
+from connector.service.options import Wishes
 from connector.service.signals import stopped_by_signals
+from connector.service.system import SystemClock
 from connector.state.records import BacklogEntry, KeptRuleSet, QuarantinedRow
 from connector.store.opening import open_store
 from connector.telemetry.logs import configure_logs
-from connector.watched_tables.queries import choose_segment_tables, hint_at
+from connector.watched_tables.watched_table import choose_segment_tables, hint_at
 from engine.errors import ConfigProblem
 from engine.instants import print_instant
 from engine.policies.scheduled_runs import find_next_run
-from engine.rules.rule_set import ScheduledRuns
+from engine.rules.models import ScheduledRuns
 
 backlog_app = typer.Typer(help="See rows that wait, and try them again.")
 

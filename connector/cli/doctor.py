@@ -1,45 +1,14 @@
 """The verb `doctor`: what is in order and what is not, the things others depend on first."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
 import typer
 
 from connector.cli.invocation import settings_of
 from connector.cli.printing.output import print_table, write_json
-from connector.dataverse.client import DataverseClient
-from connector.environment.directory import DirectoryReader
-from connector.environment.hierarchies import fetch_hierarchies
-from connector.environment.table_definitions import (
-    PEOPLE,
-    build_tables,
-    choose_tables,
-    describe_tables,
-    raise_if_rules_active,
-)
-from connector.ports import TableDescriber
-from connector.service.bootstrap import FIRST_ANSWER, load_rules, open_client
-from connector.store.maintenance import check_store
-from connector.store.opening import open_store
+from connector.service.doctor import examine
 from connector.telemetry.logs import configure_logs
-from connector.watched_tables.queries import WriteColumns, build_target_query, identify_segments
-from engine.assignment.decider import Decider
 from engine.errors import LeadrobinError
-from engine.rules.rule_set import RuleSet
-from settings.model import FollowBy, SequenceMode, Settings
-from settings.rules_file import RulesFile
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing looked at; `problem` is None when it is in order."""
-
-    what: str
-    detail: str = ""
-    problem: str | None = None
 
 
 def register(app: typer.Typer) -> None:
@@ -64,140 +33,3 @@ def doctor(
     problems = sum(1 for finding in findings if finding.problem)
     if problems:
         raise LeadrobinError(f"{problems} problem(s) found")
-
-
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at one thing after the other; what depends on something broken is left out."""
-    rules = _look("rules file", lambda: f"{len(load_rules(settings).rule_set.rules)} rules")
-    yield rules
-    yield _look("store", lambda: _describe_store(settings))
-    stop = threading.Event()
-    try:
-        client = open_client(settings, stop=stop)
-    except LeadrobinError as error:
-        yield Finding(what="environment", problem=str(error))
-        return
-    with client:
-        client.start_cycle(FIRST_ANSWER)
-        sign_in = _look(
-            "sign-in", lambda: f"organisation {client.who_am_i().organization_id} at {client.url}"
-        )
-        yield sign_in
-        if sign_in.problem or rules.problem:
-            return
-        yield from _examine_tables(settings, client)
-
-
-def _examine_tables(settings: Settings, client: DataverseClient) -> Iterator[Finding]:
-    rules = load_rules(settings)
-    rule_set = rules.rule_set
-    for name in choose_tables(rule_set, settings.poll.tables):
-        yield _look(f"table {name}", partial(_describe_table, settings, client, name))
-    columns = _look("columns of the rules", lambda: _describe_columns(settings, rule_set, client))
-    yield columns
-    if columns.problem is None:
-        yield _look("people of the rules", lambda: _describe_people(settings, rules, client))
-    for table, wanted in _rows_named(rule_set).items():
-        yield _look(f"rows of {table}", partial(_describe_rows, client, table, wanted))
-    if not settings.write.coexist:
-        yield _look("Microsoft's own rules", lambda: _describe_rules(client))
-
-
-def _describe_store(settings: Settings) -> str:
-    store = open_store(settings.store.url)
-    try:
-        report = check_store(store)
-    finally:
-        store.close()
-    if report.problems:
-        raise LeadrobinError("; ".join(report.problems))
-    return f"{report.rows['ledger_rows']} rows, {report.rows['decisions']} decisions"
-
-
-def _describe_table(settings: Settings, client: DataverseClient, name: str) -> str:
-    table = client.describe_table(name)
-    followed = _describe_following(settings, client, is_tracked=table.change_tracking)
-    wanted = [settings.write.segment_column]
-    if settings.write.sequence_mode is SequenceMode.COLUMN:
-        wanted.append(settings.write.sequence_column)
-    missing = [column for column in wanted if column not in table.columns]
-    left_out = f"; not written, as the table lacks it: {', '.join(missing)}" if missing else ""
-    return f"{followed}{left_out}"
-
-
-def _describe_following(settings: Settings, client: DataverseClient, *, is_tracked: bool) -> str:
-    """How changes are found; only who insists on change tracking cannot do without it."""
-    way = settings.poll.follow_by
-    if way is FollowBy.WATERMARK:
-        return "followed by modifiedon, as LEADROBIN_POLL__FOLLOW_BY says"
-    if is_tracked:
-        days = client.fetch_token_life_days()
-        return "changes are tracked" if days is None else f"changes are tracked, kept {days} days"
-    if way is FollowBy.TRACKING:
-        raise LeadrobinError("change tracking is off; switch it on in the table's properties")
-    return "followed by modifiedon: change tracking is off in the table's properties"
-
-
-def _describe_columns(settings: Settings, rule_set: RuleSet, client: DataverseClient) -> str:
-    """What the start of `run` looks at: everything the rules read is there."""
-    tables = choose_tables(rule_set, settings.poll.tables)
-    schema = describe_tables(rule_set, tables, _describer(client))
-    watched = build_tables(
-        rule_set, tables, schema, page_size=settings.poll.page_size, writes=WriteColumns()
-    )
-    for people in PEOPLE:
-        build_target_query(rule_set, people, schema, always=())
-    return f"{sum(len(table.query.columns) for table in watched)} are read"
-
-
-def _describe_people(settings: Settings, rules: RulesFile, client: DataverseClient) -> str:
-    """As the start of `run`: everybody whom the rules name is there."""
-    rule_set, describe = rules.rule_set, _describer(client)
-    schema = describe_tables(rule_set, choose_tables(rule_set, settings.poll.tables), describe)
-    people = DirectoryReader(client, describe, rule_set, schema=schema).fetch_directory()
-    hierarchies = fetch_hierarchies(rule_set, schema, client)
-    with rules.document.explaining():
-        Decider(identify_segments(rule_set), people, schema=schema, hierarchies=hierarchies)
-    sellers, teams, queues = len(people.sellers), len(people.teams), len(people.queues)
-    return f"sellers: {sellers}, teams: {teams}, queues: {queues}; all that are named are there"
-
-
-def _describer(client: DataverseClient) -> TableDescriber:
-    return lambda logical_name: client.describe_table(logical_name).to_schema()
-
-
-def _rows_named(rule_set: RuleSet) -> dict[str, dict[str, str]]:
-    """The tenant's rows that the rules name, as table → id → name in the rules."""
-    return {
-        "msdyn_segment": {s.segment_id.lower(): s.name for s in rule_set.segments if s.segment_id},
-        "msdyn_sequence": {
-            s.sequence_id.lower(): s.name for s in rule_set.sequences if s.sequence_id
-        },
-    }
-
-
-def _describe_rows(client: DataverseClient, table: str, wanted: Mapping[str, str]) -> str:
-    """Rows that are not there would make every write that names them be refused."""
-    if not wanted:
-        return "the rules name none"
-    key = client.describe_table(table).to_schema().primary_id
-    found = {str(row[key]).lower() for row in client.read_rows(table, (key,))}
-    missing = [f"{name} ({row_id})" for row_id, name in wanted.items() if row_id not in found]
-    if missing:
-        raise LeadrobinError(
-            f"the environment has no {table} for {', '.join(missing)}: correct the id in the rules "
-            "file, or leave it out"
-        )
-    return f"{len(wanted)} found"
-
-
-def _describe_rules(client: DataverseClient) -> str:
-    raise_if_rules_active(client, _describer(client))
-    return "none is active"
-
-
-def _look(what: str, describe: Callable[[], str]) -> Finding:
-    try:
-        return Finding(what=what, detail=describe())
-    except LeadrobinError as error:
-        return Finding(what=what, problem=str(error))

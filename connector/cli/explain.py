@@ -9,7 +9,7 @@ from connector.cli.arguments import parse_id
 from connector.cli.invocation import settings_of
 from connector.cli.printing.output import write_json
 from connector.cli.printing.talk import talk
-from connector.cycle.rows.writes import UNDONE
+from connector.cycle.rows.outcomes import UNDONE
 from connector.state.decision_document import build_decision_data, parse_decision
 from connector.state.plan_document import parse_reference
 from connector.state.records import DecisionRecord, LedgerRow

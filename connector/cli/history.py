@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.arguments import parse_id
-from connector.cli.files import raise_if_no_folder
+from connector.cli.arguments import parse_id, raise_if_no_folder
 from connector.cli.invocation import settings_of
 from connector.cli.printing.cycles import cycle_data, print_cycles, print_history
 from connector.cli.printing.output import print_table, write_json, write_json_line
@@ -20,7 +19,8 @@ from connector.cli.printing.plans import (
     save_plan,
 )
 from connector.cli.printing.talk import talk
-from connector.service.bootstrap import Wishes, open_application
+from connector.service.bootstrap import open_application
+from connector.service.options import Wishes
 from connector.service.signals import stopped_by_signals
 from connector.state.decision_document import build_decision_data
 from connector.state.plan_document import parse_reference

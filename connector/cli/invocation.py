@@ -29,7 +29,7 @@ class Invocation:
 
 def find_clock() -> "Clock":
     """The system's clock, from the composition root; loaded late, as that knows every library."""
-    return cast("Clock", import_module("connector.service.bootstrap").SystemClock())
+    return cast("Clock", import_module("connector.service.system").SystemClock())
 
 
 def invocation_of(context: typer.Context) -> Invocation:

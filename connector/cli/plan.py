@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.files import raise_if_no_folder
+from connector.cli.arguments import raise_if_no_folder
 from connector.cli.invocation import settings_of
 from connector.cli.printing.cycles import cycle_data, print_cycles
 from connector.cli.printing.output import write_json
@@ -23,7 +23,8 @@ from connector.cli.printing.progress import show_progress
 from connector.cli.printing.talk import talk
 from connector.cycle.review.preview import Preview
 from connector.cycle.review.reviewed_plan import ReviewedPlan, merge_previews, parse_document
-from connector.service.bootstrap import Wishes, open_application
+from connector.service.bootstrap import open_application
+from connector.service.options import Wishes
 from connector.service.signals import stopped_by_signals
 from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem

@@ -12,14 +12,10 @@ from connector.cli.printing.cycles import cycle_data, print_cycles
 from connector.cli.printing.output import write_json
 from connector.cli.printing.progress import show_progress
 from connector.cli.printing.talk import talk
-from connector.service.bootstrap import (
-    SystemClock,
-    Wishes,
-    build_bus_options,
-    build_hint_options,
-    open_application,
-)
+from connector.service.bootstrap import open_application
+from connector.service.options import Wishes, build_bus_options, build_hint_options
 from connector.service.signals import stopped_by_signals
+from connector.service.system import SystemClock
 from connector.state.records import CycleOutcome, CycleRecord
 from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from connector.cli.files import raise_if_no_folder
+from connector.cli.arguments import raise_if_no_folder
 from connector.cli.invocation import find_clock
 from connector.cli.printing.output import encode_line
 from connector.cli.printing.progress import show_progress

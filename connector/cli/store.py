@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.files import raise_if_no_folder
+from connector.cli.arguments import raise_if_no_folder
 from connector.cli.invocation import settings_of
 from connector.cli.printing.output import print_table, write_json
 from connector.cli.printing.talk import talk

@@ -15,8 +15,8 @@ from connector.ports import (
 )
 from connector.state.records import CycleRecord, Handover, LedgerRow, PlanOrigin
 from connector.state.session import StateStore
-from connector.watched_tables.queries import WatchedTable
-from engine.plans.plan import SafetyLimits
+from connector.watched_tables.watched_table import WatchedTable
+from engine.plans.safety import SafetyLimits
 from engine.records import Record
 from engine.rules.rule_set import RuleSet
 from engine.sellers import Directory

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from connector.cycle.context import CycleParts, CycleRun
 from connector.cycle.organisation import raise_if_foreign
+from connector.errors import LeaseHeld
 from connector.state.records import CycleOutcome, CycleRecord, PlanOrigin
-from connector.watched_tables.queries import WatchedTable
-from engine.errors import LeadrobinError, LeaseHeld, UnsafePlan
+from connector.watched_tables.watched_table import WatchedTable
+from engine.errors import LeadrobinError, UnsafePlan
 
 
 def start_run(parts: CycleParts, table: WatchedTable, origin: PlanOrigin) -> CycleRun:

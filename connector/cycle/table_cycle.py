@@ -13,10 +13,10 @@ from connector.cycle.passes.recovery import settle_intents
 from connector.cycle.passes.scheduled_runs import run_scheduled
 from connector.cycle.passes.take_backs import take_back_due
 from connector.cycle.rows.wake_ups import wake_for_room, wake_for_rules
+from connector.errors import ResyncRequired, RetriableError
 from connector.ports import RowPage
 from connector.state.records import CycleRecord, PlanOrigin, ReadMode, Watermark
-from connector.watched_tables.queries import WatchedTable
-from engine.errors import ResyncRequired, RetriableError
+from connector.watched_tables.watched_table import WatchedTable
 
 MAX_RESTARTS = 2
 """How often one cycle starts a full read anew before it gives up."""

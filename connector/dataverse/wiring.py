@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 import requests
@@ -32,6 +31,7 @@ from connector.dataverse.sign_in.entra import (
     DeviceCodeSignIn,
     ManagedIdentitySignIn,
 )
+from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.sign_in.session import build_sign_in_session
 from connector.dataverse.sign_in.tokens import StaticToken, TokenCache, TokenSource
 from connector.dataverse.wire import odata
@@ -45,26 +45,6 @@ from connector.dataverse.writes.encoding import WriteEncoder, WriteMarks
 from connector.dataverse.writes.outcomes import Settler
 from connector.dataverse.writes.sender import RowSender, WriteOptions
 from connector.ports import Clock
-
-SignInMode = Literal[
-    "client_secret", "certificate", "managed_identity", "device_code", "static_token"
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignInOptions:
-    """How to sign in; which fields count depends on `mode`."""
-
-    mode: SignInMode
-    tenant_id: str | None = None
-    client_id: str | None = None
-    client_secret: str | None = field(default=None, repr=False)
-    authority: str | None = None
-    certificate_path: Path | None = None
-    certificate_key_path: Path | None = None
-    certificate_password: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-    token_cache_path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

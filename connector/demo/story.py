@@ -14,7 +14,8 @@ from connector.demo.visitor import Visitor
 from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.service.application import Application
-from connector.service.bootstrap import Wishes, open_application
+from connector.service.bootstrap import open_application
+from connector.service.options import Wishes
 from connector.state.plan_document import parse_reference
 from connector.state.records import BacklogEntry, CycleRecord, DecisionRecord
 from settings.model import (

@@ -5,14 +5,10 @@ Nothing is guessed: names of columns, keys and navigation properties come from t
 
 from collections.abc import Mapping, Sequence
 
-from connector.ports import TableDescriber, TableReader
-from connector.watched_tables.queries import (
-    WatchedTable,
-    WriteColumns,
-    build_watched_table,
-    tables_reached,
-)
-from engine.errors import ConfigProblem, UnsafeStart
+from connector.ports import TableDescriber
+from connector.watched_tables.queries import build_watched_table, tables_reached
+from connector.watched_tables.watched_table import WatchedTable, WriteColumns
+from engine.errors import ConfigProblem
 from engine.rules.rule_set import RuleSet
 from engine.schema import TableSchema
 
@@ -69,19 +65,3 @@ def build_tables(
     if problems:
         raise ConfigProblem("; ".join(problems))
     return tuple(found)
-
-
-def raise_if_rules_active(reader: TableReader, describe: TableDescriber) -> None:
-    """Refuse to write next to Microsoft's own engine: both would assign; raises UnsafeStart."""
-    table = "msdyn_assignmentrule"
-    try:
-        describe(table)
-    except ConfigProblem:
-        return
-    rows = list(reader.read_rows(table, ("msdyn_name",), filter="statecode eq 0"))
-    if rows:
-        names = ", ".join(sorted(str(row.get("msdyn_name")) for row in rows)[:3])
-        raise UnsafeStart(
-            f"the environment has {len(rows)} active assignment rules of its own ({names} …): both "
-            "would assign the same rows; deactivate them, or set LEADROBIN_WRITE__COEXIST=true"
-        )

@@ -13,7 +13,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from connector.hints.webhooks import read_table
+from connector.hints.context import read_table
 from connector.telemetry.logs import describe_failure, get_log
 from engine.errors import ConfigProblem
 

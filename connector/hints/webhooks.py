@@ -5,20 +5,20 @@ hints change nothing. When tables are looked at anyway is in `schedule`.
 """
 
 import hmac
-import json
 import sys
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from typing_extensions import override
 
+from connector.hints.context import read_table
 from connector.telemetry.logs import describe_failure, get_log
 from engine.errors import ConfigProblem
 
@@ -36,57 +36,6 @@ class HintOptions:
     header: str = "x-leadrobin-secret"
     debounce: timedelta = timedelta(seconds=0.5)
     socket_timeout: float = 30.0
-
-
-class TableWaker:
-    """Turns any number of hints into one early look at a table; safe for many threads.
-
-    `hurry` is told a table and how soon. A hint for a table that is being looked at just now has
-    it looked at once more, for the change may lie behind the page already read.
-    """
-
-    def __init__(
-        self,
-        hurry: Callable[[str, timedelta], None],
-        tables: Collection[str],
-        *,
-        debounce: timedelta = timedelta(seconds=0.5),
-    ) -> None:
-        self._hurry = hurry
-        self._tables = frozenset(tables)
-        self._debounce = debounce
-        self._lock = threading.Lock()
-        self._expected: set[str] = set()
-        self._running: set[str] = set()
-        self._again: set[str] = set()
-
-    def hint(self, table: str) -> None:
-        """Something happened to a table; unknown tables are none of our business."""
-        with self._lock:
-            if table not in self._tables or table in self._expected:
-                return
-            if table in self._running:
-                self._again.add(table)
-                return
-            self._expected.add(table)
-        self._hurry(table, self._debounce)
-
-    def started(self, table: str) -> None:
-        """A look at a table begins; hints up to now are answered by it."""
-        with self._lock:
-            self._expected.discard(table)
-            self._running.add(table)
-
-    def finished(self, table: str) -> None:
-        """A look at a table ended."""
-        with self._lock:
-            self._running.discard(table)
-            is_wanted = table in self._again
-            self._again.discard(table)
-            if is_wanted:
-                self._expected.add(table)
-        if is_wanted:
-            self._hurry(table, self._debounce)
 
 
 class HintServer:
@@ -184,15 +133,3 @@ def _build_handler(
             """Nothing of a request is logged: its address may hold the secret."""
 
     return Handler
-
-
-def read_table(body: bytes) -> str | None:
-    """The table a webhook's execution context speaks of; None when it is none."""
-    try:
-        context = json.loads(body)
-    except ValueError:
-        return None
-    if not isinstance(context, dict):
-        return None
-    name = cast("dict[str, object]", context).get("PrimaryEntityName")
-    return name if isinstance(name, str) and name else None

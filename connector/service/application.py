@@ -22,7 +22,7 @@ from connector.cycle.table_cycle import run_cycle
 from connector.service.leases import TableLeases
 from connector.state.records import CycleOutcome, CycleRecord, PlanOrigin
 from connector.telemetry.logs import get_log
-from connector.watched_tables.queries import WatchedTable, choose_segment_tables
+from connector.watched_tables.watched_table import WatchedTable, choose_segment_tables
 from engine.errors import ConfigProblem, LeadrobinError
 from engine.plans.plan import build_plan
 

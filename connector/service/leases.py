@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from connector.errors import LeaseHeld, RetriableError
 from connector.ports import Clock
 from connector.state.records import LeaseRecord
 from connector.state.session import StateSession, StateStore
 from connector.telemetry.logs import get_log
-from engine.errors import LeaseHeld, RetriableError
 
 TABLE, WORKER = "table:", "worker:"
 BEATS_PER_LIFE = 3

@@ -9,13 +9,15 @@ from typing import Any
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from connector.errors import FatalError, LeaseHeld
+from connector.hints.early_cycles import TableWaker
 from connector.hints.service_bus import BusListener, BusOptions
-from connector.hints.webhooks import HintOptions, HintServer, TableWaker
+from connector.hints.webhooks import HintOptions, HintServer
 from connector.ports import Clock
 from connector.service.application import Application
 from connector.telemetry.logs import get_log
-from connector.watched_tables.queries import WatchedTable
-from engine.errors import FatalError, LeadrobinError, LeaseHeld, UnsafePlan
+from connector.watched_tables.watched_table import WatchedTable
+from engine.errors import LeadrobinError, UnsafePlan
 
 STOPPING = (FatalError, UnsafePlan)
 """What the service cannot mend by trying again."""

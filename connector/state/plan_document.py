@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from engine.errors import ConfigProblem
-from engine.plans.plan import (
+from engine.plans.changes import (
     Change,
     OwnerChange,
-    Plan,
     PlannedRow,
     QueueChange,
     SegmentChange,
     SequenceChange,
     Skip,
 )
+from engine.plans.plan import Plan
 from engine.records import EntityReference
 
 FORMAT = 1

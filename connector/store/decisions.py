@@ -7,14 +7,12 @@ from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, or_
 
 from connector.state.records import BacklogEntry, DecisionRecord, Intent, SellerClock
 from connector.store.intents import build_intent_document, parse_intent
+from connector.store.seller_clocks import CLOCK_LOCK
 from connector.store.statements import chunk_ids, upsert_rows
 from connector.store.tables import backlog, cycles, plans, seller_clocks
 from connector.store.tables import decisions as decision_rows
 from engine.instants import print_instant
 from engine.records import EntityReference
-
-CLOCK_LOCK = 7_305_115
-"""The key of the advisory lock that decisions are taken under; any number no one else uses."""
 
 _WITHOUT_TRACE = [column for column in decision_rows.columns if column.name != "trace"]
 """A trace is most of a decision, and nobody but a reader of the history wants it."""

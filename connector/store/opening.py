@@ -20,6 +20,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from connector.errors import RetriableError
 from connector.store.cycles import ProgressSession
 from connector.store.decisions import AssignmentSession
 from connector.store.documents import DocumentSession
@@ -27,7 +28,7 @@ from connector.store.handovers import HandoverSession
 from connector.store.leases import LeaseSession
 from connector.store.ledger import LedgerSession
 from connector.store.rule_sets import RuleSetSession
-from engine.errors import ConfigProblem, RetriableError
+from engine.errors import ConfigProblem
 
 REVISIONS = ("0001", "0002")
 """The revisions of the migrations, oldest first; the last one is what this program writes."""

@@ -4,19 +4,22 @@ The metadata it is checked against comes from the tenant; reading it is elsewher
 """
 
 import difflib
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from uuid import NAMESPACE_URL, uuid5
 
 from connector.ports import TableQuery
-from connector.state.fingerprints import name_watched_set
+from connector.watched_tables.segment_ids import (
+    clearing_segments,
+    engine_segment_ids,
+    tenant_segment_ids,
+    tenant_sequence_ids,
+)
+from connector.watched_tables.watched_table import WatchedTable, WriteColumns
 from engine.conditions.language.columns import columns_of, navigations_of, record_columns_of
 from engine.conditions.language.model import ColumnPath, Condition
 from engine.conditions.language.operators import Family, family_of
 from engine.errors import ConfigProblem
-from engine.records import Row
-from engine.rules.rule_set import AccountColumn, Rule, RuleSet, Segment
+from engine.rules.models import AccountColumn, Rule
+from engine.rules.rule_set import RuleSet
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, Schema, TableSchema
 
 _LOOKUPS = {ColumnType.LOOKUP, ColumnType.OWNER, ColumnType.CUSTOMER}
@@ -24,82 +27,6 @@ _UNLABELLED = {Family.TEXT, Family.NUMBER, Family.DATE}
 """Columns compared by their value alone: their formatted values are for people, in the application
 user's language and time zone."""
 _ALWAYS = ("createdon", "modifiedon", "statecode", "ownerid", "createdby")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteColumns:
-    """The lookups that decisions are written to; None where the table has none or it is off.
-
-    `by_action` = sequences are connected by the platform's action instead.
-    """
-
-    segment: str | None = None
-    sequence: str | None = None
-    by_action: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchedTable:
-    """A table as a cycle sees it.
-
-    `watched` are the wire names whose change makes a row be decided again, `segment_ids` and
-    `sequence_ids` the tenant's rows behind the names of the rule set. `engine_segment_ids` has an
-    id for every segment, `clears` those whose rows lose their segment when they match none.
-    """
-
-    name: str
-    primary_id: str
-    query: TableQuery
-    watched: tuple[str, ...]
-    writes: WriteColumns
-    segment_ids: Mapping[str, str]
-    sequence_ids: Mapping[str, str]
-    engine_segment_ids: Mapping[str, str]
-    clears: frozenset[str]
-
-    @property
-    def watched_set(self) -> str:
-        """The name of the watched columns."""
-        return name_watched_set(self.watched)
-
-    @property
-    def columns_hash(self) -> str:
-        """The name of everything asked for: another one needs a new read of the table."""
-        return hashlib.sha256("\n".join(self.query.columns).encode()).hexdigest()
-
-    @property
-    def connects_sequences(self) -> bool:
-        """Sequences are connected, through a column or through the platform's action."""
-        return self.writes.sequence is not None or self.writes.by_action
-
-    @property
-    def needs_related_rows(self) -> bool:
-        """Rows have to be read once more, with their related rows, before they can be decided."""
-        return bool(self.query.expand)
-
-    def has_segment_row(self, segment: str) -> bool:
-        """Rows carry this segment in a column of their own."""
-        return self.writes.segment is not None and segment in self.segment_ids
-
-    def lookup_of(self, row: Row, column: str | None) -> str | None:
-        """The id that a lookup column of a row holds."""
-        value = None if column is None else row.get(f"_{column}_value")
-        return value.lower() if isinstance(value, str) and value else None
-
-
-def identify_segments(rule_set: RuleSet) -> RuleSet:
-    """The rule set with an id for every segment.
-
-    A segment without a row in the tenant gets one made from its name, so that "the same segment as
-    before" means the same to the engine whether the tenant knows the segment or the ledger alone.
-    """
-    segments = tuple(
-        segment
-        if segment.segment_id
-        else segment.model_copy(update={"segment_id": _made_id(segment)})
-        for segment in rule_set.segments
-    )
-    return rule_set.model_copy(update={"segments": segments})
 
 
 def build_watched_table(
@@ -142,10 +69,10 @@ def build_watched_table(
         query=query,
         watched=tuple(sorted(watched)),
         writes=writes,
-        segment_ids=_tenant_segments(rule_set, table),
-        sequence_ids=_tenant_sequences(rule_set, table),
-        engine_segment_ids=_engine_segments(rule_set, table),
-        clears=_clearing_segments(rule_set, table),
+        segment_ids=tenant_segment_ids(rule_set, table),
+        sequence_ids=tenant_sequence_ids(rule_set, table),
+        engine_segment_ids=engine_segment_ids(rule_set, table),
+        clears=clearing_segments(rule_set, table),
     )
 
 
@@ -255,24 +182,6 @@ class _ColumnReader:
         self._problems[f"the environment's table {table.name} has no {kind} {name}{hint}"] = None
 
 
-def choose_segment_tables(tables: Sequence[WatchedTable], segment: str) -> list[WatchedTable]:
-    """Those of the tables that have a segment of this name; raises ConfigProblem when none has."""
-    chosen = [table for table in tables if segment in table.engine_segment_ids]
-    if not chosen:
-        asked = ", ".join(table.name for table in tables)
-        known = [name for table in tables for name in table.engine_segment_ids]
-        hint = hint_at(segment, known)
-        raise ConfigProblem(f'the rules file has no segment "{segment}" for {asked}{hint}')
-    return chosen
-
-
-def hint_at(name: str, known: Iterable[str]) -> str:
-    """The nearest of the known names as a question to add to a message; "" when none is near."""
-    folded = {other.casefold(): other for other in known}
-    near = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return f'; did you mean "{folded[near[0]]}"?' if near else ""
-
-
 def _record_conditions(rule_set: RuleSet, table: str) -> Iterator[Condition]:
     """The conditions on rows of the table: those of segments and of rules."""
     for segment in rule_set.segments:
@@ -354,44 +263,6 @@ def _walk(schema: Schema, table: str, path: ColumnPath) -> Iterator[str]:
             return
         yield relationship.table
         current = schema.get(relationship.table)
-
-
-def _tenant_segments(rule_set: RuleSet, table: str) -> dict[str, str]:
-    return {
-        segment.name: segment.segment_id.lower()
-        for segment in rule_set.segments
-        if segment.table == table and segment.segment_id is not None
-    }
-
-
-def _tenant_sequences(rule_set: RuleSet, table: str) -> dict[str, str]:
-    return {
-        sequence.name: sequence.sequence_id.lower()
-        for sequence in rule_set.sequences
-        if sequence.table == table and sequence.sequence_id is not None
-    }
-
-
-def _engine_segments(rule_set: RuleSet, table: str) -> dict[str, str]:
-    """The ids the engine knows segments by, made ones included."""
-    return {
-        segment.name: (segment.segment_id or _made_id(segment)).lower()
-        for segment in rule_set.segments
-        if segment.table == table
-    }
-
-
-def _clearing_segments(rule_set: RuleSet, table: str) -> frozenset[str]:
-    """Segments whose rows lose their segment when they match none any more."""
-    return frozenset(
-        segment.name
-        for segment in rule_set.segments
-        if segment.table == table and (segment.exit or rule_set.exit) == "clear"
-    )
-
-
-def _made_id(segment: Segment) -> str:
-    return str(uuid5(NAMESPACE_URL, f"leadrobin:segment:{segment.table}:{segment.name}"))
 
 
 def _labelled(table: TableSchema, wire_names: Iterable[str]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from engine.distribution.capacity import CapacityUnits
 from engine.distribution.newcomer_rules import FairnessSettings
 from engine.distribution.pool import DistributionSettings, SellerPool
 from engine.errors import InvalidDocument, Path, Problem
-from engine.rules.rule_set import (
+from engine.rules.models import (
     AccessTeam,
     AccountColumn,
     AnySeller,
@@ -31,12 +31,12 @@ from engine.rules.rule_set import (
     Fallback,
     Queues,
     Rule,
-    RuleSet,
     Segment,
     Selection,
     Sellers,
     Teams,
 )
+from engine.rules.rule_set import RuleSet
 from engine.sellers import Directory, Seller
 from engine.statuses import RoutingStatus
 

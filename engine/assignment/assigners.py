@@ -12,7 +12,7 @@ from engine.decisions.decision import CandidateTrace, Stage
 from engine.distribution.pool import DistributionRequest, Method, SellerPool
 from engine.distribution.rankings import Lane
 from engine.records import EntityReference, Record, Row
-from engine.rules.rule_set import Rule
+from engine.rules.models import Rule
 from engine.statuses import RoutingStatus
 
 _ACCOUNTS = (

@@ -14,7 +14,8 @@ from engine.assignment.routing import Attempt, SegmentRouter
 from engine.assignment.segments import SegmentMatch, SegmentTable
 from engine.decisions.decision import AssignmentDecision, RuleTrace, Trace
 from engine.records import Record
-from engine.rules.rule_set import RuleSet, Segment
+from engine.rules.models import Segment
+from engine.rules.rule_set import RuleSet
 from engine.schema import Schema
 from engine.sellers import Directory
 from engine.statuses import RoutingStatus, SegmentationStatus, SequenceStatus

@@ -14,7 +14,7 @@ from engine.conditions.evaluation.cells import read_cell, related_row
 from engine.decisions.decision import CandidateTrace, Stage
 from engine.distribution.pool import SellerPool
 from engine.records import EntityReference, Record, Row
-from engine.rules.rule_set import Rule
+from engine.rules.models import Rule
 from engine.sellers import Team
 from engine.statuses import RoutingStatus
 

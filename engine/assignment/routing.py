@@ -10,7 +10,7 @@ from engine.assignment.evaluator import Evaluator, RowTest
 from engine.decisions.decision import CandidateTrace, FailedCondition, RuleTrace
 from engine.instants import print_instant
 from engine.records import EntityReference, Record
-from engine.rules.rule_set import Rule
+from engine.rules.models import Rule
 from engine.statuses import RoutingStatus, failure_rank
 
 

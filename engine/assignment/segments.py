@@ -8,7 +8,8 @@ from typing import NamedTuple
 from engine.assignment.evaluator import Evaluator
 from engine.decisions.decision import SegmentTrace
 from engine.records import Record, Row
-from engine.rules.rule_set import RuleSet, Segment
+from engine.rules.models import Segment
+from engine.rules.rule_set import RuleSet
 from engine.statuses import SegmentationStatus
 
 

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
-from engine.conditions.evaluation.constants import Constant, fold, is_id, read_constant, spell
+from engine.conditions.evaluation.constants import Constant, fold, is_id, read_constant
 from engine.conditions.evaluation.matching import choice_numbers
 from engine.conditions.language.context import logical_name
 from engine.conditions.language.model import (
@@ -28,6 +28,7 @@ from engine.conditions.language.model import (
 )
 from engine.conditions.language.moments import zone_of
 from engine.conditions.language.operators import FACTS, Family, ValueKind, family_of
+from engine.conditions.language.spelling import spell
 from engine.conditions.language.values import scalars_of
 from engine.errors import Path, Problem
 from engine.schema import Column, ColumnType, RelationshipKind, Schema, TableSchema

@@ -16,7 +16,8 @@ from engine.checks.lint import TABLES, selection_of
 from engine.conditions.language.columns import record_columns_of
 from engine.errors import Path, Problem
 from engine.records import Record
-from engine.rules.rule_set import AnySeller, Queues, Rule, RuleSet, Sellers, Teams
+from engine.rules.models import AnySeller, Queues, Rule, Sellers, Teams
+from engine.rules.rule_set import RuleSet
 from engine.schema import Schema
 from engine.sellers import Directory
 

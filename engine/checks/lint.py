@@ -9,19 +9,12 @@ from itertools import combinations
 
 from engine.checks.implication import find_contradiction, implies, is_always, paths_of
 from engine.checks.labels import number_labels
-from engine.checks.rule_set import list_conditions, list_doubtful_labels
+from engine.checks.rule_set import list_doubtful_labels
 from engine.conditions.language.model import All, Condition
 from engine.errors import Problem
-from engine.rules.rule_set import (
-    AnySeller,
-    Queues,
-    Rule,
-    RuleSet,
-    Segment,
-    Selection,
-    Sellers,
-    Teams,
-)
+from engine.rules.models import AnySeller, Queues, Rule, Segment, Selection, Sellers, Teams
+from engine.rules.placed_conditions import list_conditions
+from engine.rules.rule_set import RuleSet
 from engine.schema import Schema
 
 TABLES = {"sellers": "systemuser", "teams": "team", "queues": "queue"}

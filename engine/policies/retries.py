@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from engine.rules.rule_set import Retry
+from engine.rules.models import Retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

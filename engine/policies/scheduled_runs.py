@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.calendars.calendar_data import WEEKDAYS
-from engine.rules.rule_set import ScheduledRuns
+from engine.rules.models import ScheduledRuns
 
 GRACE = timedelta(hours=1)
 """How long a run of late evening is made up for on the next day."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from engine.records import Row
-from engine.rules.rule_set import TakeBack
+from engine.rules.models import TakeBack
 from engine.sellers import Directory
 
 

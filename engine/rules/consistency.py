@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from engine.errors import Path, Problem
 
 if TYPE_CHECKING:
-    from engine.rules.rule_set import Rule, RuleSet, Segment
+    from engine.rules.models import Rule, Segment
+    from engine.rules.rule_set import RuleSet
 
 INSIGHT_TABLE = "msdyn_salessuggestion"
 

@@ -14,8 +14,8 @@ from engine.rules.durations import Duration, parse_duration
 from engine.sellers import Calendar
 
 if TYPE_CHECKING:
-    from engine.rules.rule_set import Sequence as SequenceDefinition
-    from engine.rules.rule_set import Step
+    from engine.rules.models import Sequence as SequenceDefinition
+    from engine.rules.models import Step
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _OFFICE_DAYS = frozenset(_DAYS[:5])

@@ -24,7 +24,8 @@ import requests
 import structlog
 
 from connector.demo.visitor import Visitor, made_id
-from connector.service.bootstrap import Wishes, open_application
+from connector.service.bootstrap import open_application
+from connector.service.options import Wishes
 from settings.sources import load_settings
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -15,7 +15,8 @@ import structlog
 
 import connector.demo
 from connector.service.application import Application
-from connector.service.bootstrap import Wishes, open_application
+from connector.service.bootstrap import open_application
+from connector.service.options import Wishes
 from settings.model import Settings
 from settings.sources import load_settings
 from tests.acceptance.soak import build_environment, emulator_process

@@ -20,9 +20,10 @@ from typing_extensions import override
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.limits.governor import GovernorOptions
 from connector.dataverse.reads.row_decoding import choose_decoder
+from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.odata import FORMATTED, LOOKUP_TABLE
 from connector.dataverse.wire.payloads import decode_collection
-from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
+from connector.dataverse.wiring import ClientOptions, Surroundings, build_client
 from connector.dataverse.writes.batch import decode_batch
 from connector.ports import TableQuery
 

@@ -21,14 +21,15 @@ from PowerPlatform.Dataverse.core.errors import HttpError
 
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.limits.governor import GovernorOptions
+from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wire.transport import TransportOptions
-from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
+from connector.dataverse.wiring import ClientOptions, Surroundings, build_client
 from connector.dataverse.writes.sender import WriteOptions
 from connector.emulator.protection.throttle import Limits
 from connector.emulator.server import EmulatorServer
+from connector.errors import RetriableError
 from connector.ports import RowWrite, TableQuery
-from engine.errors import RetriableError
 from tests.benchmarks.emulated_time import EmulatedCondition, EmulatedTime
 
 QUERY = TableQuery(table="lead", columns=("subject",))

@@ -27,8 +27,10 @@ from connector.demo.visitor import Visitor
 from connector.hints.webhooks import HintOptions
 from connector.ports import RowWrite, WriteResult
 from connector.service.application import Application
-from connector.service.bootstrap import SystemClock, Wishes, open_application
+from connector.service.bootstrap import open_application
+from connector.service.options import Wishes
 from connector.service.scheduler import run_service
+from connector.service.system import SystemClock
 from settings.sources import load_settings
 from tests.acceptance.soak import RULES, build_environment, emulator_process
 from tests.benchmarks.connector import report, say

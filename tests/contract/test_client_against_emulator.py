@@ -13,20 +13,22 @@ import pytest
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.limits.governor import GovernorOptions
 from connector.dataverse.reads.feed import FollowBy
+from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wire.transport import TransportOptions
-from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
+from connector.dataverse.wiring import ClientOptions, Surroundings, build_client
 from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.emulator.protection.throttle import Limits
 from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
+from connector.errors import FatalError, ResyncRequired
 from connector.ports import (
     RowPage,
     RowWrite,
     TableQuery,
     WriteOutcome,
 )
-from engine.errors import ConfigProblem, FatalError, ResyncRequired
+from engine.errors import ConfigProblem
 from engine.records import EntityReference, Row
 
 LEADS = TableQuery(table="lead", columns=("subject", "_ownerid_value", "statecode"), page_size=20)

@@ -16,20 +16,21 @@ import pytest
 
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.reads.feed import FollowBy
+from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wire.transport import Request, TransportOptions
-from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
+from connector.dataverse.wiring import ClientOptions, Surroundings, build_client
 from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.emulator.protection.faults import KINDS
 from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
+from connector.errors import ResyncRequired
 from connector.ports import (
     RowWrite,
     TableQuery,
     WriteOutcome,
     WriteResult,
 )
-from engine.errors import ResyncRequired
 from engine.records import Row
 
 SEEDS = int(os.environ.get("LEADROBIN_TEST_FAULT_SEEDS", "5"))

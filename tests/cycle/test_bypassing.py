@@ -4,9 +4,10 @@ import pytest
 
 from connector.cycle.rows.writes import build_write
 from connector.ports import RowWrite
-from connector.service.bootstrap import build_client_options
-from connector.watched_tables.queries import WriteColumns, build_watched_table
-from engine.plans.plan import OwnerChange, PlannedRow
+from connector.service.options import build_client_options
+from connector.watched_tables.queries import build_watched_table
+from connector.watched_tables.watched_table import WriteColumns
+from engine.plans.changes import OwnerChange, PlannedRow
 from engine.rules.rule_set import build_rule_set
 from settings.sources import load_settings
 from tests.support.worlds import NOBODY, RULES, SCHEMA, lead_id

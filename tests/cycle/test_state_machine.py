@@ -44,9 +44,10 @@ from connector.cycle.table_cycle import run_cycle
 from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.emulator.protection.faults import KINDS
 from connector.emulator.seed.organization import SeedSize
+from connector.errors import FatalError, LeaseHeld
 from connector.ports import WriteOutcome
 from connector.service.leases import StoreLeases, hold_file_lease
-from engine.errors import FatalError, LeadrobinError, LeaseHeld
+from engine.errors import LeadrobinError
 from engine.statuses import RoutingStatus
 from tests.support.emulated import (
     Killed,

@@ -10,7 +10,7 @@ from connector.cycle.context import CycleOptions
 from connector.ports import RowWrite, WriteResult
 from connector.state.records import CycleOutcome
 from engine.errors import UnsafePlan
-from engine.plans.plan import SafetyLimits
+from engine.plans.safety import SafetyLimits
 from engine.records import EntityReference
 from tests.support.fake_dataverse import Crash
 from tests.support.worlds import RULES, World, build_people, lead_id, seller_id

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.conditions.evaluation.constants import spell
 from engine.conditions.evaluation.interpreter import holds
 from engine.conditions.language.fetchxml import build_fetchxml, parse_fetchxml, untyped
 from engine.conditions.language.fetchxml_writing import negate
 from engine.conditions.language.model import All, Any, Compare, Condition, Not, Related
 from engine.conditions.language.parsing import parse_condition
 from engine.conditions.language.printing import describe, print_condition
+from engine.conditions.language.spelling import spell
 from engine.errors import InvalidDocument, Problem
 from tests.property.condition_trees import SCHEMA, compares, rows, trees
 from tests.property.test_conditions_compiled import contexts

@@ -30,10 +30,11 @@ from typing_extensions import override
 from connector.cycle.context import CycleOptions, CycleParts
 from connector.dataverse import wiring
 from connector.dataverse.client import DataverseClient
+from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.sign_in.tokens import AccessToken
 from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wire.transport import TransportOptions
-from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
+from connector.dataverse.wiring import ClientOptions, Surroundings, build_client
 from connector.dataverse.writes import sender
 from connector.dataverse.writes.sender import WriteOptions
 from connector.emulator.organization.clock import EmulatorClock
@@ -42,7 +43,8 @@ from connector.environment.table_definitions import build_tables, describe_table
 from connector.service.application import Application
 from connector.service.leases import Hold, UnsharedLeases
 from connector.store.opening import SqlStore, open_store
-from connector.watched_tables.queries import WatchedTable, WriteColumns, identify_segments
+from connector.watched_tables.segment_ids import identify_segments
+from connector.watched_tables.watched_table import WatchedTable, WriteColumns
 from engine.assignment.decider import Decider
 from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.schema import TableSchema

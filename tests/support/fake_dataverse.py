@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from connector.errors import ResyncRequired
 from connector.ports import (
     RowPage,
     RowWrite,
@@ -15,7 +16,6 @@ from connector.ports import (
     WriteOutcome,
     WriteResult,
 )
-from engine.errors import ResyncRequired
 from engine.records import EntityReference, Row
 from engine.sellers import Directory
 

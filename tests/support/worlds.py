@@ -15,12 +15,9 @@ from connector.ports import RowWrite
 from connector.state.records import CycleRecord, DecisionRecord, LedgerRow
 from connector.state.session import StateSession
 from connector.store.opening import SqlStore, open_store
-from connector.watched_tables.queries import (
-    WatchedTable,
-    WriteColumns,
-    build_watched_table,
-    identify_segments,
-)
+from connector.watched_tables.queries import build_watched_table
+from connector.watched_tables.segment_ids import identify_segments
+from connector.watched_tables.watched_table import WatchedTable, WriteColumns
 from engine.assignment.decider import Decider
 from engine.records import EntityReference
 from engine.rules.rule_set import RuleSet, build_rule_set

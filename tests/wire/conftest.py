@@ -11,8 +11,9 @@ import responses
 
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.limits.governor import GovernorOptions
+from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.retrying import RetryPolicy
-from connector.dataverse.wiring import ClientOptions, SignInOptions, Surroundings, build_client
+from connector.dataverse.wiring import ClientOptions, Surroundings, build_client
 from connector.dataverse.writes.sender import WriteOptions
 
 ROOT = "https://contoso.crm4.dynamics.com"

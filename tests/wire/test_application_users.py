@@ -13,7 +13,7 @@ import responses
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.limits.governor import GovernorOptions
 from connector.dataverse.sign_in.more_users import read_more_users
-from connector.dataverse.wiring import SignInOptions
+from connector.dataverse.sign_in.options import SignInOptions
 from engine.errors import ConfigProblem
 from tests.wire.conftest import API, Build, Timeline, error_body
 

@@ -5,8 +5,9 @@ import responses
 
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.reads.feed import FollowBy
+from connector.errors import FatalError, ResyncRequired, RetriableError
 from connector.ports import TableQuery
-from engine.errors import ConfigProblem, FatalError, ResyncRequired, RetriableError
+from engine.errors import ConfigProblem
 from tests.wire.conftest import API, Build, add_tables, error_body
 
 LEADS = TableQuery(table="lead", columns=("subject", "_ownerid_value"), page_size=2)

@@ -11,7 +11,7 @@ from connector.dataverse.limits.latency import LatencyWatch
 from connector.dataverse.wire.errors import Fault, Reaction
 from connector.dataverse.wire.metrics import NoMetrics
 from connector.dataverse.wire.retrying import TimeBudget
-from engine.errors import RetriableError
+from connector.errors import RetriableError
 from tests.wire.conftest import START, Timeline
 
 

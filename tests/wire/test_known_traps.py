@@ -13,8 +13,9 @@ from connector.dataverse.limits.governor import Governor, GovernorOptions
 from connector.dataverse.wire.metrics import NoMetrics
 from connector.dataverse.wire.retrying import RetryPolicy, TimeBudget
 from connector.dataverse.writes.sender import WriteOptions, WriteWay
+from connector.errors import ResyncRequired, RetriableError
 from connector.ports import RowWrite, TableQuery, WriteOutcome
-from engine.errors import ConfigProblem, ResyncRequired, RetriableError
+from engine.errors import ConfigProblem
 from engine.records import EntityReference
 from tests.wire.conftest import API, START, Build, Timeline, add_tables, definition_url, error_body
 

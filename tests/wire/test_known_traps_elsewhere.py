@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import responses
 
+from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.retrying import RetryPolicy
-from connector.dataverse.wiring import SignInOptions
 from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.ports import RowWrite, TableQuery
 from engine.schema import ColumnType

@@ -9,11 +9,12 @@ import responses
 from structlog.testing import capture_logs
 
 from connector.dataverse.client import DataverseClient
+from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.odata import find_twin_host, resolve_link
 from connector.dataverse.wire.transport import TransportOptions, build_session
-from connector.dataverse.wiring import SignInOptions
+from connector.errors import FatalError, RetriableError
 from connector.ports import TableQuery
-from engine.errors import ConfigProblem, FatalError, RetriableError
+from engine.errors import ConfigProblem
 from tests.wire.conftest import API, ROOT, Build, Timeline, add_tables, error_body
 
 LEADS = TableQuery(table="lead", columns=("subject",))

@@ -9,7 +9,8 @@ import responses
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wire.transport import parse_retry_after
-from engine.errors import ConfigProblem, FatalError, RetriableError
+from connector.errors import FatalError, RetriableError
+from engine.errors import ConfigProblem
 from tests.wire.conftest import API, START, Build, Timeline, add_tables, error_body
 
 WHO = {"UserId": "u", "OrganizationId": "o", "BusinessUnitId": "b"}

@@ -19,10 +19,11 @@ from cryptography.x509.oid import NameOID
 
 from connector.dataverse.sign_in.clouds import choose_authority_host, parse_challenge
 from connector.dataverse.sign_in.entra import run_sign_in
+from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.sign_in.tokens import AccessToken, TokenCache
 from connector.dataverse.wire.errors import NotSent, SignInBusy, SignInUnreachable
-from connector.dataverse.wiring import SignInOptions
-from engine.errors import ConfigProblem, FatalError, RetriableError
+from connector.errors import FatalError, RetriableError
+from engine.errors import ConfigProblem
 from tests.wire.conftest import API, ROOT, START, Build, Timeline, error_body
 
 TENANT = "11111111-2222-3333-4444-555555555555"

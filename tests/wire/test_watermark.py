@@ -12,8 +12,9 @@ import responses
 
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.reads.feed import FollowBy
+from connector.errors import FatalError, ResyncRequired
 from connector.ports import RowPage, TableQuery
-from engine.errors import ConfigProblem, FatalError, ResyncRequired
+from engine.errors import ConfigProblem
 from tests.wire.conftest import API, Build, Timeline, add_tables, error_body
 
 LEADS = TableQuery(table="lead", columns=("subject", "modifiedon"), page_size=2)

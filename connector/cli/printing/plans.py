@@ -9,16 +9,15 @@ from connector.cli.printing.talk import talk
 from connector.cycle.review.apply import Leftover
 from connector.cycle.review.reviewed_plan import ReviewedPlan, build_document
 from connector.state.plan_document import build_plan_document
-from engine.plans.plan import (
+from engine.plans.changes import (
     Change,
     OwnerChange,
-    Plan,
     PlannedRow,
     QueueChange,
     SegmentChange,
     SequenceChange,
-    count_by,
 )
+from engine.plans.plan import Plan, count_by
 from engine.records import EntityReference
 
 COLUMNS = ("Table", "Row", "Owner before", "Owner after", "Segment", "Rule", "Also")

@@ -5,7 +5,7 @@ from rich.tree import Tree
 
 from connector.cli.printing.output import count_of
 from engine.conditions.language.printing import describe
-from engine.rules.rule_set import (
+from engine.rules.models import (
     EVERY_DAY,
     AccessTeam,
     AccountColumn,
@@ -13,7 +13,6 @@ from engine.rules.rule_set import (
     Queues,
     Retry,
     Rule,
-    RuleSet,
     ScheduledRuns,
     Segment,
     Selection,
@@ -21,6 +20,7 @@ from engine.rules.rule_set import (
     TakeBack,
     Teams,
 )
+from engine.rules.rule_set import RuleSet
 
 
 def build_tree(rule_set: RuleSet, table: str) -> Tree:

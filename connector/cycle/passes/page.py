@@ -13,6 +13,7 @@ from connector.cycle.rows.decisions import (
     placement_data,
 )
 from connector.cycle.rows.late_writes import adopt_late_writes
+from connector.cycle.rows.outcomes import record_rows, settle_clocks
 from connector.cycle.rows.reading import (
     Examined,
     build_rejected,
@@ -22,11 +23,11 @@ from connector.cycle.rows.reading import (
 )
 from connector.cycle.rows.seller_clocks import touch_clock
 from connector.cycle.rows.take_back_watch import note_touches
-from connector.cycle.rows.writes import record_rows, settle_clocks, write_rows
+from connector.cycle.rows.writes import write_rows
 from connector.ports import RowPage
 from connector.state.records import DecisionRecord, Intent, LedgerRow, Watermark
 from connector.state.session import StateSession
-from engine.plans.plan import Placement, PlannedRow
+from engine.plans.changes import Placement, PlannedRow
 from engine.statuses import RoutingStatus
 
 

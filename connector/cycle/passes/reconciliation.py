@@ -10,10 +10,11 @@ from datetime import datetime
 from connector.cycle.context import CycleParts, CycleRun
 from connector.cycle.passes.page import process_page
 from connector.cycle.rows.reading import fetch_complete
+from connector.errors import ResyncRequired, RetriableError
 from connector.ports import RowPage, VersionPage
 from connector.state.records import Watermark
 from connector.state.session import StateSession
-from engine.errors import ResyncRequired, RetriableError, UnsafePlan
+from engine.errors import UnsafePlan
 from engine.instants import print_instant
 
 SWEEP_ROWS = 500

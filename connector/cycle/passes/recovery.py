@@ -8,11 +8,12 @@ from connector.cycle.passes.page import record_manual
 from connector.cycle.rows.arrivals import ArrivedRow
 from connector.cycle.rows.decisions import DecidedRow, placement_of
 from connector.cycle.rows.late_writes import leave_unreadable
+from connector.cycle.rows.outcomes import record_rows, settle_clocks
 from connector.cycle.rows.reading import build_rejected, examine_rows, fetch_complete
-from connector.cycle.rows.writes import record_rows, settle_clocks, write_rows
+from connector.cycle.rows.writes import write_rows
 from connector.ports import WriteOutcome, WriteResult
 from connector.state.records import Intent
-from engine.plans.plan import (
+from engine.plans.changes import (
     Change,
     OwnerChange,
     Placement,

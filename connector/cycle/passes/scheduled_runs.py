@@ -16,7 +16,7 @@ from connector.state.records import CycleOutcome, PlanOrigin
 from connector.state.session import StateSession
 from engine.instants import print_instant
 from engine.policies.scheduled_runs import find_due_run
-from engine.rules.rule_set import Segment
+from engine.rules.models import Segment
 
 _KIND = "scheduled_runs"
 

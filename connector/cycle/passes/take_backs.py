@@ -15,9 +15,9 @@ from connector.cycle.rows.reading import examine_rows, fetch_complete
 from connector.cycle.rows.take_back_watch import find_due, find_rule
 from connector.state.records import Handover, PlanOrigin
 from connector.state.session import StateSession
-from engine.plans.plan import PlannedRow
+from engine.plans.changes import PlannedRow
 from engine.policies.take_backs import is_touched_by_column
-from engine.rules.rule_set import Rule
+from engine.rules.models import Rule
 
 AFTER_A_FAILURE = timedelta(hours=1)
 """How soon a row is looked at again whose write did not arrive."""

@@ -17,12 +17,14 @@ from connector.cycle.rows.decisions import (
     count_owned,
     placement_of,
 )
+from connector.cycle.rows.outcomes import UNDONE
 from connector.cycle.rows.reading import examine_rows, fetch_complete
 from connector.cycle.rows.seller_clocks import clock_rule, clocks_of, touch_clock
-from connector.cycle.rows.writes import UNDONE
 from connector.state.records import DecisionRecord
 from connector.state.session import StateSession
-from engine.plans.plan import PlannedRow, build_plan, raise_if_unsafe
+from engine.plans.changes import PlannedRow
+from engine.plans.plan import build_plan
+from engine.plans.safety import raise_if_unsafe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,11 @@ from connector.cycle.rows.arrivals import TO_DECIDE, Arrival, ArrivedRow
 from connector.cycle.rows.decisions import Batch, DecidedRow, decide_rows
 from connector.cycle.rows.reading import examine_rows, fetch_complete, find_candidates, is_for_rules
 from connector.cycle.table_cycle import fetch_marked, load_mark, start_over
+from connector.errors import ResyncRequired
 from connector.ports import RowPage
 from connector.state.records import LedgerRow, PlanOrigin, ReadMode
 from connector.state.session import StateSession
-from connector.watched_tables.queries import WatchedTable
-from engine.errors import ResyncRequired
+from connector.watched_tables.watched_table import WatchedTable
 from engine.plans.plan import Plan, build_plan
 
 BACKFILL_PAGE = 500

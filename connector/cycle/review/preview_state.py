@@ -10,7 +10,7 @@ from connector.cycle.rows.decisions import Batch, DecidedRow
 from connector.cycle.rows.seller_clocks import touch_clock
 from connector.state.records import LedgerRow, SellerClock
 from connector.state.session import StateSession
-from engine.plans.plan import PlannedRow
+from engine.plans.changes import PlannedRow
 from engine.statuses import RoutingStatus
 
 OwnerKey = tuple[str, str, str]

@@ -8,11 +8,11 @@ from connector.cycle.review.apply import Leftover
 from connector.cycle.rows.arrivals import ArrivedRow
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.cycle.rows.decisions import placement_data, placement_of
+from connector.cycle.rows.outcomes import ARRIVED, UNDONE, WAS_MANUAL
 from connector.cycle.rows.reading import examine_rows, fetch_complete
-from connector.cycle.rows.writes import ARRIVED, UNDONE, WAS_MANUAL
 from connector.state.plan_document import parse_reference
 from connector.state.records import DecisionRecord
-from engine.plans.plan import OwnerChange, Placement, PlannedRow, SegmentChange, SequenceChange
+from engine.plans.changes import OwnerChange, Placement, PlannedRow, SegmentChange, SequenceChange
 from engine.statuses import RoutingStatus
 
 PAGE = 5000

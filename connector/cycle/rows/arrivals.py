@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from connector.state.fingerprints import build_fingerprint, find_changed_columns
 from connector.state.records import LedgerRow
-from connector.watched_tables.queries import WatchedTable
+from connector.watched_tables.watched_table import WatchedTable
 from engine.records import Record
 
 

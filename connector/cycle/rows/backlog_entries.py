@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from connector.ports import WriteOutcome
 from connector.state.records import BacklogEntry, DecisionRecord
 from engine.policies.retries import Tries, choose_next_try
-from engine.rules.rule_set import Retry
+from engine.rules.models import Retry
 from engine.statuses import RoutingStatus
 
 FIRST_WAIT = timedelta(minutes=1)

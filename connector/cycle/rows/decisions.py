@@ -19,20 +19,12 @@ from connector.ports import RecordDecider
 from connector.state.fingerprints import build_fingerprint
 from connector.state.plan_document import build_reference_data
 from connector.state.records import DecisionRecord, Intent, LedgerRow, SellerClock
-from connector.watched_tables.queries import WatchedTable
+from connector.watched_tables.watched_table import WatchedTable
 from engine.decisions.decision import AssignmentDecision
 from engine.decisions.plain_data import trace_to_data
-from engine.plans.plan import (
-    Placement,
-    Plan,
-    PlannedRow,
-    Skip,
-    build_plan,
-    choose_placement,
-    count_taken,
-    plan_row,
-    raise_if_unsafe,
-)
+from engine.plans.changes import Placement, PlannedRow, Skip, choose_placement, plan_row
+from engine.plans.plan import Plan, build_plan, count_taken
+from engine.plans.safety import raise_if_unsafe
 from engine.policies.take_backs import pass_over
 from engine.records import Record
 from engine.sellers import Directory

@@ -7,9 +7,9 @@ from connector.cycle.context import CycleParts, CycleRun
 from connector.cycle.rows.arrivals import is_another
 from connector.cycle.rows.backlog_entries import Waiting, wait_for_write
 from connector.cycle.rows.decisions import TAKEN_FROM
+from connector.cycle.rows.outcomes import UNDONE, with_decision
 from connector.cycle.rows.seller_clocks import clock_rule, touch_clock
 from connector.cycle.rows.take_back_watch import Given, note_late_handovers
-from connector.cycle.rows.writes import UNDONE, with_decision
 from connector.ports import WriteOutcome
 from connector.state.plan_document import parse_reference
 from connector.state.records import DecisionRecord, Intent, LedgerRow, SellerClock

@@ -11,10 +11,10 @@ from connector.cycle.rows.decisions import TAKEN_FROM, DecidedRow
 from connector.state.records import DecisionRecord, Handover
 from connector.state.session import StateSession
 from engine.calendars.working_time import add_working_time
-from engine.plans.plan import PlannedRow
+from engine.plans.changes import PlannedRow
 from engine.policies.take_backs import is_touched_by_change
 from engine.records import EntityReference
-from engine.rules.rule_set import Rule
+from engine.rules.models import Rule
 from engine.statuses import RoutingStatus
 
 _STILL_THERE = frozenset({Arrival.UPDATED, Arrival.UNCHANGED, Arrival.HELD})

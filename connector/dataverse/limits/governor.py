@@ -16,8 +16,8 @@ from connector.dataverse.limits.latency import LatencyWatch
 from connector.dataverse.wire.errors import Fault, Reaction
 from connector.dataverse.wire.metrics import WireMetrics
 from connector.dataverse.wire.retrying import TimeBudget
+from connector.errors import RetriableError
 from connector.ports import Clock
-from engine.errors import RetriableError
 
 log = structlog.get_logger(__name__)
 

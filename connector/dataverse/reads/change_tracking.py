@@ -18,8 +18,9 @@ from connector.dataverse.wire import odata
 from connector.dataverse.wire.errors import Reaction, RowFault
 from connector.dataverse.wire.payloads import CONTEXT, CollectionPayload
 from connector.dataverse.wire.transport import Request
+from connector.errors import ResyncRequired
 from connector.ports import RowPage, TableQuery
-from engine.errors import ConfigProblem, ResyncRequired
+from engine.errors import ConfigProblem
 from engine.records import Row
 
 _DELETED = "$deletedEntity"

@@ -8,8 +8,8 @@ from connector.dataverse.definitions.reader import MetadataReader
 from connector.dataverse.reads.change_tracking import ChangeFeed
 from connector.dataverse.reads.modified_on import Position, Reason, WatermarkFeed, read_position
 from connector.dataverse.wire.errors import FatalFault, Reaction
+from connector.errors import ResyncRequired
 from connector.ports import RowPage, TableQuery, VersionPage
-from engine.errors import ResyncRequired
 
 log = structlog.get_logger(__name__)
 

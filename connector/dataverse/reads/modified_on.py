@@ -23,13 +23,13 @@ from connector.dataverse.wire.payloads import (
     encode_json,
 )
 from connector.dataverse.wire.transport import Request
+from connector.errors import ResyncRequired
 from connector.ports import (
     Clock,
     RowPage,
     TableQuery,
     VersionPage,
 )
-from engine.errors import ResyncRequired
 
 STAMP = "modifiedon"
 OVERLAP = timedelta(minutes=5)

@@ -21,8 +21,8 @@ from connector.dataverse.wire.payloads import (
     decode_row,
 )
 from connector.dataverse.wire.transport import Reply, Request
+from connector.errors import RetriableError
 from connector.ports import TableQuery
-from engine.errors import RetriableError
 from engine.records import Row
 
 DEFAULT_ANNOTATIONS = (odata.LOOKUP_TABLE, odata.FORMATTED, odata.METADATA_VERSION)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from connector.dataverse.wiring import SignInOptions
+from connector.dataverse.sign_in.options import SignInOptions
 from engine.errors import ConfigProblem
 
 

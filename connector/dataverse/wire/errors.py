@@ -5,14 +5,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from engine.errors import (
-    ConfigProblem,
-    FatalError,
-    LeadrobinError,
-    ResyncRequired,
-    RetriableError,
-    SkippableError,
-)
+from connector.errors import FatalError, ResyncRequired, RetriableError, SkippableError
+from engine.errors import ConfigProblem, LeadrobinError
 
 
 class Reaction(StrEnum):

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from engine.errors import ConfigProblem, FatalError
+from connector.errors import FatalError
+from engine.errors import ConfigProblem
 
 MAX_URL_LENGTH = 32_000
 """Dataverse takes 32,768 characters; the rest is left for headers that gateways count along."""

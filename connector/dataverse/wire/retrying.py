@@ -19,8 +19,8 @@ from connector.dataverse.wire.errors import (
 )
 from connector.dataverse.wire.metrics import WireMetrics
 from connector.dataverse.wire.transport import Request
+from connector.errors import RetriableError
 from connector.ports import Clock
-from engine.errors import RetriableError
 
 log = structlog.get_logger(__name__)
 

@@ -23,8 +23,8 @@ from connector.dataverse.wire.errors import (
     normalise_code,
 )
 from connector.dataverse.wire.payloads import ERROR
+from connector.errors import FatalError
 from connector.ports import Clock
-from engine.errors import FatalError
 
 log = structlog.get_logger(__name__)
 

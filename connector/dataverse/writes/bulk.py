@@ -10,8 +10,9 @@ from connector.dataverse.wire.transport import Reply, Request, build_fault
 from connector.dataverse.writes.batch import PartReply, decode_batch, encode_batch
 from connector.dataverse.writes.encoding import WriteEncoder
 from connector.dataverse.writes.outcomes import Settler, confirm, fail
+from connector.errors import RetriableError
 from connector.ports import Clock, RowWrite, WriteResult
-from engine.errors import LeadrobinError, RetriableError
+from engine.errors import LeadrobinError
 
 _ROUNDS = 4
 _AGAIN = frozenset(

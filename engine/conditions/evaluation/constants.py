@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from engine.conditions.language.model import Scalar
 from engine.conditions.language.moments import Moment, parse_moment, to_utc
 from engine.conditions.language.operators import Family, family_of
+from engine.conditions.language.spelling import spell
 from engine.schema import Column, ColumnType
 
 Number = int | float
@@ -84,13 +85,6 @@ def _any_reading(value: Scalar, zone: ZoneInfo) -> Constant:
 def fold(text: str) -> str:
     """The form in which text is compared: case does not count, accents do."""
     return text.casefold()
-
-
-def spell(value: Scalar) -> str:
-    """A constant as the text a person would write."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
 
 
 def _fold_id(value: Scalar) -> str:

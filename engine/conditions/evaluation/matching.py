@@ -11,7 +11,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from engine.conditions.evaluation.cells import is_number
-from engine.conditions.evaluation.constants import Constant, fold, read_constant, spell
+from engine.conditions.evaluation.constants import Constant, fold, read_constant
 from engine.conditions.evaluation.hierarchy import Hierarchies, is_above
 from engine.conditions.evaluation.patterns import like
 from engine.conditions.evaluation.periods import (
@@ -24,6 +24,7 @@ from engine.conditions.language.context import Caller, DateSettings
 from engine.conditions.language.model import Compare, Operator
 from engine.conditions.language.moments import cell_moment, local_day, zone_of
 from engine.conditions.language.operators import COMPLEMENTS, Family, family_of
+from engine.conditions.language.spelling import spell
 from engine.conditions.language.values import scalars_of
 from engine.records import Row
 from engine.schema import Column

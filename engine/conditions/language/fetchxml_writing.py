@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from engine.conditions.evaluation.constants import spell
 from engine.conditions.language.model import (
     All,
     Any,
@@ -23,6 +22,7 @@ from engine.conditions.language.model import (
     SellerAttribute,
 )
 from engine.conditions.language.operators import COMPLEMENTS
+from engine.conditions.language.spelling import spell
 from engine.errors import InvalidDocument, Problem
 from engine.schema import Relationship, RelationshipKind, Schema
 

@@ -7,7 +7,8 @@ import pytest
 
 from engine.conditions.language.parsing import parse_condition
 from engine.errors import InvalidDocument, Path
-from engine.rules.rule_set import Rule, RuleSet, build_rule_set
+from engine.rules.models import Rule
+from engine.rules.rule_set import RuleSet, build_rule_set
 from tests.unit.assignment.builders import ANY, DEFAULT, eq, rules
 
 UK = {"name": "UK", "table": "lead", "priority": 1, "when": eq("address1_country", "UK")}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.policies.scheduled_runs import find_due_run, find_next_run
-from engine.rules.rule_set import ScheduledRuns
+from engine.rules.models import ScheduledRuns
 
 BERLIN = "Europe/Berlin"
 

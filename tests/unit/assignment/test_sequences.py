@@ -7,7 +7,7 @@ import pytest
 
 from engine.conditions.language.context import Context
 from engine.rules.durations import Duration, parse_duration
-from engine.rules.rule_set import Sequence
+from engine.rules.models import Sequence
 from engine.sellers import Calendar
 from engine.sequences.timing import (
     EndReason,

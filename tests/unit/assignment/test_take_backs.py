@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.policies.take_backs import is_touched_by_change, is_touched_by_column, pass_over
-from engine.rules.rule_set import TakeBack
+from engine.rules.models import TakeBack
 from engine.sellers import Directory
 from tests.unit.assignment.builders import guid, seller
 

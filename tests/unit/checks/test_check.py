@@ -9,12 +9,13 @@ from engine.checks.directory import lint_directory
 from engine.checks.implication import find_contradiction, implies, is_always, paths_of
 from engine.checks.labels import number_labels
 from engine.checks.lint import lint_rule_set
-from engine.checks.rule_set import check_rule_set, list_conditions
+from engine.checks.rule_set import check_rule_set
 from engine.checks.unfinished import check_unfinished
 from engine.conditions.language.model import All, Compare, Operator
 from engine.conditions.language.model import Any as Any_
 from engine.conditions.language.parsing import parse_condition
 from engine.errors import Problem
+from engine.rules.placed_conditions import list_conditions
 from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.schema import ColumnType, RelationshipKind
 from engine.sellers import Directory, Queue, Seller, Team

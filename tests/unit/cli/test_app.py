@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from connector.cli import app as program
-from engine.errors import ConfigProblem, FatalError, InvalidDocument, LeaseHeld, Problem, UnsafePlan
+from connector.errors import FatalError, LeaseHeld
+from engine.errors import ConfigProblem, InvalidDocument, Problem, UnsafePlan
 from tests.support.cli import run_cli
 
 Capture = pytest.CaptureFixture[str]

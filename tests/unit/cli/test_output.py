@@ -7,9 +7,10 @@ import pytest
 
 from connector.cli.printing.output import count_of, print_table
 from connector.cli.printing.plans import summarise
-from engine.plans.plan import PlannedRow, Skip, build_plan
+from engine.plans.changes import PlannedRow, Skip
+from engine.plans.plan import build_plan
 from engine.policies.retries import Tries, choose_next_try
-from engine.rules.rule_set import Retry
+from engine.rules.models import Retry
 
 ID = "b968b49c-bea1-4c1b-b968-b49cbea14c1b"
 REASON = "no sellers meet conditions (rule Partners to somebody); given up after 1 try"

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from connector.environment.table_definitions import raise_if_rules_active
-from engine.errors import ConfigProblem, UnsafeStart
+from connector.environment.microsoft_rules import raise_if_rules_active
+from connector.errors import UnsafeStart
+from engine.errors import ConfigProblem
 
 
 class Rules:

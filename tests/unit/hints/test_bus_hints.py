@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from connector.hints import service_bus
+from connector.hints.early_cycles import TableWaker
 from connector.hints.service_bus import (
     TABLE_PROPERTY,
     BusListener,
@@ -19,8 +20,7 @@ from connector.hints.service_bus import (
     BusOptions,
     find_table,
 )
-from connector.hints.webhooks import TableWaker
-from connector.service.bootstrap import build_bus_options
+from connector.service.options import build_bus_options
 from engine.errors import ConfigProblem
 from settings.sources import load_settings
 

@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-from connector.hints.webhooks import HintOptions, HintServer, TableWaker, read_table
+from connector.hints.context import read_table
+from connector.hints.early_cycles import TableWaker
+from connector.hints.webhooks import HintOptions, HintServer
 from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem
 

@@ -10,22 +10,19 @@ from hypothesis import strategies as st
 from connector.state.plan_document import build_plan_document, parse_plan_document
 from engine.decisions.decision import AssignmentDecision
 from engine.errors import ConfigProblem, UnsafePlan
-from engine.plans.plan import (
+from engine.plans.changes import (
     OwnerChange,
     Placement,
-    Plan,
     PlannedRow,
     QueueChange,
-    SafetyLimits,
     SegmentChange,
     SequenceChange,
     Skip,
-    build_plan,
     choose_placement,
-    count_by,
     plan_row,
-    raise_if_unsafe,
 )
+from engine.plans.plan import Plan, build_plan, count_by
+from engine.plans.safety import SafetyLimits, raise_if_unsafe
 from engine.records import EntityReference, Record
 from engine.statuses import RoutingStatus, SegmentationStatus, SequenceStatus
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from engine.errors import RetriableError
+from connector.errors import RetriableError
 
 
 def test_an_error_worth_another_try_carries_the_servers_wait() -> None:

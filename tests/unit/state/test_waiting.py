@@ -7,7 +7,7 @@ import pytest
 from connector.cycle.rows.backlog_entries import Waiting, wait_for_routing, wait_for_write
 from connector.ports import WriteOutcome
 from connector.state.records import BacklogEntry, DecisionRecord
-from engine.rules.rule_set import Retry
+from engine.rules.models import Retry
 from tests.support.fake_dataverse import START
 
 MINUTE = timedelta(minutes=1)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from connector.errors import LeaseHeld
 from connector.service.leases import Hold, StoreLeases, UnsharedLeases, hold_file_lease, kept_alive
 from connector.state.records import BacklogEntry
 from connector.store.opening import SqlStore
-from engine.errors import LeaseHeld
 from tests.support.fake_dataverse import START, FakeClock
 
 LIFE = timedelta(minutes=1)

@@ -22,7 +22,8 @@ from connector.state.records import (
 )
 from connector.store.maintenance import check_store
 from connector.store.opening import SqlStore
-from engine.plans.plan import OwnerChange, PlannedRow, SegmentChange, Skip, build_plan
+from engine.plans.changes import OwnerChange, PlannedRow, SegmentChange, Skip
+from engine.plans.plan import build_plan
 from engine.records import EntityReference
 
 NOW = datetime(2026, 11, 23, 9, 30, 15, 123456, tzinfo=UTC)

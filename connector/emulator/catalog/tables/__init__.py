@@ -1,1 +1,1 @@
-"""The tables that Microsoft ships, as far as a sales organisation meets them."""
+"""The standard tables the emulator serves, as data; `standard_catalog` ties them together."""

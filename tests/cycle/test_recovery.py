@@ -9,10 +9,10 @@ import pytest
 from connector.cycle.context import CycleOptions
 from connector.cycle.cycle_records import start_run
 from connector.cycle.passes.backlog import retry_due
+from connector.errors import LeaseHeld
 from connector.ports import RowWrite
 from connector.state.records import PlanOrigin
-from connector.watched_tables.queries import WriteColumns
-from engine.errors import LeaseHeld
+from connector.watched_tables.watched_table import WriteColumns
 from engine.sellers import Directory, Queue
 from tests.support.fake_dataverse import Crash
 from tests.support.worlds import NOBODY, RULES, World, build_people, lead_id, seller_id

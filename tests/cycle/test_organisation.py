@@ -12,9 +12,10 @@ from connector.cycle.passes.backlog import retry_due
 from connector.cycle.review.preview import preview_cycle
 from connector.cycle.review.preview_state import Carried
 from connector.cycle.table_cycle import run_cycle
+from connector.errors import RetriableError
 from connector.ports import RowPage, TableQuery
 from connector.state.records import CycleOutcome, CycleRecord, PlanOrigin, ReadMode
-from engine.errors import RetriableError, UnsafePlan
+from engine.errors import UnsafePlan
 from tests.support.worlds import World, build_people, lead_id
 
 OURS, THEIRS = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000-000000000000"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from connector.watched_tables.queries import WriteColumns, build_watched_table
+from connector.watched_tables.queries import build_watched_table
+from connector.watched_tables.watched_table import WriteColumns
 from engine.rules.rule_set import build_rule_set
 from engine.schema import Column, ColumnType, TableSchema
 from tests.support.worlds import RULES, SCHEMA

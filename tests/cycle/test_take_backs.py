@@ -14,7 +14,7 @@ from connector.cycle.review.preview_state import Carried
 from connector.ports import RowWrite
 from connector.state.records import Handover
 from engine.errors import UnsafePlan
-from engine.plans.plan import SafetyLimits
+from engine.plans.safety import SafetyLimits
 from engine.records import EntityReference
 from engine.sellers import Calendar
 from tests.support.fake_dataverse import APPLICATION_USER, SOMEBODY, Crash

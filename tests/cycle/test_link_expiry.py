@@ -18,9 +18,15 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def note(world: World, days: int | None) -> list[dict[str, Any]]:
+def note(world: World, days: int | None, *, by_date: bool = False) -> list[dict[str, Any]]:
     with capture_logs() as said:
-        note_link_life(days, [world.table()], world.store, world.clock.now())
+        note_link_life(
+            days,
+            [world.table()],
+            world.store,
+            world.clock.now(),
+            follows_by_date=lambda _link: by_date,
+        )
     return [dict(each) for each in said]
 
 
@@ -45,9 +51,6 @@ def test_a_table_that_was_never_read_has_no_link_to_outlive(tmp_path: Path) -> N
     assert [said["action"] for said in note(world, 7)] == ["link_life"]
 
 
-def test_a_table_followed_by_its_stamps_has_no_link_to_outlive(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("connector.environment.link_expiry.is_position", lambda _: True)
+def test_a_table_followed_by_its_stamps_has_no_link_to_outlive(world: World) -> None:
     world.clock.advance(timedelta(days=90))
-    assert [said["action"] for said in note(world, 7)] == ["link_life"]
+    assert [said["action"] for said in note(world, 7, by_date=True)] == ["link_life"]
