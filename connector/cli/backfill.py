@@ -15,7 +15,7 @@ from connector.cli.printing.progress import show_progress
 from connector.cli.printing.talk import talk
 from connector.cycle.review.apply import Leftover
 from connector.service.bootstrap import open_application
-from connector.service.options import Wishes
+from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
 from connector.state.records import CycleRecord
 from connector.telemetry.logs import configure_logs
@@ -66,7 +66,7 @@ def backfill(  # noqa: PLR0913, PLR0917  one parameter an option: the signature 
         show_progress("Backfill") as report,
         open_application(
             settings,
-            Wishes(is_forced=force, report=report, show_message=talk, rules_at=_parse_at(at)),
+            RunOptions(is_forced=force, report=report, show_message=talk, rules_at=_parse_at(at)),
         ) as application,
         stopped_by_signals(application.stop),
     ):

@@ -13,7 +13,7 @@ from connector.cli.printing.output import print_moment, print_table, write_json
 from connector.cli.printing.talk import talk
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.service.bootstrap import open_application
-from connector.service.options import Wishes
+from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
 from connector.service.system import SystemClock
 from connector.state.records import BacklogEntry, KeptRuleSet, QuarantinedRow
@@ -77,7 +77,7 @@ def retry(
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)
     with (
-        open_application(settings, Wishes(show_message=talk)) as application,
+        open_application(settings, RunOptions(show_message=talk)) as application,
         stopped_by_signals(application.stop),
     ):
         tables = application.tables if table is None else [application.find_table(table)]

@@ -20,7 +20,7 @@ from connector.cli.printing.plans import (
 )
 from connector.cli.printing.talk import talk
 from connector.service.bootstrap import open_application
-from connector.service.options import Wishes
+from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
 from connector.state.decision_document import build_decision_data
 from connector.state.plan_document import parse_reference
@@ -118,9 +118,9 @@ def undo(
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)
     is_dry, record = dry_run or out is not None, None
-    wishes = Wishes(writes=not is_dry, is_forced=force, show_message=talk)
+    run_options = RunOptions(writes=not is_dry, is_forced=force, show_message=talk)
     with (
-        open_application(settings, wishes) as application,
+        open_application(settings, run_options) as application,
         stopped_by_signals(application.stop),
     ):
         table = application.find_cycle_table(cycle)

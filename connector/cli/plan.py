@@ -24,7 +24,7 @@ from connector.cli.printing.talk import talk
 from connector.cycle.review.preview import Preview
 from connector.cycle.review.reviewed_plan import ReviewedPlan, merge_previews, parse_document
 from connector.service.bootstrap import open_application
-from connector.service.options import Wishes
+from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
 from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem
@@ -92,10 +92,10 @@ def apply(
     configure_logs(settings.log.level.value, settings.log.format.value)
     reviewed = _preview(settings) if file is None else _load(file)
     _raise_if_other(reviewed, checksum)
-    wishes = Wishes(is_forced=force, show_message=talk)
+    run_options = RunOptions(is_forced=force, show_message=talk)
     with (
         show_progress("Apply") as report,
-        open_application(settings, wishes.reporting(report)) as application,
+        open_application(settings, run_options.reporting(report)) as application,
         stopped_by_signals(application.stop),
     ):
         records, leftovers = application.apply_plan(reviewed)
@@ -116,7 +116,7 @@ def apply(
 def _preview(settings: Settings) -> ReviewedPlan:
     with (
         show_progress("Plan") as report,
-        open_application(settings, Wishes(writes=False, report=report)) as application,
+        open_application(settings, RunOptions(writes=False, report=report)) as application,
     ):
         previews = application.preview()
         checksum = application.parts.rule_set.checksum

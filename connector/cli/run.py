@@ -13,7 +13,7 @@ from connector.cli.printing.output import write_json
 from connector.cli.printing.progress import show_progress
 from connector.cli.printing.talk import talk
 from connector.service.bootstrap import open_application
-from connector.service.options import Wishes, build_bus_options, build_hint_options
+from connector.service.options import RunOptions, build_bus_options, build_hint_options
 from connector.service.signals import stopped_by_signals
 from connector.service.system import SystemClock
 from connector.state.records import CycleOutcome, CycleRecord
@@ -60,7 +60,7 @@ def _run_once(settings: Settings, *, is_forced: bool, as_json: bool) -> None:
     with (
         show_progress("Cycle") as report,
         open_application(
-            settings, Wishes(is_forced=is_forced, report=report, show_message=talk)
+            settings, RunOptions(is_forced=is_forced, report=report, show_message=talk)
         ) as application,
         stopped_by_signals(application.stop),
     ):
@@ -92,10 +92,10 @@ def _run_service(settings: Settings, *, is_forced: bool) -> None:
     # A cron job does without the library behind it.
     schedule = import_module("connector.service.scheduler")
     interval = timedelta(seconds=settings.poll.interval_seconds)
-    wishes = Wishes(is_forced=is_forced, show_message=talk)
+    run_options = RunOptions(is_forced=is_forced, show_message=talk)
     hints, bus = build_hint_options(settings), build_bus_options(settings)
     with (
-        open_application(settings, wishes) as application,
+        open_application(settings, run_options) as application,
         stopped_by_signals(application.stop),
     ):
         tables = ", ".join(table.name for table in application.tables)

@@ -114,7 +114,7 @@ class CycleRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class RowToDecide:
     """A row to decide: as it is now, and as the ledger remembers it.
 
     With `is_fresh` the row is decided as if it had no segment yet: new rows, retries and backfills.

@@ -40,8 +40,8 @@ def forget_other(parts: CycleParts, run: CycleRun) -> None:
         mark = session.load_watermark(run.table.name)
         if mark is None or not is_foreign(parts, mark):
             return
-        for intent in session.list_intents(run.table.name):
-            session.close_intent(intent.id, parts.clock.now())
+        for open_plan in session.list_open_plans(run.table.name):
+            session.close_open_plan(open_plan.id, parts.clock.now())
         session.save_watermark(begin_anew(mark))
     while True:
         with parts.store.begin() as session:

@@ -9,7 +9,7 @@ from connector.cycle.organisation import begin_anew, forget_other, is_foreign, r
 from connector.cycle.passes.backlog import retry_due
 from connector.cycle.passes.page import process_page, record_baseline
 from connector.cycle.passes.reconciliation import SWEEP_ROWS, raise_if_too_many, reconcile_if_due
-from connector.cycle.passes.recovery import settle_intents
+from connector.cycle.passes.recovery import settle_open_plans
 from connector.cycle.passes.scheduled_runs import run_scheduled
 from connector.cycle.passes.take_backs import take_back_due
 from connector.cycle.rows.wake_ups import wake_for_room, wake_for_rules
@@ -40,7 +40,7 @@ def run_cycle(parts: CycleParts, table: WatchedTable) -> CycleRecord:
 
 def _pass(parts: CycleParts, run: CycleRun) -> bool:
     forget_other(parts, run)
-    if not settle_intents(parts, run):
+    if not settle_open_plans(parts, run):
         return False
     wake_for_rules(parts, run)
     mark = load_mark(parts, run)

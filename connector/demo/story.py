@@ -15,7 +15,7 @@ from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.service.application import Application
 from connector.service.bootstrap import open_application
-from connector.service.options import Wishes
+from connector.service.options import RunOptions
 from connector.state.plan_document import parse_reference
 from connector.state.records import BacklogEntry, CycleRecord, DecisionRecord
 from settings.model import (
@@ -140,7 +140,7 @@ def open_stage() -> Generator[Stage]:
             with Visitor(server) as visitor:
                 prepare(visitor)
                 settings = build_settings(server, Path(folder))
-                with open_application(settings, Wishes()) as application:
+                with open_application(settings, RunOptions()) as application:
                     yield Stage(server, visitor, application)
         finally:
             server.stop()

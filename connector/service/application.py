@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from connector.cycle.context import CycleOptions, CycleParts, CycleRun
 from connector.cycle.cycle_records import build_run, finish_run, start_run
 from connector.cycle.passes.backlog import retry_due, retry_segment
-from connector.cycle.passes.recovery import settle_intents
+from connector.cycle.passes.recovery import settle_open_plans
 from connector.cycle.review.apply import Leftover, apply_plan, raise_if_refused
 from connector.cycle.review.pacing import Pace
 from connector.cycle.review.preview import Preview, preview_backfill, preview_cycle
@@ -76,7 +76,7 @@ class Application:
             run = start_run(parts, table, PlanOrigin.BACKLOG)
 
             def work() -> bool:
-                if not settle_intents(parts, run):
+                if not settle_open_plans(parts, run):
                     return False
                 if segment is not None:
                     return retry_segment(parts, run, segment)
@@ -145,7 +145,7 @@ class Application:
             if decisions:
                 return self.find_table(decisions[0].table)
             for table in self.tables:
-                if any(plan.cycle_id == cycle_id for plan in session.list_intents(table.name)):
+                if any(plan.cycle_id == cycle_id for plan in session.list_open_plans(table.name)):
                     return table
         raise LeadrobinError(f"there is no cycle {cycle_id}, or it decided nothing")
 
@@ -173,11 +173,11 @@ class Application:
     def _settle(self, table: WatchedTable) -> None:
         with self._hold(table) as parts:
             with parts.store.begin() as session:
-                if not session.list_intents(table.name):
+                if not session.list_open_plans(table.name):
                     return
             self.start_cycle()
             run = start_run(parts, table, PlanOrigin.UNDO)
-            finish_run(parts, run, lambda: settle_intents(parts, run))
+            finish_run(parts, run, lambda: settle_open_plans(parts, run))
 
     def undo_cycle(
         self, table: WatchedTable, reviewed: ReviewedPlan
@@ -233,7 +233,7 @@ class Application:
         def work() -> bool:
             self.start_cycle()
             # Settled later, what was left open would take these writes for somebody else's.
-            if not settle_intents(parts, run):
+            if not settle_open_plans(parts, run):
                 return False
             raise_if_refused(parts, run, in_order)
             reached = 0

@@ -23,7 +23,7 @@ from connector.service.leases import (
     kept_alive,
 )
 from connector.service.options import (
-    Wishes,
+    RunOptions,
     build_client_options,
 )
 from connector.service.start_up import (
@@ -45,28 +45,28 @@ from settings.sources import require_set
 
 
 @contextmanager
-def open_application(settings: Settings, wishes: Wishes) -> Generator[Application]:
+def open_application(settings: Settings, run_options: RunOptions) -> Generator[Application]:
     """The connector, ready for cycles; closes everything when the block ends.
 
     Raises ConfigProblem for whatever in the settings, the rules file or the environment is not as
     it has to be, and LeaseHeld when another process works on the store.
     """
-    rules = load_rules(settings) if wishes.rules_at is None else None
+    rules = load_rules(settings) if run_options.rules_at is None else None
     stop = threading.Event()
     with ExitStack() as stack:
         store = _open_store(settings)
         stack.callback(store.close)
-        rule_set = rules.rule_set if rules else load_past_rules(store, wishes.rules_at)
+        rule_set = rules.rule_set if rules else load_past_rules(store, run_options.rules_at)
         leases: TableLeases = UnsharedLeases(store)
-        if wishes.writes:
+        if run_options.writes:
             leases = stack.enter_context(_open_leases(settings, store))
-        client = open_client(settings, stop=stop, show_message=wishes.show_message)
+        client = open_client(settings, stop=stop, show_message=run_options.show_message)
         stack.callback(client.close)
         restore_metadata(store, client)
         built = StartUp(settings=settings, rule_set=rule_set, client=client, store=store)
         # Who is named and not known stands somewhere in the rules file; past rules have no places.
         with rules.document.explaining() if rules else nullcontext():
-            application = built.finish(stop, wishes, leases)
+            application = built.finish(stop, run_options, leases)
         restore_governor(store, client)
         stack.callback(save_governor, store, client)
         save_metadata(store, client)

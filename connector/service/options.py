@@ -22,7 +22,7 @@ from settings.model import BypassLogic, SequenceMode, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class RunOptions:
     """What one invocation asks beyond the settings.
 
     `writes` = rows may be written: the lease is taken, and Microsoft's own rules must be off.
@@ -36,7 +36,7 @@ class Wishes:
     report: Callable[[str, int], None] = lambda _what, _count: None
     show_message: Callable[[str], None] | None = None
 
-    def reporting(self, report: Callable[[str, int], None]) -> "Wishes":
+    def reporting(self, report: Callable[[str, int], None]) -> "RunOptions":
         """The same, heard by `report`."""
         return replace(self, report=report)
 
@@ -79,7 +79,7 @@ def build_bus_options(settings: Settings) -> BusOptions | None:
     )
 
 
-def build_cycle_options(settings: Settings, wishes: Wishes) -> CycleOptions:
+def build_cycle_options(settings: Settings, run_options: RunOptions) -> CycleOptions:
     safety, days = settings.safety, settings.store.keep_history_days
     return CycleOptions(
         limits=SafetyLimits(
@@ -88,7 +88,7 @@ def build_cycle_options(settings: Settings, wishes: Wishes) -> CycleOptions:
             min_rows=safety.min_rows,
             max_changes=safety.max_changes,
         ),
-        is_forced=wishes.is_forced,
+        is_forced=run_options.is_forced,
         routes_manual_rows=settings.write.reroute_manual,
         keeps_traces=settings.store.keep_traces,
         few_writes=settings.write.batch_above,

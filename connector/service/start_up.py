@@ -16,7 +16,7 @@ from connector.service.application import Application
 from connector.service.leases import (
     TableLeases,
 )
-from connector.service.options import Wishes, build_cycle_options, build_write_columns
+from connector.service.options import RunOptions, build_cycle_options, build_write_columns
 from connector.service.system import FIRST_ANSWER, SystemClock, new_id
 from connector.store.opening import SqlStore
 from connector.watched_tables.segment_ids import identify_segments
@@ -38,12 +38,14 @@ class StartUp:
     client: DataverseClient
     store: SqlStore
 
-    def finish(self, stop: threading.Event, wishes: Wishes, leases: TableLeases) -> Application:
+    def finish(
+        self, stop: threading.Event, run_options: RunOptions, leases: TableLeases
+    ) -> Application:
         settings, rule_set, client = self.settings, self.rule_set, self.client
         client.start_cycle(FIRST_ANSWER)
         we = client.who_am_i()
         client.start_cycle()
-        if wishes.writes and not settings.write.coexist:
+        if run_options.writes and not settings.write.coexist:
             raise_if_rules_active(client, self._describe)
         names = choose_tables(rule_set, settings.poll.tables)
         schema = describe_tables(rule_set, names, self._describe)
@@ -86,9 +88,9 @@ class StartUp:
             organization_id=we.organization_id,
             user_id=we.user_id.lower(),
             connector=client,
-            options=build_cycle_options(settings, wishes),
+            options=build_cycle_options(settings, run_options),
             is_stopping=stop.is_set,
-            report=wishes.report,
+            report=run_options.report,
         )
         return Application(
             parts=parts,

@@ -101,7 +101,7 @@ class PlanOrigin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class OpenPlan:
     """A plan about to be written; open until its outcomes are saved.
 
     `clocks` are the seller clocks it assumed, `decisions` those behind its rows, not yet carried

@@ -10,10 +10,10 @@ from connector.state.records import (
     CycleRecord,
     DecisionRecord,
     Handover,
-    Intent,
     KeptRuleSet,
     LeaseRecord,
     LedgerRow,
+    OpenPlan,
     QuarantinedRow,
     SellerClock,
     Watermark,
@@ -134,15 +134,15 @@ class AssignmentState(Protocol):
         """Insert or replace clocks."""
         ...
 
-    def save_intent(self, intent: Intent) -> None:
+    def save_open_plan(self, open_plan: OpenPlan) -> None:
         """Save an open plan."""
         ...
 
-    def list_intents(self, table: str) -> Sequence[Intent]:
+    def list_open_plans(self, table: str) -> Sequence[OpenPlan]:
         """The open plans of a table, oldest first."""
         ...
 
-    def close_intent(self, intent_id: str, at: datetime) -> None:
+    def close_open_plan(self, plan_id: str, at: datetime) -> None:
         """Note that every outcome of a plan is saved."""
         ...
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, or_, select, update
 
-from connector.state.records import BacklogEntry, DecisionRecord, Intent, SellerClock
-from connector.store.intents import build_intent_document, parse_intent
+from connector.state.records import BacklogEntry, DecisionRecord, OpenPlan, SellerClock
+from connector.store.open_plans import build_open_plan_document, parse_open_plan
 from connector.store.seller_clocks import CLOCK_LOCK
 from connector.store.statements import chunk_ids, upsert_rows
 from connector.store.tables import backlog, cycles, plans, seller_clocks
@@ -53,32 +53,32 @@ class AssignmentSession:
         ]
         upsert_rows(self._connection, seller_clocks, values)
 
-    def save_intent(self, intent: Intent) -> None:
+    def save_open_plan(self, open_plan: OpenPlan) -> None:
         """Save an open plan."""
         self._connection.execute(
             insert(plans).values(
-                id=intent.id,
-                table_name=intent.table,
-                cycle_id=intent.cycle_id,
-                origin=intent.origin.value,
-                checksum=intent.plan.checksum,
-                created_at=intent.created_at,
-                document=build_intent_document(intent),
+                id=open_plan.id,
+                table_name=open_plan.table,
+                cycle_id=open_plan.cycle_id,
+                origin=open_plan.origin.value,
+                checksum=open_plan.plan.checksum,
+                created_at=open_plan.created_at,
+                document=build_open_plan_document(open_plan),
             )
         )
 
-    def list_intents(self, table: str) -> Sequence[Intent]:
+    def list_open_plans(self, table: str) -> Sequence[OpenPlan]:
         """The open plans of a table, oldest first."""
         query = (
             select(plans)
             .where(plans.c.table_name == table, plans.c.closed_at.is_(None))
             .order_by(plans.c.created_at, plans.c.id)
         )
-        return [parse_intent(row) for row in self._connection.execute(query).mappings()]
+        return [parse_open_plan(row) for row in self._connection.execute(query).mappings()]
 
-    def close_intent(self, intent_id: str, at: datetime) -> None:
+    def close_open_plan(self, plan_id: str, at: datetime) -> None:
         """Note that every outcome of a plan is saved."""
-        self._connection.execute(update(plans).where(plans.c.id == intent_id).values(closed_at=at))
+        self._connection.execute(update(plans).where(plans.c.id == plan_id).values(closed_at=at))
 
     def add_decisions(self, decisions: Sequence[DecisionRecord]) -> None:
         """Append decisions; none is ever changed."""

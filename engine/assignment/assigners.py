@@ -10,7 +10,7 @@ from engine.assignment.routing import Attempt
 from engine.conditions.evaluation.cells import read_cell, related_row
 from engine.decisions.decision import CandidateTrace, Stage
 from engine.distribution.pool import DistributionRequest, Method, SellerPool
-from engine.distribution.rankings import Lane
+from engine.distribution.rankings import Ranking
 from engine.records import EntityReference, Record, Row
 from engine.rules.models import Rule
 from engine.statuses import RoutingStatus
@@ -83,7 +83,7 @@ class PoolAssigner:
         self._is_sticky = rule.sticky_owner
         self._within_hours = rule.available_within_hours
         self._respects_capacity = rule.respect_capacity
-        self._lane: Lane | None = None
+        self._ranking: Ranking | None = None
         self._nobody = Attempt(nobody, rule=rule.name)
         self._lacks_permission = self._nobody._replace(
             status=RoutingStatus.SELLER_LACKS_PERMISSIONS
@@ -100,8 +100,8 @@ class PoolAssigner:
             return self._lacks_permission if lacks_permission else self._nobody
         if self._is_sticky:
             positions = self._prefer_account_owner(record, now, positions)
-        lane = self._lane or self._open_lane()
-        position = self._pool.first(lane, positions, now)
+        ranking = self._ranking or self._open_ranking()
+        position = self._pool.first(ranking, positions, now)
         if position < 0:
             outcome = self._pool.choose(self._build_request(record, now, positions))
             return Attempt(outcome.status, rule=self._name)
@@ -159,15 +159,15 @@ class PoolAssigner:
             for first, name in zip(chosen[:1], later[:1], strict=False)
         )
 
-    def _open_lane(self) -> Lane:
-        """On first use: a lane is kept up to date from then on."""
-        self._lane = self._pool.lane(
+    def _open_ranking(self) -> Ranking:
+        """On first use: a ranking is kept up to date from then on."""
+        self._ranking = self._pool.ranking(
             self._method,
             rule=self._name,
             within_hours=self._within_hours,
             respect_capacity=self._respects_capacity,
         )
-        return self._lane
+        return self._ranking
 
     def _build_request(
         self, record: Record, now: datetime, positions: frozenset[int]
@@ -194,8 +194,8 @@ class PoolAssigner:
         if position is None or position not in positions:
             return positions
         alone = frozenset((position,))
-        lane = self._lane or self._open_lane()
-        return alone if self._pool.first(lane, alone, now) == position else positions
+        ranking = self._ranking or self._open_ranking()
+        return alone if self._pool.first(ranking, alone, now) == position else positions
 
 
 def _account_owner_of(row: Row) -> str | None:

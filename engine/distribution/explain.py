@@ -22,7 +22,7 @@ from engine.distribution.scan import (
     wait_of,
     with_capacity,
 )
-from engine.distribution.standings import Ledger
+from engine.distribution.standings import Standings
 
 _HOUR = timedelta(hours=1)
 _BEYOND = 6
@@ -45,20 +45,20 @@ class Change:
 class Reasons:
     """The view of one request: who has capacity, who is free when, who was chosen."""
 
-    def __init__(self, ledger: Ledger, request: DistributionRequest) -> None:
-        self._ledger = ledger
+    def __init__(self, standings: Standings, request: DistributionRequest) -> None:
+        self._standings = standings
         self._request = request
-        found, _ = scan(ledger, request)
+        found, _ = scan(standings, request)
         self._chosen = None if found < 0 else found
-        self._with_capacity = set(with_capacity(ledger, request))
+        self._with_capacity = set(with_capacity(standings, request))
         self._waits = {at: self._wait(at) for at in sorted(request.candidates)}
         self._bucket = 0 if self._chosen is None else self._bucket_of(self._chosen)
-        self._by_load = compares_load(ledger, request, self._bucket)
+        self._by_load = compares_load(standings, request, self._bucket)
 
     def _wait(self, position: int) -> timedelta | None:
         if self._request.within_hours is None:
             return timedelta(0)
-        return wait_of(self._ledger, position, self._request.now)
+        return wait_of(self._standings, position, self._request.now)
 
     def _bucket_of(self, position: int) -> int:
         """The bucket, or one beyond every other for who is not free within the window."""
@@ -68,7 +68,7 @@ class Reasons:
         return bucket_of(wait)
 
     def _key(self, position: int) -> OrderKey:
-        return order_key(self._ledger, self._request, position, by_load=self._by_load)
+        return order_key(self._standings, self._request, position, by_load=self._by_load)
 
     def traces(self) -> tuple[CandidateTrace, ...]:
         """Every candidate: the chosen one, who would have come next, then who fell out."""
@@ -81,7 +81,7 @@ class Reasons:
 
         return tuple(
             CandidateTrace(
-                target=self._ledger.targets[position].reference(),
+                target=self._standings.targets[position].reference(),
                 stage=stage,
                 detail=self._detail(stage, position),
             )
@@ -109,7 +109,7 @@ class Reasons:
                 return self._why_later(position)
 
     def _capacity_of(self, position: int) -> str:
-        available, maximum = self._ledger.available[position], self._ledger.maximum[position]
+        available, maximum = self._standings.available[position], self._standings.maximum[position]
         return (
             "no limit of capacity" if maximum is None else f"capacity {available} of {maximum} left"
         )
@@ -138,7 +138,7 @@ class Reasons:
         return f"assigned more recently: {self._moment(mine[3])}"
 
     def _last_assigned(self, position: int) -> str:
-        clock = self._ledger.line_clock(position, self._request.rule)
+        clock = self._standings.line_clock(position, self._request.rule)
         return "never assigned" if clock is None else f"last assigned {self._moment(clock)}"
 
     def _moment(self, moment: datetime) -> str:
@@ -166,7 +166,7 @@ class Reasons:
 
     def _units_to_pass(self, position: int) -> int:
         """Units without which the capacity filter drops a candidate."""
-        available = self._ledger.available[position]
+        available = self._standings.available[position]
         return 0 if position in self._with_capacity else 1 - (available or 0)
 
     def _change_of_order(self, position: int, chosen: int, change: Change) -> Change | None:
@@ -181,11 +181,11 @@ class Reasons:
                 change = replace(change, units=None)
         if mine < theirs:
             return change
-        clock = self._ledger.line_clock(chosen, self._request.rule)
+        clock = self._standings.line_clock(chosen, self._request.rule)
         return replace(change, before=clock) if clock and mine[0] == theirs[0] else None
 
     def _spare(self, position: int) -> Fraction | float:
-        return spare_load(self._ledger, position)
+        return spare_load(self._standings, position)
 
     def sentence(self, change: Change) -> str:
         """The change in words."""
@@ -199,7 +199,7 @@ class Reasons:
             parts.append(f"if free within {hours} h" if hours else "if free now")
         if change.before is not None:
             parts.append(f"if last assigned before {self._moment(change.before)}")
-        name = self._ledger.targets[change.position].name
+        name = self._standings.targets[change.position].name
         return f"{name} would have been chosen {' and '.join(parts)}"
 
     def changes(self, limit: int) -> list[Change]:

@@ -1,10 +1,10 @@
-"""Packs what candidates are compared by into one integer each; the keys live in `lanes`."""
+"""Packs what candidates are compared by into one integer each; the keys live in `rankings`."""
 
 from datetime import UTC, datetime, timedelta
 from math import lcm
 
 from engine.distribution.capacity import consumed_units
-from engine.distribution.standings import Ledger
+from engine.distribution.standings import Standings
 
 _ZERO = datetime.min.replace(tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -21,24 +21,24 @@ class KeyLayout:
     target and break every tie. `blocked` is greater than every key.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._turns = ledger.turns if ledger.settings.use_weights else None
+    def __init__(self, standings: Standings) -> None:
+        self._standings = standings
+        self._turns = standings.turns if standings.settings.use_weights else None
         self._last_clock: datetime | None = None
         self._last_stamp = 0
-        targets = ledger.targets
+        targets = standings.targets
         self.position_of = sorted(range(len(targets)), key=lambda at: (targets[at].id.lower(), at))
         self.rank_of = [0] * len(targets)
         for rank, position in enumerate(self.position_of):
             self.rank_of[position] = rank
         self._rank_bits = len(targets).bit_length()
         self.mask = (1 << self._rank_bits) - 1
-        self._least_order = min(ledger.order, default=0)
-        most_order = max(ledger.order, default=0) - self._least_order
+        self._least_order = min(standings.order, default=0)
+        most_order = max(standings.order, default=0) - self._least_order
         order_bits = max(most_order.bit_length() + 1, _SPARE_BITS)
         self._clock_shift = self._rank_bits + order_bits
         self.load_shift = self._clock_shift + _CLOCK_BITS + 1
-        weights = [ledger.weight_of(at) for at in range(len(targets))]
+        weights = [standings.weight_of(at) for at in range(len(targets))]
         self._scale = lcm(*weights)
         self._units = [self._scale // weight for weight in weights]
         self._top = self._scale * max((abs(units) for units in self._limits()), default=0) + 1
@@ -47,17 +47,17 @@ class KeyLayout:
 
     def _limits(self) -> list[int]:
         """Every maximum and every count the directory starts with."""
-        ledger = self._ledger
-        limits = [maximum for maximum in ledger.maximum if maximum is not None]
-        return [*limits, *(consumed_units(target.consumed, None) for target in ledger.targets)]
+        standings = self._standings
+        limits = [maximum for maximum in standings.maximum if maximum is not None]
+        return [*limits, *(consumed_units(target.consumed, None) for target in standings.targets)]
 
     def line(self, position: int, clock: datetime | None) -> int:
         """The part that round robin compares."""
-        ledger = self._ledger
+        standings = self._standings
         stamp = self._last_stamp if clock is self._last_clock else self._stamp(clock)
         if self._turns is None or self._turns[position] == 0:
             stamp |= _END_OF_TURN
-        order = ledger.order[position] - self._least_order
+        order = standings.order[position] - self._least_order
         return stamp << self._clock_shift | order << self._rank_bits | self.rank_of[position]
 
     def _stamp(self, clock: datetime | None) -> int:
@@ -68,13 +68,13 @@ class KeyLayout:
 
     def load(self, position: int) -> int:
         """The part that load balancing compares first: less for more spare capacity."""
-        ledger = self._ledger
-        available, maximum = ledger.available[position], ledger.maximum[position]
+        standings = self._standings
+        available, maximum = standings.available[position], standings.maximum[position]
         if available is None or maximum is None:
             return 0
         # A row of weight three consumes a third of a unit; `_scale` makes such parts whole.
         consumed = (maximum - available) * self._units[position]
-        spare = (maximum - ledger.handicap[position]) * self._scale - consumed
+        spare = (maximum - standings.handicap[position]) * self._scale - consumed
         return 2 * self._top - spare << self.load_shift
 
     def bucket(self, number: int) -> int:

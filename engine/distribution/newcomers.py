@@ -11,7 +11,7 @@ from engine.distribution.newcomer_rules import (
     remaining_head_start,
     returns_of,
 )
-from engine.distribution.standings import Ledger
+from engine.distribution.standings import Standings
 from engine.sellers import Seller
 
 
@@ -21,16 +21,16 @@ class Calibration:
     Time only runs forward here: a request for an earlier moment finds the places as they are.
     """
 
-    def __init__(self, ledger: Ledger, settings: FairnessSettings) -> None:
-        self._ledger = ledger
+    def __init__(self, standings: Standings, settings: FairnessSettings) -> None:
+        self._standings = standings
         self._settings = settings
-        self._returns = [self._returns_of(at) for at in range(len(ledger.targets))]
+        self._returns = [self._returns_of(at) for at in range(len(standings.targets))]
         start = datetime.min.replace(tzinfo=UTC)
-        self._due = [(start, each.id.lower(), at) for at, each in enumerate(ledger.targets)]
+        self._due = [(start, each.id.lower(), at) for at, each in enumerate(standings.targets)]
         heapify(self._due)
 
     def _returns_of(self, position: int) -> list[datetime]:
-        target = self._ledger.targets[position]
+        target = self._standings.targets[position]
         if not isinstance(target, Seller):
             return []
         return returns_of(target.calendar, self._settings.absence_days)
@@ -49,23 +49,23 @@ class Calibration:
         return looked_at
 
     def _look_at(self, position: int, now: datetime, medians: dict[type, int | None]) -> None:
-        ledger = self._ledger
+        standings = self._standings
         joins_at = self._joins_at(position, now)
         if joins_at is not None:
-            kind = type(ledger.targets[position])
+            kind = type(standings.targets[position])
             if kind not in medians:
                 medians[kind] = self._median(kind)
-            units = head_start(ledger.available[position], medians[kind])
-            ledger.join(position, joins_at, units)
-        joined_at = ledger.joined_at[position]
+            units = head_start(standings.available[position], medians[kind])
+            standings.join(position, joins_at, units)
+        joined_at = standings.joined_at[position]
         if joined_at is not None:
-            ledger.handicap[position] = remaining_head_start(
-                ledger.head_start[position], joined_at, now, self._settings.ramp_days
+            standings.handicap[position] = remaining_head_start(
+                standings.head_start[position], joined_at, now, self._settings.ramp_days
             )
 
     def _joins_at(self, position: int, now: datetime) -> datetime | None:
         """When somebody who has no place since then joined the line; None when the place stands."""
-        clock, joined_at = self._ledger.clock[position], self._ledger.joined_at[position]
+        clock, joined_at = self._standings.clock[position], self._standings.joined_at[position]
         if clock is None and joined_at is None:
             return now
         placed = max(moment for moment in (clock, joined_at) if moment is not None)
@@ -73,10 +73,10 @@ class Calibration:
         return past[-1] if past else None
 
     def _median(self, kind: type) -> int | None:
-        ledger = self._ledger
+        standings = self._standings
         return median_available(
-            ledger.available[at]
-            for at, target in enumerate(ledger.targets)
+            standings.available[at]
+            for at, target in enumerate(standings.targets)
             if isinstance(target, kind)
             and not (
                 isinstance(target, Seller) and (target.is_disabled or not target.is_assignable)
@@ -84,12 +84,12 @@ class Calibration:
         )
 
     def _wait_for_next(self, position: int, now: datetime) -> None:
-        ledger = self._ledger
+        standings = self._standings
         coming = [moment for moment in self._returns[position] if moment > now]
-        joined_at = ledger.joined_at[position]
-        if joined_at is not None and ledger.handicap[position] > 0:
+        joined_at = standings.joined_at[position]
+        if joined_at is not None and standings.handicap[position] > 0:
             step = next_step(joined_at, now, self._settings.ramp_days)
             coming += [] if step is None else [step]
         if coming:
-            target = self._ledger.targets[position]
+            target = self._standings.targets[position]
             heappush(self._due, (min(coming), target.id.lower(), position))

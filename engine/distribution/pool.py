@@ -17,8 +17,8 @@ from engine.distribution.model import (
     Scope,
 )
 from engine.distribution.newcomers import Calibration
-from engine.distribution.rankings import Lane, LaneKind
-from engine.distribution.standings import Ledger
+from engine.distribution.rankings import Ranking, RankingKind
+from engine.distribution.standings import Standings
 from engine.distribution.windows import TimelineShelf
 from engine.sellers import Directory, Seller, Team
 from engine.statuses import RoutingStatus
@@ -43,18 +43,18 @@ class SellerPool:
 
     def __init__(self, directory: Directory, settings: DistributionSettings | None = None) -> None:
         settings = settings or DistributionSettings()
-        self._ledger = Ledger(directory, settings)
-        self._layout = KeyLayout(self._ledger)
-        self._shelf = TimelineShelf(self._ledger.calendars)
-        self._lanes: dict[LaneKind, Lane] = {}
+        self._standings = Standings(directory, settings)
+        self._layout = KeyLayout(self._standings)
+        self._shelf = TimelineShelf(self._standings.calendars)
+        self._rankings: dict[RankingKind, Ranking] = {}
         self._by_rule = settings.round_robin_scope == "rule"
         self._calibration: Calibration | None = None
         if settings.fairness is not None:
-            self._calibration = Calibration(self._ledger, settings.fairness)
+            self._calibration = Calibration(self._standings, settings.fairness)
 
     def position_of(self, target_id: str) -> int | None:
         """The position of a seller or team by id, whatever the case of its letters."""
-        return self._ledger.positions.get(target_id.lower())
+        return self._standings.positions.get(target_id.lower())
 
     def choose(self, request: DistributionRequest) -> DistributionOutcome:
         """Choose among the candidates; nothing moves until `assign`.
@@ -62,16 +62,16 @@ class SellerPool:
         The status is 2, or 5 without candidates, 7 when nobody has capacity, 6 when nobody is free
         in time.
         """
-        lane = self.lane(
+        ranking = self.ranking(
             request.method,
             rule=request.rule,
             within_hours=request.within_hours,
             respect_capacity=request.respect_capacity,
         )
-        position = self.first(lane, request.candidates, request.now)
+        position = self.first(ranking, request.candidates, request.now)
         if position < 0:
             return DistributionOutcome(None, self._failure(request))
-        target = self._ledger.targets[position]
+        target = self._standings.targets[position]
         return DistributionOutcome(
             target if isinstance(target, Seller) else None,
             RoutingStatus.OWNER_ASSIGNED,
@@ -79,24 +79,24 @@ class SellerPool:
             position,
         )
 
-    def lane(
+    def ranking(
         self, method: Method, *, rule: str, within_hours: int | None, respect_capacity: bool
-    ) -> Lane:
+    ) -> Ranking:
         """The way of comparing that a rule asks for; it can be kept and handed to `first`."""
         scope = rule if self._by_rule else None
-        kind = LaneKind(method == "load_balancing", scope, within_hours, respect_capacity)
-        if kind not in self._lanes:
-            self._lanes[kind] = Lane(kind, self._ledger, self._layout, self._shelf)
-        return self._lanes[kind]
+        kind = RankingKind(method == "load_balancing", scope, within_hours, respect_capacity)
+        if kind not in self._rankings:
+            self._rankings[kind] = Ranking(kind, self._standings, self._layout, self._shelf)
+        return self._rankings[kind]
 
-    def first(self, lane: Lane, candidates: frozenset[int], now: datetime) -> int:
+    def first(self, ranking: Ranking, candidates: frozenset[int], now: datetime) -> int:
         """The position of who comes first as of `now`, -1 when nobody can be chosen.
 
         Hand in the same frozenset object again for the same candidates: it is the key of an index.
         """
         if self._calibration is not None:
             self._refresh(self._calibration.advance(now))
-        rank = lane.first(candidates, now)
+        rank = ranking.first(candidates, now)
         return self._layout.position_of[rank] if rank >= 0 else -1
 
     def _failure(self, request: DistributionRequest) -> RoutingStatus:
@@ -122,17 +122,17 @@ class SellerPool:
     ) -> None:
         """The same for a position, as `first` gives it."""
         owner = None if owner_id is None else self.position_of(owner_id)
-        self._ledger.assign(position, rule=rule, table=table, now=now, owner=owner)
+        self._standings.assign(position, rule=rule, table=table, now=now, owner=owner)
         line = self._layout.line(position, now)
-        for lane in self._lanes.values():
-            lane.refresh(position, line)
+        for ranking in self._rankings.values():
+            ranking.refresh(position, line)
             if owner is not None:
-                lane.refresh(owner)
+                ranking.refresh(owner)
 
     def _refresh(self, positions: Iterable[int]) -> None:
-        for lane in self._lanes.values():
+        for ranking in self._rankings.values():
             for position in positions:
-                lane.refresh(position)
+                ranking.refresh(position)
 
     def touch(self, target_id: str, at: datetime) -> None:
         """Move a clock without an engine's assignment: assigned by hand, or created by its owner.
@@ -141,19 +141,19 @@ class SellerPool:
         """
         position = self.position_of(target_id)
         if position is not None:
-            self._ledger.move_clock(position, at)
+            self._standings.move_clock(position, at)
             self._refresh((position,))
 
     def clock_of(self, target_id: str) -> datetime | None:
         """When a seller or team was last given something; None = never, or not in the pool."""
         position = self.position_of(target_id)
-        return None if position is None else self._ledger.clock[position]
+        return None if position is None else self._standings.clock[position]
 
     def consume(self, target_id: str, table: str, rule: str | None = None) -> None:
         """Count a row that somebody got without `assign`."""
         position = self.position_of(target_id)
         if position is not None:
-            self._ledger.consume(position, table, self._ledger.cost(table, rule))
+            self._standings.consume(position, table, self._standings.cost(table, rule))
             self._refresh((position,))
 
     def release(self, target_id: str, table: str, rule: str | None = None) -> None:
@@ -161,12 +161,12 @@ class SellerPool:
         it, if known."""
         position = self.position_of(target_id)
         if position is not None:
-            self._ledger.release(position, table, self._ledger.cost(table, rule))
+            self._standings.release(position, table, self._standings.cost(table, rule))
             self._refresh((position,))
 
     def snapshot(self) -> Directory:
         """The directory as it stands now; a pool built from it goes on where this one is."""
-        return self._ledger.snapshot()
+        return self._standings.snapshot()
 
     def explain(self, request: DistributionRequest) -> tuple[CandidateTrace, ...]:
         """Every candidate with the stage it reached, in order of choice; ask before `assign`."""
@@ -180,4 +180,4 @@ class SellerPool:
     def _reasons(self, request: DistributionRequest) -> Reasons:
         if self._calibration is not None:
             self._refresh(self._calibration.advance(request.now))
-        return Reasons(self._ledger, request)
+        return Reasons(self._standings, request)

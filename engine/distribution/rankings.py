@@ -1,15 +1,15 @@
-"""One key table for each way of comparing candidates, kept in step with the ledger and the time."""
+"""A key table for each way of comparing candidates, in step with the standings and the time."""
 
 from datetime import datetime
 from typing import NamedTuple
 
 from engine.distribution.keys import KeyLayout
-from engine.distribution.smallest_key import KeyTable, Pool
-from engine.distribution.standings import Ledger
+from engine.distribution.smallest_key import KeyTable, SmallestKeyIndex
+from engine.distribution.standings import Standings
 from engine.distribution.windows import TimelineShelf, Window
 
 
-class LaneKind(NamedTuple):
+class RankingKind(NamedTuple):
     """A way of comparing candidates; `rule` None = by the organisation's clock."""
 
     by_load: bool
@@ -22,7 +22,7 @@ _MOST_POOLS = 20_000
 """Beyond so many different candidate sets the index is started afresh, to bound its memory."""
 
 
-class Lane:
+class Ranking:
     """The current key of every target under one way of comparing, and a pool for each set of
     candidates that was asked for.
 
@@ -30,24 +30,24 @@ class Lane:
     """
 
     def __init__(
-        self, kind: LaneKind, ledger: Ledger, layout: KeyLayout, shelf: TimelineShelf
+        self, kind: RankingKind, standings: Standings, layout: KeyLayout, shelf: TimelineShelf
     ) -> None:
         self._by_load = kind.by_load
         self._respect_capacity = kind.respect_capacity
-        self._every_bucket = ledger.settings.load_balance_every_bucket
-        self._ledger = ledger
-        self._available = ledger.available
+        self._every_bucket = standings.settings.load_balance_every_bucket
+        self._standings = standings
+        self._available = standings.available
         self._layout = layout
         self._rank_of = layout.rank_of
         self._rule = kind.rule or ""
-        self._clocks = None if kind.rule or ledger.settings.fairness else ledger.clock
-        self._is_line = kind == LaneKind(False, None, None, False) and self._clocks is not None
+        self._clocks = None if kind.rule or standings.settings.fairness else standings.clock
+        self._is_line = kind == RankingKind(False, None, None, False) and self._clocks is not None
         self._window: Window | None = None
         if kind.within_hours is not None:
-            self._window = Window(shelf, kind.within_hours, len(ledger.targets))
+            self._window = Window(shelf, kind.within_hours, len(standings.targets))
         keys = [self._key(position) for position in layout.position_of]
         self._table = KeyTable(keys, layout.mask, layout.blocked, layout.load_shift)
-        self._pools: dict[frozenset[int], Pool] = {}
+        self._pools: dict[frozenset[int], SmallestKeyIndex] = {}
 
     def first(self, candidates: frozenset[int], now: datetime) -> int:
         """The rank of the one who comes first as of `now`, -1 when all are blocked."""
@@ -58,10 +58,10 @@ class Lane:
                 self.refresh(position)
         return pool.first()
 
-    def _add_pool(self, candidates: frozenset[int]) -> Pool:
+    def _add_pool(self, candidates: frozenset[int]) -> SmallestKeyIndex:
         if len(self._pools) >= _MOST_POOLS:
             self._pools.clear()
-        pool = Pool(self._table, map(self._layout.rank_of.__getitem__, candidates))
+        pool = SmallestKeyIndex(self._table, map(self._layout.rank_of.__getitem__, candidates))
         self._pools[candidates] = pool
         return pool
 
@@ -77,7 +77,7 @@ class Lane:
         if bucket is None or (available is not None and available <= 0):
             return layout.blocked
         if self._clocks is None:
-            key = layout.line(position, self._ledger.line_clock(position, self._rule))
+            key = layout.line(position, self._standings.line_clock(position, self._rule))
         else:
             key = layout.line(position, self._clocks[position]) if line is None else line
         if self._by_load and (bucket == 0 or self._every_bucket):

@@ -1,6 +1,6 @@
 """Finds the smallest key among a set of members in whichever of three ways has been cheapest.
 
-It knows integers only; what the keys mean is in `keys`, what moves them in `lanes`.
+It knows integers only; what the keys mean is in `keys`, what moves them in `rankings`.
 """
 
 from collections.abc import Callable, Iterable
@@ -82,7 +82,7 @@ class KeyTable:
         return (_STEP * self.order.count + _SHELF * self.order.shelf_count) // members
 
 
-class Pool:
+class SmallestKeyIndex:
     """A fixed set of ranks; `first()` is the rank with the smallest key, -1 when all are blocked.
 
     There are three ways. A minimum over the members costs by their number. A lazy heap, whose top

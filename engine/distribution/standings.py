@@ -20,7 +20,7 @@ class _Charge(NamedTuple):
     is_counted: bool
 
 
-class Ledger:
+class Standings:
     """Clock, assignment order, turn and consumption of every seller and team.
 
     Positions: the sellers in the directory's order, then the teams.

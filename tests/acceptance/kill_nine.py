@@ -342,7 +342,7 @@ def _judge(report: Report, killer: Killer, traffic: Traffic, owners: dict[str, s
         with store.begin() as session:
             decisions = list(session.list_decisions(limit=1_000_000))[::-1]
             cycles = session.list_cycles(1_000_000)
-            left_open = len(session.list_intents("lead"))
+            left_open = len(session.list_open_plans("lead"))
             waiting = session.list_backlog()
     finally:
         store.close()

@@ -25,7 +25,7 @@ import structlog
 
 from connector.demo.visitor import Visitor, made_id
 from connector.service.bootstrap import open_application
-from connector.service.options import Wishes
+from connector.service.options import RunOptions
 from settings.sources import load_settings
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -140,7 +140,7 @@ def _serve(
     rules.write_text(RULES)
     settings = load_settings(None, build_environment(emulator, folder, rules))
     end = clock.now() + timedelta(hours=hours)
-    with open_application(settings, Wishes()) as application:
+    with open_application(settings, RunOptions()) as application:
         application.run_once()
         while clock.now() < end:
             with Visitor(cast("Any", emulator)) as visitor:

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
 from engine.distribution.scan import scan
-from engine.distribution.standings import Ledger
+from engine.distribution.standings import Standings
 from engine.sellers import Directory, Seller
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -58,11 +58,11 @@ def compare_with_scan(count: int, load: Load, target: int, method: Method) -> No
     def indexed(signature: Signature) -> int:
         return give(found[signature])
 
-    ledger = Ledger(directory, DistributionSettings())
+    standings = Standings(directory, DistributionSettings())
 
     def scanned(signature: Signature) -> int:
-        position, _ = scan(ledger, request_for(matching(directory, signature), method))
-        ledger.assign(position, rule="R", table="lead", now=NOW, owner=None)
+        position, _ = scan(standings, request_for(matching(directory, signature), method))
+        standings.assign(position, rule="R", table="lead", now=NOW, owner=None)
         return position
 
     rates = compare(indexed, scanned, signatures, load)
@@ -90,11 +90,11 @@ def compare_with_heaps(overlap: Overlap, load: Load, target: int) -> None:
 
 
 def giver(pool: SellerPool, method: Method) -> Callable[[frozenset[int]], int]:
-    """Give one row away as a rule does, which keeps its lane; the position it went to."""
-    lane = pool.lane(method, rule="R", within_hours=None, respect_capacity=False)
+    """Give one row away as a rule does, which keeps its ranking; the position it went to."""
+    ranking = pool.ranking(method, rule="R", within_hours=None, respect_capacity=False)
 
     def give(candidates: frozenset[int]) -> int:
-        position = pool.first(lane, candidates, NOW)
+        position = pool.first(ranking, candidates, NOW)
         pool.give(position, "R", "lead", NOW, None)
         return position
 
@@ -113,7 +113,7 @@ class PlainHeaps:
         for heap in self._heaps:
             heapify(heap)
         self._order = 0
-        self._ledger = Ledger(directory, DistributionSettings())
+        self._standings = Standings(directory, DistributionSettings())
 
     def choose(self, number: int) -> int:
         heap, keys = self._heaps[number], self._keys
@@ -127,7 +127,7 @@ class PlainHeaps:
         rank = top & 0xFFFF
         keys[rank] = self._order << 16 | rank
         position = self._position_of[rank]
-        self._ledger.assign(position, rule="R", table="lead", now=NOW, owner=None)
+        self._standings.assign(position, rule="R", table="lead", now=NOW, owner=None)
         return position
 
 

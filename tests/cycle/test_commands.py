@@ -164,10 +164,10 @@ def test_a_cycle_that_was_killed_in_its_first_plan_is_found_and_undone(world: Wo
         world.put_lead(number, address1_country="UK")
     world.die_in_a_cycle(after_writes=1)
     assert world.decisions(2) == []
-    [intent] = world.read(lambda session: session.list_intents("lead"))
+    [open_plan] = world.read(lambda session: session.list_open_plans("lead"))
     application = build_application(world)
-    table = application.find_cycle_table(intent.cycle_id)
-    record, _, leftovers = application.undo(table, intent.cycle_id)
+    table = application.find_cycle_table(open_plan.cycle_id)
+    record, _, leftovers = application.undo(table, open_plan.cycle_id)
     assert (record.counts["applied"], leftovers) == (2, [])
     assert {world.dataverse.owner_of("lead", lead_id(number)) for number in (2, 3)} == {NOBODY.id}
 

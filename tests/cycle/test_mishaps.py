@@ -198,7 +198,7 @@ def test_a_row_that_cannot_be_read_when_its_plan_is_settled_is_not_written_twice
     assert len(world.dataverse.writes) == 1
     assert world.owner(1) == "Miriam"
     assert world.ledger_row(1).routing_status == RoutingStatus.OWNER_ASSIGNED  # type: ignore[union-attr]
-    assert world.read(lambda session: session.list_intents("lead")) == []
+    assert world.read(lambda session: session.list_open_plans("lead")) == []
 
 
 def test_rules_that_change_while_a_plan_is_open_decide_its_rows(world: World) -> None:

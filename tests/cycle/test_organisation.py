@@ -74,7 +74,7 @@ def test_a_plan_that_was_open_in_another_organisation_is_not_settled(world: Worl
     world.die_in_a_cycle()
     with pytest.raises(UnsafePlan):
         cycle(world, THEIRS)
-    assert world.read(lambda session: session.list_intents("lead"))
+    assert world.read(lambda session: session.list_open_plans("lead"))
 
 
 def test_nothing_that_was_begun_for_another_organisation_is_written_to_a_copy_of_it(
@@ -95,7 +95,9 @@ def test_nothing_that_was_begun_for_another_organisation_is_written_to_a_copy_of
     record = cycle(world, THEIRS)
     assert (record.counts["baseline"], record.counts.get("decided", 0)) == (4, 0)
     assert len(world.dataverse.writes) == written
-    assert world.read(lambda session: (session.list_intents("lead"), session.list_backlog())) == (
+    assert world.read(
+        lambda session: (session.list_open_plans("lead"), session.list_backlog())
+    ) == (
         [],
         [],
     )

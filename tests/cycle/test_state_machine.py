@@ -551,7 +551,7 @@ class CycleMachine(RuleBasedStateMachine):
 
     def _check_store(self) -> None:
         with self.process.store.begin() as session:
-            assert session.list_intents("lead") == [], "a plan is still open"
+            assert session.list_open_plans("lead") == [], "a plan is still open"
             kept = {key: rows for key, rows in session.count_open().items() if rows}
             assert kept == session.recount_open()
             assert session.list_rejected(10) == []

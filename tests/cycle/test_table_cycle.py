@@ -303,7 +303,7 @@ def test_a_stop_within_a_chunk_starts_no_further_row(
     assert len(world.dataverse.writes) == written
     if not splits_owner:
         assert [len(world.decisions(n)) for n in range(3, 8)] == [1] * written + [0] * (5 - written)
-    assert len(world.read(lambda session: session.list_intents("lead"))) == 1
+    assert len(world.read(lambda session: session.list_open_plans("lead"))) == 1
 
     world.is_stopping = world.dataverse.is_stopping = lambda: False
     world.restart()

@@ -262,9 +262,9 @@ def test_an_open_plan_is_settled_without_the_traces_of_its_cycle(world: World) -
         world.cycle()
     world.dataverse.before_write = lambda _write: None
     world.restart()
-    [intent] = world.read(lambda session: session.list_intents("lead"))
+    [open_plan] = world.read(lambda session: session.list_open_plans("lead"))
     large = {"rules": ["x" * 1000] * 50}
-    made = replace(intent.decisions[0], outcome="applied", plan_checksum="an earlier page's")
+    made = replace(open_plan.decisions[0], outcome="applied", plan_checksum="an earlier page's")
     for start in range(0, 2000, 500):
         page = [
             replace(made, row_id=lead_id(10_000 + at), trace=large)

@@ -12,7 +12,7 @@ from engine.distribution.newcomer_rules import FairnessSettings
 from engine.distribution.newcomers import Calibration
 from engine.distribution.pool import DistributionRequest, DistributionSettings, SellerPool
 from engine.distribution.scan import scan
-from engine.distribution.standings import Ledger
+from engine.distribution.standings import Standings
 from engine.sellers import Calendar, Directory, Seller, Team
 from engine.statuses import RoutingStatus
 
@@ -96,23 +96,23 @@ class PlainPool:
     """The same bookkeeping with a look at every candidate in place of the index."""
 
     def __init__(self, directory, settings):
-        self.ledger = Ledger(directory, settings)
-        self.calibration = settings.fairness and Calibration(self.ledger, settings.fairness)
+        self.standings = Standings(directory, settings)
+        self.calibration = settings.fairness and Calibration(self.standings, settings.fairness)
 
     def choose(self, request):
         if self.calibration:
             self.calibration.advance(request.now)
-        return scan(self.ledger, request)
+        return scan(self.standings, request)
 
 
 @given(data=st.data(), directory=directories(), chosen_settings=distribution_settings)
 @settings(max_examples=80)
 def test_the_index_answers_as_a_plain_scan_does(data, directory, chosen_settings):
     pool, plain = SellerPool(directory, chosen_settings), PlainPool(directory, chosen_settings)
-    count = len(plain.ledger.targets)
+    count = len(plain.standings.targets)
     subsets = st.frozensets(st.integers(0, count - 1))
     known = data.draw(st.lists(subsets, min_size=1, max_size=4))
-    ids = st.sampled_from([target.id for target in plain.ledger.targets] + ["nobody"])
+    ids = st.sampled_from([target.id for target in plain.standings.targets] + ["nobody"])
     windows = st.none() | st.sampled_from([1, 24, 60, 120])
     for _ in range(data.draw(st.integers(1, 25))):
         request = DistributionRequest(
@@ -128,34 +128,34 @@ def test_the_index_answers_as_a_plain_scan_does(data, directory, chosen_settings
         found, expected = pool.choose(request), plain.choose(request)
         assert (found.position, found.status) == expected
         if found.status is RoutingStatus.OWNER_ASSIGNED:
-            owner = plain.ledger.positions.get((request.owner_id or "").lower())
+            owner = plain.standings.positions.get((request.owner_id or "").lower())
             pool.assign(request, found)
-            plain.ledger.assign(
+            plain.standings.assign(
                 found.position, rule=request.rule, table=request.table, now=request.now, owner=owner
             )
-        apply_by_hand(data, pool, plain.ledger, ids)
-        assert pool.snapshot() == plain.ledger.snapshot()
+        apply_by_hand(data, pool, plain.standings, ids)
+        assert pool.snapshot() == plain.standings.snapshot()
 
 
-def apply_by_hand(data, pool, ledger, ids):
+def apply_by_hand(data, pool, standings, ids):
     """Something that happens to a seller beside the engine."""
     who, table = data.draw(ids), data.draw(st.sampled_from(TABLES))
-    position = ledger.positions.get(who.lower())
-    units = ledger.settings.units.cost(table)
+    position = standings.positions.get(who.lower())
+    units = standings.settings.units.cost(table)
     match data.draw(st.sampled_from(("nothing", "touch", "release", "consume"))):
         case "touch":
             at = data.draw(moments)
             pool.touch(who, at)
             if position is not None:
-                ledger.move_clock(position, at)
+                standings.move_clock(position, at)
         case "release":
             pool.release(who, table)
             if position is not None:
-                ledger.release(position, table, units)
+                standings.release(position, table, units)
         case "consume":
             pool.consume(who, table)
             if position is not None:
-                ledger.consume(position, table, units)
+                standings.consume(position, table, units)
 
 
 @given(data=st.data(), directory=directories(), chosen_settings=distribution_settings)
@@ -172,22 +172,22 @@ def test_a_change_that_is_named_would_have_changed_the_choice(data, directory, c
         within_hours=data.draw(st.none() | st.sampled_from([1, 24, 60, 120])),
         respect_capacity=data.draw(st.booleans()),
     )
-    ledger = Ledger(directory, chosen_settings)
-    chosen, _ = scan(ledger, request)
+    standings = Standings(directory, chosen_settings)
+    chosen, _ = scan(standings, request)
     for position in request.candidates:
-        change = Reasons(ledger, request).change_for(position)
+        change = Reasons(standings, request).change_for(position)
         if change is None:
             continue
         assert position != chosen
-        assert scan(changed(ledger, request, change), request)[0] == position
+        assert scan(changed(standings, request, change), request)[0] == position
         if change.units:
             fewer = replace(change, units=change.units - 1)
-            assert scan(changed(ledger, request, fewer), request)[0] != position
+            assert scan(changed(standings, request, fewer), request)[0] != position
 
 
-def changed(ledger, request, change):
-    """A ledger in which the change has come true, and nothing else."""
-    other, at = Ledger(ledger.directory, ledger.settings), change.position
+def changed(standings, request, change):
+    """A standings in which the change has come true, and nothing else."""
+    other, at = Standings(standings.directory, standings.settings), change.position
     if change.units is None:
         other.maximum[at] = other.available[at] = None
     elif change.units:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from connector.cycle.context import Candidate, CycleParts, CycleRun, pin_people
-from connector.cycle.passes.page import close_intent, open_intent, record_closed, record_manual
+from connector.cycle.context import CycleParts, CycleRun, RowToDecide, pin_people
+from connector.cycle.passes.page import begin_plan, record_closed, record_manual, write_plan
 from connector.cycle.rows.arrivals import Arrival, ArrivedRow
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.cycle.rows.late_writes import adopt_late_writes
@@ -75,14 +75,14 @@ def decide_again(parts: CycleParts, run: CycleRun, ids: Sequence[str]) -> bool:
                 and row.record.id not in settled
             ]
             run.counts["retried"] += len(candidates)
-            intent, batch = open_intent(parts, run, session, candidates)
-        return intent is None or close_intent(parts, run, intent, batch)
+            open_plan, batch = begin_plan(parts, run, session, candidates)
+        return open_plan is None or write_plan(parts, run, open_plan, batch)
 
 
-def _build_candidate(run: CycleRun, row: ArrivedRow, entry: BacklogEntry | None) -> Candidate:
+def _build_candidate(run: CycleRun, row: ArrivedRow, entry: BacklogEntry | None) -> RowToDecide:
     """A backfill takes rows from their owners."""
     is_backfill = run.origin is PlanOrigin.BACKFILL
-    return Candidate(
+    return RowToDecide(
         record=row.record,
         before=row.before,
         is_fresh=is_backfill or is_for_rules(row.before, entry),

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from connector.cycle.context import Candidate, CycleParts, CycleRun, pin_people
+from connector.cycle.context import CycleParts, CycleRun, RowToDecide, pin_people
 from connector.cycle.rows.arrivals import TO_DECIDE, Arrival, ArrivedRow, leave_undecided
 from connector.cycle.rows.decisions import (
     TAKEN_FROM,
     Batch,
-    build_intent,
+    build_open_plan,
     decide_rows,
     placement_data,
 )
@@ -25,7 +25,7 @@ from connector.cycle.rows.seller_clocks import touch_clock
 from connector.cycle.rows.take_back_watch import note_touches
 from connector.cycle.rows.writes import write_rows
 from connector.ports import RowPage
-from connector.state.records import DecisionRecord, Intent, LedgerRow, Watermark
+from connector.state.records import DecisionRecord, LedgerRow, OpenPlan, Watermark
 from connector.state.session import StateSession
 from engine.plans.changes import Placement, PlannedRow
 from engine.statuses import RoutingStatus
@@ -60,16 +60,16 @@ def process_page(parts: CycleParts, run: CycleRun, page: RowPage, *, after: Wate
             _record_undecided(parts, run, session, examined)
             note_touches(parts, run, session, examined.arrived)
             run.counts["deleted"] += session.delete_rows(run.table.name, gone)
-            intent, batch = open_intent(parts, run, session, candidates)
-            if intent is None:
+            open_plan, batch = begin_plan(parts, run, session, candidates)
+            if open_plan is None:
                 session.save_watermark(after)
                 return True
-        return close_intent(parts, run, intent, batch, after=after)
+        return write_plan(parts, run, open_plan, batch, after=after)
 
 
-def open_intent(
-    parts: CycleParts, run: CycleRun, session: StateSession, candidates: Sequence[Candidate]
-) -> tuple[Intent | None, Batch]:
+def begin_plan(
+    parts: CycleParts, run: CycleRun, session: StateSession, candidates: Sequence[RowToDecide]
+) -> tuple[OpenPlan | None, Batch]:
     """Decide, and save the plan before its first write; None when there is nothing to write.
 
     The clocks move here, in the same transaction: whoever decides next sees them.
@@ -85,15 +85,15 @@ def open_intent(
     record_rows(parts, run, session, unwritten, {})
     if not batch.plan.rows:
         return None, batch
-    intent = build_intent(parts, run, batch)
-    session.save_intent(intent)
-    return intent, batch
+    open_plan = build_open_plan(parts, run, batch)
+    session.save_open_plan(open_plan)
+    return open_plan, batch
 
 
-def close_intent(
+def write_plan(
     parts: CycleParts,
     run: CycleRun,
-    intent: Intent,
+    open_plan: OpenPlan,
     batch: Batch,
     *,
     after: Watermark | None = None,
@@ -105,9 +105,9 @@ def close_intent(
     is_done = len(tried) == len(planned)
     with parts.store.begin() as session:
         record_rows(parts, run, session, tried, results)
-        settle_clocks(session, intent, tried, results)
+        settle_clocks(session, open_plan, tried, results)
         if is_done:
-            session.close_intent(intent.id, parts.clock.now())
+            session.close_open_plan(open_plan.id, parts.clock.now())
             if after is not None:
                 session.save_watermark(after)
     return is_done

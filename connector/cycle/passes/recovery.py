@@ -12,7 +12,7 @@ from connector.cycle.rows.outcomes import record_rows, settle_clocks
 from connector.cycle.rows.reading import build_rejected, examine_rows, fetch_complete
 from connector.cycle.rows.writes import write_rows
 from connector.ports import WriteOutcome, WriteResult
-from connector.state.records import Intent
+from connector.state.records import OpenPlan
 from engine.plans.changes import (
     Change,
     OwnerChange,
@@ -37,7 +37,7 @@ class _Standing:
     manual: Sequence[ArrivedRow]
 
 
-def settle_intents(parts: CycleParts, run: CycleRun) -> bool:
+def settle_open_plans(parts: CycleParts, run: CycleRun) -> bool:
     """Bring every open plan of the table to its end; False when stopped before that.
 
     Each row is read again. One that is as planned was written: the reply was lost, not the write.
@@ -46,26 +46,26 @@ def settle_intents(parts: CycleParts, run: CycleRun) -> bool:
     alone and waits to be decided again.
     """
     with parts.store.begin() as session:
-        intents = session.list_intents(run.table.name)
-    for intent in intents:
+        open_plans = session.list_open_plans(run.table.name)
+    for open_plan in open_plans:
         with parts.page_lock:
-            if not _settle(parts, run, intent):
+            if not _settle(parts, run, open_plan):
                 return False
         run.counts["settled_plans"] += 1
     return True
 
 
-def _settle(parts: CycleParts, run: CycleRun, intent: Intent) -> bool:
+def _settle(parts: CycleParts, run: CycleRun, open_plan: OpenPlan) -> bool:
     parts = pin_people(parts)
-    rows = fetch_complete(parts, run, [row.id for row in intent.plan.rows])
+    rows = fetch_complete(parts, run, [row.id for row in open_plan.plan.rows])
     with parts.store.begin() as session:
         examined = examine_rows(parts, run, session, rows)
         # Those whose outcome was saved before the stop.
-        recorded = frozenset(session.list_recorded(intent.cycle_id, intent.plan.checksum))
+        recorded = frozenset(session.list_recorded(open_plan.cycle_id, open_plan.plan.checksum))
         arrived = [row for row in examined.arrived if row.record.id not in recorded]
-        standing = _find_standing(parts, run, intent, arrived)
+        standing = _find_standing(parts, run, open_plan, arrived)
         unreadable = {row.id for row in examined.rejected if row.id} - recorded
-        leave_unreadable(parts, run, session, intent, unreadable)
+        leave_unreadable(parts, run, session, open_plan, unreadable)
         session.save_rejected(build_rejected(parts, examined.rejected))
     written = write_rows(parts, run, standing.to_write)
     results = {**standing.results, **written}
@@ -73,18 +73,18 @@ def _settle(parts: CycleParts, run: CycleRun, intent: Intent) -> bool:
     is_done = len(written) == len(standing.to_write)
     with parts.store.begin() as session:
         record_rows(parts, run, session, tried, results)
-        settle_clocks(session, intent, tried, results)
+        settle_clocks(session, open_plan, tried, results)
         # After the conflicts that they are: the last word is the person's.
         record_manual(parts, run, session, standing.manual)
         if is_done:
-            session.close_intent(intent.id, parts.clock.now())
+            session.close_open_plan(open_plan.id, parts.clock.now())
     return is_done
 
 
 def _find_standing(
     parts: CycleParts,
     run: CycleRun,
-    intent: Intent,
+    open_plan: OpenPlan,
     arrived: Sequence[ArrivedRow],
 ) -> _Standing:
     now = {row.record.id: row for row in arrived}
@@ -92,9 +92,9 @@ def _find_standing(
     results: dict[str, WriteResult] = {}
     to_write: list[PlannedRow] = []
     manual: list[ArrivedRow] = []
-    for row, planned in _planned_rows(intent, now):
+    for row, planned in _planned_rows(open_plan, now):
         rows.append(row)
-        outcome, missing = _judge(parts, run, intent, row, planned)
+        outcome, missing = _judge(parts, run, open_plan, row, planned)
         if outcome is None:
             to_write.append(missing)
         else:
@@ -107,36 +107,36 @@ def _find_standing(
 
 
 def _planned_rows(
-    intent: Intent, now: Mapping[str, ArrivedRow]
+    open_plan: OpenPlan, now: Mapping[str, ArrivedRow]
 ) -> Iterator[tuple[DecidedRow, PlannedRow]]:
     """The rows of a plan that are still there, in the order they were decided."""
-    planned = {row.id: row for row in intent.plan.rows}
-    for decision in intent.decisions:
+    planned = {row.id: row for row in open_plan.plan.rows}
+    for decision in open_plan.decisions:
         found = now.get(decision.row_id)
         if found is None:
             continue
         own = planned[decision.row_id]
         is_same = own.etag is not None and own.etag == found.record.etag
-        fingerprint = intent.fingerprints[decision.row_id]
+        fingerprint = open_plan.fingerprints[decision.row_id]
         row = DecidedRow(
             record=found.record,
             before=found.before,
             planned=own,
             decision=decision,
-            as_decided=None if is_same else (intent.watched_set, fingerprint),
+            as_decided=None if is_same else (open_plan.watched_set, fingerprint),
         )
         yield row, own
 
 
 def _judge(
-    parts: CycleParts, run: CycleRun, intent: Intent, row: DecidedRow, planned: PlannedRow
+    parts: CycleParts, run: CycleRun, open_plan: OpenPlan, row: DecidedRow, planned: PlannedRow
 ) -> tuple[WriteOutcome | None, PlannedRow]:
     """How the write of a row ended as far as can be seen; None = not yet, and what is missing."""
     current = placement_of(run.table, row.record, row.before)
     missing = tuple(change for change in planned.changes if not is_so(current, change))
     if not missing:
         return WriteOutcome.ALREADY_SO, planned
-    is_same_rule_set = intent.plan.rule_set_checksum == parts.rule_set.checksum
+    is_same_rule_set = open_plan.plan.rule_set_checksum == parts.rule_set.checksum
     if row.as_decided is None and is_same_rule_set:
         return None, planned
     arrived = len(missing) < len(planned.changes)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from connector.cycle.context import Candidate, CycleParts, CycleRun, pin_people
-from connector.cycle.passes.page import close_intent, open_intent
+from connector.cycle.context import CycleParts, CycleRun, RowToDecide, pin_people
+from connector.cycle.passes.page import begin_plan, write_plan
 from connector.cycle.rows.arrivals import Arrival, ArrivedRow
 from connector.cycle.rows.decisions import Batch
 from connector.cycle.rows.reading import examine_rows, fetch_complete
@@ -42,14 +42,14 @@ def take_back_due(parts: CycleParts, run: CycleRun) -> bool:
                 sorted_out = _sort(parts, due, examine_rows(parts, run, session, rows).arrived)
                 session.save_handovers(sorted_out.later)
                 session.remove_handovers(run.table.name, sorted_out.over)
-                intent, batch = open_intent(parts, run, session, sorted_out.ready)
+                open_plan, batch = begin_plan(parts, run, session, sorted_out.ready)
                 _put_off(parts, session, due, batch)
-            return intent is None or close_intent(parts, run, intent, batch)
+            return open_plan is None or write_plan(parts, run, open_plan, batch)
     finally:
         run.origin = origin
 
 
-def list_overdue(parts: CycleParts, run: CycleRun) -> Sequence[Candidate]:
+def list_overdue(parts: CycleParts, run: CycleRun) -> Sequence[RowToDecide]:
     """The rows that would be taken back now; nothing is saved."""
     due = _load_due(parts, run)
     rows = fetch_complete(parts, run, list(due))
@@ -62,7 +62,7 @@ def list_overdue(parts: CycleParts, run: CycleRun) -> Sequence[Candidate]:
 class _SortedOut:
     """Rows to take back, those due later by today's calendars, and ids of what is over."""
 
-    ready: list[Candidate] = field(default_factory=list[Candidate])
+    ready: list[RowToDecide] = field(default_factory=list[RowToDecide])
     later: list[Handover] = field(default_factory=list[Handover])
     over: list[str] = field(default_factory=list[str])
 
@@ -114,8 +114,8 @@ def _find_due_today(parts: CycleParts, handover: Handover, rule: Rule) -> dateti
     return due or handover.assigned_at
 
 
-def _build_candidate(row: ArrivedRow, handover: Handover) -> Candidate:
-    return Candidate(
+def _build_candidate(row: ArrivedRow, handover: Handover) -> RowToDecide:
+    return RowToDecide(
         record=row.record,
         before=row.before,
         is_fresh=True,

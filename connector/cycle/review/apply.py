@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connector.cycle.context import CycleParts, CycleRun, pin_people
-from connector.cycle.passes.page import close_intent
+from connector.cycle.passes.page import write_plan
 from connector.cycle.passes.recovery import is_so
 from connector.cycle.rows.arrivals import ArrivedRow
 from connector.cycle.rows.decisions import (
     Batch,
     DecidedRow,
-    build_intent,
+    build_open_plan,
     count_owned,
     placement_of,
 )
@@ -54,10 +54,10 @@ def apply_plan(
             batch = _build_batch(parts, run, session, ready)
             if not batch.plan.rows:
                 return True, leftovers
-            intent = build_intent(parts, run, batch)
+            open_plan = build_open_plan(parts, run, batch)
             session.save_clocks(batch.clocks_after)
-            session.save_intent(intent)
-        return close_intent(parts, run, intent, batch), leftovers
+            session.save_open_plan(open_plan)
+        return write_plan(parts, run, open_plan, batch), leftovers
 
 
 def raise_if_refused(parts: CycleParts, run: CycleRun, planned: Sequence[PlannedRow]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from connector.cycle.context import Candidate, CycleParts, CycleRun, pin_people
+from connector.cycle.context import CycleParts, CycleRun, RowToDecide, pin_people
 from connector.cycle.cycle_records import build_run
 from connector.cycle.passes.scheduled_runs import list_due_ids
 from connector.cycle.passes.take_backs import list_overdue
@@ -47,11 +47,11 @@ def preview_cycle(parts: CycleParts, table: WatchedTable, carried: Carried) -> P
     run = build_run(parts, table, PlanOrigin.CYCLE)
     mark = load_mark(parts, run)
     with parts.store.begin() as session:
-        open_plans = len(session.list_intents(table.name))
+        open_plans = len(session.list_open_plans(table.name))
     empty = Batch(plan=build_plan(parts.rule_set.checksum, ()))
     if mark.mode is ReadMode.BASELINE:
         return Preview(table=table.name, batch=empty, is_first_contact=True, open_plans=open_plans)
-    candidates: dict[str, Candidate] = {}
+    candidates: dict[str, RowToDecide] = {}
     for page in _pages(parts, run):
         found = _examine(parts, run, page, carried)
         candidates.update({candidate.record.id: candidate for candidate in found})
@@ -83,7 +83,7 @@ def preview_backfill(
     )
 
 
-def _undecided(parts: CycleParts, run: CycleRun, size: int) -> Iterator[list[Candidate]]:
+def _undecided(parts: CycleParts, run: CycleRun, size: int) -> Iterator[list[RowToDecide]]:
     """The open rows that no rule was asked about, page by page; those so far when stopped."""
     table = run.table.name
     ruled = {rule.segment for rule in parts.rule_set.rules if rule.table == table and rule.active}
@@ -98,8 +98,8 @@ def _undecided(parts: CycleParts, run: CycleRun, size: int) -> Iterator[list[Can
 
 
 def _keep_segment(
-    parts: CycleParts, run: CycleRun, candidates: Sequence[Candidate], segment: str
-) -> list[Candidate]:
+    parts: CycleParts, run: CycleRun, candidates: Sequence[RowToDecide], segment: str
+) -> list[RowToDecide]:
     batch = _decide(parts, run, candidates, Carried())
     wanted = {row.record.id for row in batch.rows if row.decision.segment == segment}
     return [found for found in candidates if found.record.id in wanted]
@@ -119,7 +119,9 @@ def _pages(parts: CycleParts, run: CycleRun) -> Iterator[RowPage]:
         mark = replace(mark, link=page.next_link)
 
 
-def _examine(parts: CycleParts, run: CycleRun, page: RowPage, carried: Carried) -> list[Candidate]:
+def _examine(
+    parts: CycleParts, run: CycleRun, page: RowPage, carried: Carried
+) -> list[RowToDecide]:
     with parts.store.begin() as session:
         arrived = examine_rows(parts, run, session, page.rows).arrived
         _carry(parts, run, session, arrived, carried)
@@ -151,7 +153,7 @@ def _carry(
             carried.add_turn(session, owner.id, row.record.modified_on or parts.clock.now())
 
 
-def _due(parts: CycleParts, run: CycleRun) -> Iterator[Candidate]:
+def _due(parts: CycleParts, run: CycleRun) -> Iterator[RowToDecide]:
     with parts.store.begin() as session:
         entries = session.list_backlog(
             table=run.table.name, due_at=parts.clock.now(), limit=parts.options.retry_rows
@@ -163,7 +165,7 @@ def _due(parts: CycleParts, run: CycleRun) -> Iterator[Candidate]:
 
 def _fresh(
     parts: CycleParts, run: CycleRun, ids: Sequence[str], *, is_reassignment: bool
-) -> Iterator[Candidate]:
+) -> Iterator[RowToDecide]:
     rows = fetch_complete(parts, run, ids)
     with parts.store.begin() as session:
         examined = examine_rows(parts, run, session, rows)
@@ -171,7 +173,7 @@ def _fresh(
     for row in examined.arrived:
         if row.record.is_open and row.arrival is not Arrival.MANUAL:
             entry = waiting.get(row.record.id)
-            yield Candidate(
+            yield RowToDecide(
                 record=row.record,
                 before=row.before,
                 is_fresh=is_reassignment or is_for_rules(row.before, entry),
@@ -180,15 +182,15 @@ def _fresh(
 
 
 def _decide(
-    parts: CycleParts, run: CycleRun, candidates: Sequence[Candidate], carried: Carried
+    parts: CycleParts, run: CycleRun, candidates: Sequence[RowToDecide], carried: Carried
 ) -> Batch:
     """Rows of plans that are still open stand as these intend once they are settled, which comes
     before anything reviewed is written: decided here too they would be assigned twice.
     """
     unrefused = replace(pin_people(parts), options=replace(parts.options, is_forced=True))
     with parts.store.begin() as session:
-        intents = session.list_intents(run.table.name)
-        pending = {row.id for intent in intents for row in intent.plan.rows}
+        open_plans = session.list_open_plans(run.table.name)
+        pending = {row.id for open_plan in open_plans for row in open_plan.plan.rows}
         settled = [found for found in candidates if found.record.id not in pending]
         return decide_rows(unrefused, run, carried.lay_over(session), settled)
 

@@ -1,4 +1,4 @@
-"""Takes decisions and turns them into an intent; writing it is in `writing`."""
+"""Takes decisions and turns them into an open plan; writing it is in `writes`."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Protocol
 
-from connector.cycle.context import Candidate, CycleParts, CycleRun
+from connector.cycle.context import CycleParts, CycleRun, RowToDecide
 from connector.cycle.rows.seller_clocks import (
     apply_state,
     clocks_of,
@@ -18,7 +18,7 @@ from connector.cycle.rows.seller_clocks import (
 from connector.ports import RecordDecider
 from connector.state.fingerprints import build_fingerprint
 from connector.state.plan_document import build_reference_data
-from connector.state.records import DecisionRecord, Intent, LedgerRow, SellerClock
+from connector.state.records import DecisionRecord, LedgerRow, OpenPlan, SellerClock
 from connector.watched_tables.watched_table import WatchedTable
 from engine.decisions.decision import AssignmentDecision
 from engine.decisions.plain_data import trace_to_data
@@ -71,11 +71,11 @@ class Batch:
 
 
 def decide_rows(
-    parts: CycleParts, run: CycleRun, session: DecidingState, candidates: Sequence[Candidate]
+    parts: CycleParts, run: CycleRun, session: DecidingState, candidates: Sequence[RowToDecide]
 ) -> Batch:
     """Decide rows in order from the store's clocks and counts; raises UnsafePlan.
 
-    A session must hold the clocks' lock until the intent is saved.
+    A session must hold the clocks' lock until the open plan is saved.
     """
     if not candidates:
         return Batch(plan=build_plan(parts.rule_set.checksum, ()))
@@ -94,11 +94,11 @@ def decide_rows(
     )
 
 
-def build_intent(parts: CycleParts, run: CycleRun, batch: Batch) -> Intent:
+def build_open_plan(parts: CycleParts, run: CycleRun, batch: Batch) -> OpenPlan:
     """The batch as an open plan."""
     planned = {(row.table, row.id) for row in batch.plan.rows}
     rows = [row for row in batch.rows if (row.record.table, row.record.id) in planned]
-    return Intent(
+    return OpenPlan(
         id=parts.new_id(),
         table=run.table.name,
         cycle_id=run.id,
@@ -128,7 +128,7 @@ def placement_of(table: WatchedTable, record: Record, before: LedgerRow | None) 
 
 
 def _decide_all(
-    parts: CycleParts, run: CycleRun, people: Directory, candidates: Sequence[Candidate]
+    parts: CycleParts, run: CycleRun, people: Directory, candidates: Sequence[RowToDecide]
 ) -> tuple[list[DecidedRow], Directory]:
     """The decided rows, and the people as they stand then.
 
@@ -145,7 +145,7 @@ def _decide_all(
 
 
 def _decide_one(
-    parts: CycleParts, run: CycleRun, decider: RecordDecider, candidate: Candidate, now: datetime
+    parts: CycleParts, run: CycleRun, decider: RecordDecider, candidate: RowToDecide, now: datetime
 ) -> DecidedRow:
     record = _as_seen_by_rules(run.table, candidate)
     decision = decider.decide(record, now, trace=parts.options.keeps_traces)
@@ -171,7 +171,7 @@ def _decide_one(
 def _take_back(
     parts: CycleParts,
     run: CycleRun,
-    candidate: Candidate,
+    candidate: RowToDecide,
     decision: AssignmentDecision,
     *,
     current: Placement,
@@ -200,7 +200,7 @@ def _take_back(
     )
 
 
-def _as_seen_by_rules(table: WatchedTable, candidate: Candidate) -> Record:
+def _as_seen_by_rules(table: WatchedTable, candidate: RowToDecide) -> Record:
     """The record with the segment the engine has to take as the previous one.
 
     A fresh row has none; another one has the row's own, or the one the ledger remembers where the
@@ -220,7 +220,7 @@ def _as_seen_by_rules(table: WatchedTable, candidate: Candidate) -> Record:
 
 
 def _choose_placement(
-    table: WatchedTable, decision: AssignmentDecision, current: Placement, candidate: Candidate
+    table: WatchedTable, decision: AssignmentDecision, current: Placement, candidate: RowToDecide
 ) -> Placement:
     left = candidate.before.segment if candidate.before else None
     writes = table.writes

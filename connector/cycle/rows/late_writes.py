@@ -12,7 +12,7 @@ from connector.cycle.rows.seller_clocks import clock_rule, touch_clock
 from connector.cycle.rows.take_back_watch import Given, note_late_handovers
 from connector.ports import WriteOutcome
 from connector.state.plan_document import parse_reference
-from connector.state.records import DecisionRecord, Intent, LedgerRow, SellerClock
+from connector.state.records import DecisionRecord, LedgerRow, OpenPlan, SellerClock
 from connector.state.session import StateSession
 from engine.normalise import normalise
 from engine.records import EntityReference, Record, Row
@@ -82,7 +82,11 @@ def _take_turns(
 
 
 def leave_unreadable(
-    parts: CycleParts, run: CycleRun, session: StateSession, intent: Intent, ids: Collection[str]
+    parts: CycleParts,
+    run: CycleRun,
+    session: StateSession,
+    open_plan: OpenPlan,
+    ids: Collection[str],
 ) -> None:
     """Note rows of an open plan that cannot be read: whether they were written is not known.
 
@@ -92,18 +96,18 @@ def leave_unreadable(
     known = session.load_rows(run.table.name, sorted(ids))
     waiting = session.load_backlog(run.table.name, sorted(ids))
     now = parts.clock.now()
-    for decision in intent.decisions:
+    for decision in open_plan.decisions:
         if decision.row_id not in ids:
             continue
         failed = replace(decision, outcome=WriteOutcome.FAILED.value, message=UNREADABLE)
         row = Waiting(decision=failed, before=waiting.get(decision.row_id))
-        session.save_rows([_as_planned(run, intent, decision, known.get(decision.row_id))])
+        session.save_rows([_as_planned(run, open_plan, decision, known.get(decision.row_id))])
         session.save_backlog([wait_for_write(row, WriteOutcome.FAILED, now, message=UNREADABLE)])
         session.add_decisions([failed])
 
 
 def _as_planned(
-    run: CycleRun, intent: Intent, decision: DecisionRecord, before: LedgerRow | None
+    run: CycleRun, open_plan: OpenPlan, decision: DecisionRecord, before: LedgerRow | None
 ) -> LedgerRow:
     """The row as it was decided about, before anything was written."""
     found = before or LedgerRow(
@@ -118,8 +122,8 @@ def _as_planned(
     return replace(
         found,
         etag=None,
-        watched_set=intent.watched_set,
-        fingerprint=intent.fingerprints[decision.row_id],
+        watched_set=open_plan.watched_set,
+        fingerprint=open_plan.fingerprints[decision.row_id],
         generation=run.generation,
     )
 

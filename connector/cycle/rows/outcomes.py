@@ -16,7 +16,7 @@ from connector.cycle.rows.seller_clocks import restore_clocks
 from connector.cycle.rows.take_back_watch import find_rule, note_handovers
 from connector.cycle.rows.wake_ups import Openings
 from connector.ports import WriteOutcome, WriteResult
-from connector.state.records import BacklogEntry, DecisionRecord, Intent, LedgerRow, PlanOrigin
+from connector.state.records import BacklogEntry, DecisionRecord, LedgerRow, OpenPlan, PlanOrigin
 from connector.state.session import StateSession
 from connector.watched_tables.watched_table import WatchedTable
 from engine.plans.changes import (
@@ -84,7 +84,7 @@ def record_rows(
 
 
 def settle_clocks(
-    session: StateSession, intent: Intent, rows: Sequence[DecidedRow], results: Results
+    session: StateSession, open_plan: OpenPlan, rows: Sequence[DecidedRow], results: Results
 ) -> None:
     """Put back the clocks of sellers whose rows did not get there."""
     session.lock_clocks()
@@ -98,8 +98,8 @@ def settle_clocks(
     session.save_clocks(
         restore_clocks(
             session.load_clocks(),
-            before=intent.clocks,
-            after=intent.clocks_after,
+            before=open_plan.clocks,
+            after=open_plan.clocks_after,
             assigned=assigned,
         )
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connector.cycle.context import Candidate, CycleParts, CycleRun
+from connector.cycle.context import CycleParts, CycleRun, RowToDecide
 from connector.cycle.rows.arrivals import TO_DECIDE, UNDECIDED, Arrival, ArrivedRow, examine_row
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.state.records import BacklogEntry, LedgerRow, QuarantinedRow
@@ -66,7 +66,7 @@ def load_watched_sets(
 
 def find_candidates(
     session: StateSession, table: str, arrived: Sequence[ArrivedRow]
-) -> list[Candidate]:
+) -> list[RowToDecide]:
     """The rows of a page that have to be decided.
 
     One that waits, or was closed before it could be decided, is still owed what it waits for.
@@ -86,11 +86,11 @@ def is_for_rules(before: LedgerRow | None, entry: BacklogEntry | None) -> bool:
     return before.rule is None and not before.is_manual
 
 
-def _build_candidate(arrived: ArrivedRow, entry: BacklogEntry | None) -> Candidate:
+def _build_candidate(arrived: ArrivedRow, entry: BacklogEntry | None) -> RowToDecide:
     """A row to decide; a row that was never decided and came new takes nothing from anybody."""
     before = arrived.before
     was_left = entry is not None or (before is not None and before.fingerprint == UNDECIDED)
-    return Candidate(
+    return RowToDecide(
         record=arrived.record,
         before=before,
         is_fresh=before is None or (was_left and is_for_rules(before, entry)),

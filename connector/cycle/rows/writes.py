@@ -1,4 +1,4 @@
-"""Writes an intent and records how it ended; what is written was decided before."""
+"""Writes an open plan and records how it ended; what is written was decided before."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace

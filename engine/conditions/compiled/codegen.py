@@ -28,7 +28,7 @@ from engine.conditions.evaluation.cells import (
     scalar,
 )
 from engine.conditions.evaluation.interpreter import attribute_matches
-from engine.conditions.evaluation.matching import Surroundings, compare_cells
+from engine.conditions.evaluation.matching import ComparisonContext, compare_cells
 from engine.conditions.language.context import Context, column_of, table_of
 from engine.conditions.language.model import (
     All,
@@ -90,7 +90,7 @@ class FunctionWriter:
         return join(parts, is_all=is_all)
 
     def _compare(self, condition: Compare, reads: Reads, context: Context) -> Code:
-        around = Surroundings(
+        around = ComparisonContext(
             column_of(context.schema, context.table, condition.path),
             context.dates,
             context.now,

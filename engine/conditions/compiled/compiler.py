@@ -27,7 +27,7 @@ from engine.conditions.compiled.tables import ColumnTable
 from engine.conditions.compiled.terms import SpanKey, resolve_span
 from engine.conditions.evaluation.hierarchy import Hierarchies
 from engine.conditions.evaluation.interpreter import Attributes, holds
-from engine.conditions.evaluation.matching import Surroundings
+from engine.conditions.evaluation.matching import ComparisonContext
 from engine.conditions.language.context import Caller, Context, DateSettings
 from engine.conditions.language.model import Condition
 from engine.conditions.language.moments import cell_moment
@@ -90,7 +90,7 @@ class _Program(Generic[_Function]):
     def __init__(self, factory: Callable[..., object], spans: SpanSlots, context: Context) -> None:
         self._factory = factory
         self._keys = spans.keys
-        self._around = Surroundings(None, context.dates, context.now, {}, None)
+        self._around = ComparisonContext(None, context.dates, context.now, {}, None)
         self.now = context.now
         self.test: _Function = self._bind(context.now)
 

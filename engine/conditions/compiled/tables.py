@@ -14,7 +14,7 @@ from math import inf, nextafter
 
 from engine.conditions.compiled.source import text_bounds
 from engine.conditions.evaluation.constants import Constant
-from engine.conditions.evaluation.matching import Surroundings
+from engine.conditions.evaluation.matching import ComparisonContext
 from engine.conditions.evaluation.periods import (
     RELATIVE_OPERATORS,
     SPAN_OPERATORS,
@@ -136,7 +136,7 @@ def _of_compare(condition: Compare, context: Context) -> Constraints:
     family = None if column is None else family_of(column.type)
     if column is None or family is None:
         return {}
-    around = Surroundings(column, context.dates, context.now, {}, None)
+    around = ComparisonContext(column, context.dates, context.now, {}, None)
     positive = COMPLEMENTS.get(condition.operator)
     name = (*condition.path[:-1], logical_name(condition.path[-1]))
     if condition.operator in {_O.NULL, _O.NOT_NULL}:
@@ -176,7 +176,7 @@ def _of_set(key: Key, values: frozenset[object], *, is_in: bool) -> Constraints:
     return {key: Constraint(values, lambda value: (value in values) == is_in, not is_in)}
 
 
-def _of_range(condition: Compare, path: ColumnPath, around: Surroundings) -> Constraints:
+def _of_range(condition: Compare, path: ColumnPath, around: ComparisonContext) -> Constraints:
     family = Family.NUMBER if around.column is None else family_of(around.column.type)
     limits = [constant.number for constant in around.constants(condition)]
     is_range = condition.operator in _ORDERS or condition.operator is _O.BETWEEN
@@ -199,7 +199,7 @@ def _of_range(condition: Compare, path: ColumnPath, around: Surroundings) -> Con
     return {Key("number", path, Family.NUMBER): Constraint(points, holds, null=False)}
 
 
-def _of_moment(condition: Compare, path: ColumnPath, around: Surroundings) -> Constraints:
+def _of_moment(condition: Compare, path: ColumnPath, around: ComparisonContext) -> Constraints:
     operator, value, dates = condition.operator, condition.value, around.dates
     is_relative = operator in RELATIVE_OPERATORS
     if operator in SPAN_OPERATORS:

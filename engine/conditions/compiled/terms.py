@@ -25,7 +25,7 @@ from engine.conditions.compiled.source import (
 from engine.conditions.evaluation.cells import NULL_CLASSES, is_number
 from engine.conditions.evaluation.constants import Constant, Number
 from engine.conditions.evaluation.interpreter import cell_at
-from engine.conditions.evaluation.matching import Surroundings, cell_matches, pattern_of
+from engine.conditions.evaluation.matching import ComparisonContext, cell_matches, pattern_of
 from engine.conditions.evaluation.patterns import is_literal, like
 from engine.conditions.evaluation.periods import (
     RELATIVE_OPERATORS,
@@ -59,7 +59,7 @@ class TermWriter:
     reads: Reads
     spans: SpanSlots
     condition: Compare
-    around: Surroundings
+    around: ComparisonContext
 
     @property
     def _path(self) -> ColumnPath:
@@ -308,7 +308,7 @@ _WRITERS: Mapping[Operator, Callable[[TermWriter], Code]] = {
 }
 
 
-def resolve_span(key: SpanKey, now: datetime, around: Surroundings) -> tuple[str, str, Span]:
+def resolve_span(key: SpanKey, now: datetime, around: ComparisonContext) -> tuple[str, str, Span]:
     """The bounds of a relative span at `now`, as text and as a span; no text of a date is below
     the lower one where there is none, but null is.
     """

@@ -13,7 +13,12 @@ from engine.conditions.evaluation.cells import (
     related_rows,
 )
 from engine.conditions.evaluation.constants import fold
-from engine.conditions.evaluation.matching import Cell, Surroundings, cell_matches, compare_cells
+from engine.conditions.evaluation.matching import (
+    Cell,
+    ComparisonContext,
+    cell_matches,
+    compare_cells,
+)
 from engine.conditions.language.context import Context, column_of, table_of
 from engine.conditions.language.model import (
     All,
@@ -72,7 +77,7 @@ def _value(row: Row, path: ColumnPath) -> object:
 
 def _compare(condition: Compare, row: Row, context: Context) -> bool:
     path = condition.path
-    around = Surroundings(
+    around = ComparisonContext(
         column_of(context.schema, context.table, path),
         context.dates,
         context.now,

@@ -40,7 +40,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ComparisonContext:
     """What a comparison needs besides the cell: the column, the calendar, now, hierarchies, the
     caller.
     """
@@ -62,7 +62,7 @@ class Surroundings:
         return tuple(read_constant(scalar, self.column, self.zone) for scalar in scalars)
 
 
-def cell_matches(cell: Cell, condition: Compare, around: Surroundings) -> bool:
+def cell_matches(cell: Cell, condition: Compare, around: ComparisonContext) -> bool:
     """Whether a cell satisfies a comparison with a constant."""
     operator = condition.operator
     positive = COMPLEMENTS.get(operator)
@@ -71,7 +71,7 @@ def cell_matches(cell: Cell, condition: Compare, around: Surroundings) -> bool:
     return _holds(cell, condition, around)
 
 
-def _holds(cell: Cell, condition: Compare, around: Surroundings) -> bool:
+def _holds(cell: Cell, condition: Compare, around: ComparisonContext) -> bool:
     operator = condition.operator
     if operator is Operator.NULL:
         return cell.value is None
@@ -84,14 +84,14 @@ def _holds(cell: Cell, condition: Compare, around: Surroundings) -> bool:
     return _TESTS[operator](cell, condition, around)
 
 
-_Test = Callable[[Cell, Compare, Surroundings], bool]
+_Test = Callable[[Cell, Compare, ComparisonContext], bool]
 
 
-def _is_not_null(_cell: Cell, _condition: Compare, _around: Surroundings) -> bool:
+def _is_not_null(_cell: Cell, _condition: Compare, _around: ComparisonContext) -> bool:
     return True
 
 
-def _equals_one(cell: Cell, condition: Compare, around: Surroundings) -> bool:
+def _equals_one(cell: Cell, condition: Compare, around: ComparisonContext) -> bool:
     constants = around.constants(condition)
     if around.column is not None and family_of(around.column.type) is Family.MULTI_CHOICE:
         return any(_is_same_choice(cell, constant) for constant in constants)
@@ -153,12 +153,12 @@ def _alike(number: object, other: object) -> object:
     return float(number) if isinstance(number, Decimal) and isinstance(other, float) else number
 
 
-def _is_ordered(cell: Cell, condition: Compare, around: Surroundings) -> bool:
+def _is_ordered(cell: Cell, condition: Compare, around: ComparisonContext) -> bool:
     constant = around.constants(condition)[0]
     return is_ordered(cell.value, condition.operator, constant, around.dates)
 
 
-def _is_between(cell: Cell, condition: Compare, around: Surroundings) -> bool:
+def _is_between(cell: Cell, condition: Compare, around: ComparisonContext) -> bool:
     low, high = around.constants(condition)
     return is_ordered(cell.value, Operator.GE, low, around.dates) and is_ordered(
         cell.value, Operator.LE, high, around.dates
@@ -173,16 +173,16 @@ def pattern_of(condition: Compare) -> str:
     return "%" + text if condition.operator is Operator.ENDS_WITH else text
 
 
-def _is_like(cell: Cell, condition: Compare, _around: Surroundings) -> bool:
+def _is_like(cell: Cell, condition: Compare, _around: ComparisonContext) -> bool:
     return isinstance(cell.value, str) and like(pattern_of(condition))(fold(cell.value))
 
 
-def _is_on(cell: Cell, condition: Compare, around: Surroundings) -> bool:
+def _is_on(cell: Cell, condition: Compare, around: ComparisonContext) -> bool:
     constant = around.constants(condition)[0]
     return _in_moment_span(cell.value, condition.operator, constant, around.dates)
 
 
-def _is_in_fiscal_period(cell: Cell, condition: Compare, around: Surroundings) -> bool:
+def _is_in_fiscal_period(cell: Cell, condition: Compare, around: ComparisonContext) -> bool:
     moment = cell_moment(cell.value)
     number = condition.value
     if moment is None or not isinstance(number, int):
@@ -213,7 +213,7 @@ def _is_same_choice(cell: Cell, constant: Constant) -> bool:
     return bool(held) and cell.label is not None and fold(cell.label) == constant.label
 
 
-def _contains_choice(cell: Cell, condition: Compare, around: Surroundings) -> bool:
+def _contains_choice(cell: Cell, condition: Compare, around: ComparisonContext) -> bool:
     held = choice_numbers(cell.value)
     label = cell.label if held and cell.label is not None else ""
     labels = {fold(part.strip()) for part in label.split(";")}
@@ -223,11 +223,11 @@ def _contains_choice(cell: Cell, condition: Compare, around: Surroundings) -> bo
     )
 
 
-def _lacks_choice(cell: Cell, condition: Compare, around: Surroundings) -> bool:
+def _lacks_choice(cell: Cell, condition: Compare, around: ComparisonContext) -> bool:
     return not _contains_choice(cell, condition, around)
 
 
-def _is_caller(cell: Cell, condition: Compare, around: Surroundings) -> bool:
+def _is_caller(cell: Cell, condition: Compare, around: ComparisonContext) -> bool:
     caller = around.caller
     if caller is None:
         return False
@@ -270,7 +270,7 @@ _CALLER_TESTS: Mapping[Operator, Callable[[str, Caller, Hierarchies], bool]] = {
 }
 
 
-def _is_in_line(cell: Cell, condition: Compare, around: Surroundings) -> bool:
+def _is_in_line(cell: Cell, condition: Compare, around: ComparisonContext) -> bool:
     """above, eq-or-above, under, eq-or-under, not-under: the cell's row against the named row."""
     held = fold(cell.value) if isinstance(cell.value, str) else ""
     named = around.constants(condition)[0].text or ""

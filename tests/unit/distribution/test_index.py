@@ -5,7 +5,7 @@ import random
 import pytest
 
 import engine.distribution.smallest_key as pools
-from engine.distribution.smallest_key import KeyTable, Pool
+from engine.distribution.smallest_key import KeyTable, SmallestKeyIndex
 from engine.distribution.sorted_keys import Order
 
 COUNT = 40
@@ -49,7 +49,7 @@ def test_every_way_finds_the_smallest_key(monkeypatch, costs, seed):
     rng = random.Random(seed)
     table = table_of(rng)
     sets = [rng.sample(range(COUNT), rng.choice([0, 1, 3, 12, 25, COUNT])) for _ in range(8)]
-    made = [Pool(table, members) for members in sets]
+    made = [SmallestKeyIndex(table, members) for members in sets]
     for step in range(400):
         number = rng.randrange(len(sets))
         assert made[number].first() == smallest(table, sets[number])
@@ -57,7 +57,7 @@ def test_every_way_finds_the_smallest_key(monkeypatch, costs, seed):
             rank = rng.randrange(COUNT)
             table.set(rank, new_key(rng, rank))
         if step == 200:
-            made.append(Pool(table, sets[0]))
+            made.append(SmallestKeyIndex(table, sets[0]))
             sets.append(sets[0])
 
 
@@ -95,7 +95,7 @@ def walk(order):
 
 def test_heaps_stay_where_pools_do_not_overlap():
     table = KeyTable([rank << 10 | rank for rank in range(60)], 1023, 1 << 60, 50)
-    made = [Pool(table, range(start, start + 20)) for start in (0, 20, 40)]
+    made = [SmallestKeyIndex(table, range(start, start + 20)) for start in (0, 20, 40)]
     serve(table, made, 2_000)
     assert {pool.first.__name__ for pool in made} == {"_by_heap"}
 
@@ -103,7 +103,7 @@ def test_heaps_stay_where_pools_do_not_overlap():
 def test_heaps_give_way_where_pools_overlap():
     rng = random.Random(5)
     table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
-    made = [Pool(table, rng.sample(range(1_000), 300)) for _ in range(200)]
+    made = [SmallestKeyIndex(table, rng.sample(range(1_000), 300)) for _ in range(200)]
     serve(table, made, 3_000)
     ways = [pool.first.__name__ for pool in made]
     assert ways.count("_by_walk") > 150
@@ -111,7 +111,7 @@ def test_heaps_give_way_where_pools_overlap():
 
 def test_nobody_keeps_an_order_that_changes_much_more_often_than_it_is_asked():
     table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
-    pool = Pool(table, range(1_000))
+    pool = SmallestKeyIndex(table, range(1_000))
     for number in range(4_000):
         rank = number % 1_000
         if number % 5 == 0:
@@ -142,7 +142,7 @@ def serve(table, made, count):
 
 def test_a_pool_whose_walks_are_long_gives_them_up():
     table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
-    pool = Pool(table, range(980, 1_000))
+    pool = SmallestKeyIndex(table, range(980, 1_000))
     table.lose(10**9)
     pool._walk_if_cheaper(10**9)
     assert pool.first.__name__ == "_by_walk"

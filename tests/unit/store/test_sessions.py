@@ -11,9 +11,9 @@ from connector.state.records import (
     CycleRecord,
     DecisionRecord,
     Handover,
-    Intent,
     LeaseRecord,
     LedgerRow,
+    OpenPlan,
     PlanOrigin,
     QuarantinedRow,
     ReadMode,
@@ -182,7 +182,7 @@ def test_an_open_plan_comes_back_until_it_is_closed(store: SqlStore) -> None:
         rule_set_checksum="rules",
         trace={"segments": []},
     )
-    intent = Intent(
+    open_plan = OpenPlan(
         id="i1",
         table="lead",
         cycle_id="c1",
@@ -194,11 +194,11 @@ def test_an_open_plan_comes_back_until_it_is_closed(store: SqlStore) -> None:
         decisions=(decision,),
     )
     with store.begin() as session:
-        session.save_intent(intent)
+        session.save_open_plan(open_plan)
     with store.begin() as session:
-        assert session.list_intents("lead") == [intent]
-        session.close_intent("i1", NOW)
-        assert session.list_intents("lead") == []
+        assert session.list_open_plans("lead") == [open_plan]
+        session.close_open_plan("i1", NOW)
+        assert session.list_open_plans("lead") == []
 
 
 def test_decisions_are_listed_newest_first(store: SqlStore) -> None:

@@ -8,28 +8,28 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from connector.state.plan_document import build_plan_document, parse_plan_document
-from connector.state.records import DecisionRecord, Intent, PlanOrigin, SellerClock
+from connector.state.records import DecisionRecord, OpenPlan, PlanOrigin, SellerClock
 from engine.instants import print_instant
 
 _DECISION_FIELDS = tuple(field.name for field in fields(DecisionRecord))
 
 
-def build_intent_document(intent: Intent) -> dict[str, object]:
+def build_open_plan_document(open_plan: OpenPlan) -> dict[str, object]:
     """Plan, assumed clocks and the decisions behind the rows as plain data."""
     return {
-        "plan": build_plan_document(intent.plan),
-        "clocks": [_clock_data(clock) for clock in intent.clocks],
-        "clocks_after": [_clock_data(clock) for clock in intent.clocks_after],
-        "decisions": [_decision_data(decision) for decision in intent.decisions],
-        "watched_set": intent.watched_set,
-        "fingerprints": dict(intent.fingerprints),
+        "plan": build_plan_document(open_plan.plan),
+        "clocks": [_clock_data(clock) for clock in open_plan.clocks],
+        "clocks_after": [_clock_data(clock) for clock in open_plan.clocks_after],
+        "decisions": [_decision_data(decision) for decision in open_plan.decisions],
+        "watched_set": open_plan.watched_set,
+        "fingerprints": dict(open_plan.fingerprints),
     }
 
 
-def parse_intent(row: RowMapping) -> Intent:
-    """A row of `plans` as the intent it was saved from."""
+def parse_open_plan(row: RowMapping) -> OpenPlan:
+    """A row of `plans` as the open plan it was saved from."""
     document: Mapping[str, Any] = row["document"]
-    return Intent(
+    return OpenPlan(
         id=row["id"],
         table=row["table_name"],
         cycle_id=row["cycle_id"],
