@@ -1,6 +1,1 @@
-"""Environment and files turned into frozen, typed values."""
-
-from settings.model import Settings
-from settings.sources import load_settings
-
-__all__ = ["Settings", "load_settings"]
+"""Environment and files turned into frozen, typed values; what they are for is unknown here."""

@@ -1,19 +1,36 @@
-"""How the parts of a rule set must fit together; their own shapes are checked in `ruleset`."""
+"""How the parts of a rule set must fit together; their own shapes are checked in `models`."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from engine.errors import Path, Problem
-
-if TYPE_CHECKING:
-    from engine.rules.models import Rule, Segment
-    from engine.rules.rule_set import RuleSet
+from engine.rules import models
+from engine.rules.models import Rule, Segment
 
 INSIGHT_TABLE = "msdyn_salessuggestion"
 
 
-def find_inconsistencies(rule_set: "RuleSet") -> tuple[Problem, ...]:
+class RuleSetParts(Protocol):
+    """What of a rule set has to fit together; the rule set itself asks for the check."""
+
+    @property
+    def sequences(self) -> tuple[models.Sequence, ...]:
+        """The sequences, in file order."""
+        ...
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The segments, in file order."""
+        ...
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules, in file order."""
+        ...
+
+
+def find_inconsistencies(rule_set: RuleSetParts) -> tuple[Problem, ...]:
     """Every contradiction between sequences, segments and rules, with the path it stands at."""
     return (
         *_repeated_names(rule_set),
@@ -43,7 +60,7 @@ def _repeated(keys: Sequence[tuple[str, ...]]) -> Iterator[int]:
         seen.add(key)
 
 
-def _repeated_names(rule_set: "RuleSet") -> Iterator[Problem]:
+def _repeated_names(rule_set: RuleSetParts) -> Iterator[Problem]:
     for index in _repeated([(found.table, found.name) for found in rule_set.sequences]):
         yield _problem(
             ("sequences", index, "name"),
@@ -65,7 +82,7 @@ def _problem(path: Path, message: str) -> Problem:
     return Problem(path, message)
 
 
-def _repeated_priorities(rule_set: "RuleSet") -> Iterator[Problem]:
+def _repeated_priorities(rule_set: RuleSetParts) -> Iterator[Problem]:
     first: dict[tuple[str, int], str] = {}
     for index, segment in enumerate(rule_set.segments):
         if segment.default or segment.priority is None:
@@ -79,7 +96,7 @@ def _repeated_priorities(rule_set: "RuleSet") -> Iterator[Problem]:
             yield Problem(("segments", index, "priority"), message)
 
 
-def _repeated_ids(rule_set: "RuleSet") -> Iterator[Problem]:
+def _repeated_ids(rule_set: RuleSetParts) -> Iterator[Problem]:
     """One row of the tenant cannot be the previous segment of a record twice."""
     named = [index for index, found in enumerate(rule_set.segments) if found.segment_id]
     keys = [
@@ -91,7 +108,7 @@ def _repeated_ids(rule_set: "RuleSet") -> Iterator[Problem]:
         yield Problem(("segments", named[index], "segment_id"), message)
 
 
-def _ambiguous_units(rule_set: "RuleSet") -> Iterator[Problem]:
+def _ambiguous_units(rule_set: RuleSetParts) -> Iterator[Problem]:
     """What a row costs is remembered by the name of the rule that gave it away."""
     first: dict[str, Rule] = {}
     for index, rule in enumerate(rule_set.rules):
@@ -104,7 +121,7 @@ def _ambiguous_units(rule_set: "RuleSet") -> Iterator[Problem]:
             )
 
 
-def _several_defaults(rule_set: "RuleSet") -> Iterator[Problem]:
+def _several_defaults(rule_set: RuleSetParts) -> Iterator[Problem]:
     count: Counter[str] = Counter()
     for index, segment in enumerate(rule_set.segments):
         count[segment.table] += segment.default
@@ -115,7 +132,7 @@ def _several_defaults(rule_set: "RuleSet") -> Iterator[Problem]:
             )
 
 
-def _in_segment(rule_set: "RuleSet", index: int, segment: "Segment") -> Iterator[Problem]:
+def _in_segment(rule_set: RuleSetParts, index: int, segment: Segment) -> Iterator[Problem]:
     at: Path = ("segments", index)
     if segment.default and segment.when is not None:
         yield Problem(
@@ -128,10 +145,10 @@ def _in_segment(rule_set: "RuleSet", index: int, segment: "Segment") -> Iterator
     yield from _in_sequence_of(rule_set, at, segment)
 
 
-def _in_sequence_of(rule_set: "RuleSet", at: Path, segment: "Segment") -> Iterator[Problem]:
-    if segment.sequence is None or rule_set.find_sequence(segment) is not None:
-        return
+def _in_sequence_of(rule_set: RuleSetParts, at: Path, segment: Segment) -> Iterator[Problem]:
     tables = [found.table for found in rule_set.sequences if found.name == segment.sequence]
+    if segment.sequence is None or segment.table in tables:
+        return
     if tables:
         yield Problem(
             (*at, "sequence"),
@@ -141,13 +158,13 @@ def _in_sequence_of(rule_set: "RuleSet", at: Path, segment: "Segment") -> Iterat
         yield Problem((*at, "sequence"), f'there is no sequence "{segment.sequence}"')
 
 
-def _in_rule(rule_set: "RuleSet", index: int, rule: "Rule") -> Iterator[Problem]:
+def _in_rule(rule_set: RuleSetParts, index: int, rule: Rule) -> Iterator[Problem]:
     at: Path = ("rules", index)
     yield from _segment_of(rule_set, at, rule)
     yield from _in_assign_to(at, rule)
 
 
-def _segment_of(rule_set: "RuleSet", at: Path, rule: "Rule") -> Iterator[Problem]:
+def _segment_of(rule_set: RuleSetParts, at: Path, rule: Rule) -> Iterator[Problem]:
     tables = [segment.table for segment in rule_set.segments if segment.name == rule.segment]
     if not tables:
         yield Problem((*at, "segment"), f'there is no segment "{rule.segment}"')
@@ -171,7 +188,7 @@ _ONLY_FOR: dict[str, frozenset[str]] = {
 }
 
 
-def _in_assign_to(at: Path, rule: "Rule") -> Iterator[Problem]:
+def _in_assign_to(at: Path, rule: Rule) -> Iterator[Problem]:
     kind = next(iter(type(rule.assign_to).model_fields))
     if kind in {"account_column", "access_team"} and rule.table != INSIGHT_TABLE:
         yield Problem(

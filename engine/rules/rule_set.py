@@ -1,7 +1,7 @@
 """The rule set as a frozen value; reading it from a file with positions is in `settings`.
 
-The only module of the engine that uses pydantic: shapes and ranges are checked here, how the parts
-fit together in `engine.consistency`, columns and people's names elsewhere.
+With `models` the only module of the engine that uses pydantic: shapes and ranges are checked there,
+how the parts fit together in `consistency`, columns and people's names in `engine.checks`.
 """
 
 import hashlib

@@ -183,10 +183,8 @@ def _add_columns(draft: _Draft, column_type: ColumnType, names: list[str]) -> No
 
 def _add_choice(draft: _Draft, column_type: ColumnType, rest: str) -> None:
     name, _, listed = rest.partition(": ")
-    options: dict[int, str] = {}
-    for option in listed.split("; "):
-        number, _, label = option.partition(" ")
-        options[int(number)] = label
+    numbered = (option.partition(" ") for option in listed.split("; "))
+    options = {int(number): label for number, _, label in numbered}
     draft.columns[name] = Column(name=name, type=column_type, options=options)
 
 
@@ -194,13 +192,9 @@ def _add_lookup(draft: _Draft, column_type: ColumnType, rest: str) -> None:
     name, _, listed = rest.partition(" > ")
     targets = tuple(listed.split())
     draft.columns[name] = Column(name=name, type=column_type, targets=targets)
-    if column_type is ColumnType.OWNER:
-        return
-    for target in targets:
+    for target in () if column_type is ColumnType.OWNER else targets:
         navigation = name if len(targets) == 1 else f"{name}_{target}"
-        draft.relationships[navigation] = Relationship(
-            navigation=navigation, kind=RelationshipKind.MANY_TO_ONE, table=target, column=name
-        )
+        _add_relationship(draft, RelationshipKind.MANY_TO_ONE, f"{navigation} > {target} {name}")
 
 
 def _add_relationship(draft: _Draft, kind: RelationshipKind, rest: str) -> None:

@@ -6,9 +6,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from engine.errors import ConfigProblem
-from settings import Settings, load_settings
-from settings.model import AuthMode, SequenceMode
-from settings.sources import declared_settings, list_settings, require_set
+from settings.model import AuthMode, SequenceMode, Settings
+from settings.sources import declared_settings, list_settings, load_settings, require_set
 
 
 def problem_of(environ: dict[str, str], env_file: Path | None = None) -> str:
