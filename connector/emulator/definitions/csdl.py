@@ -3,36 +3,16 @@
 from collections.abc import Iterator
 from xml.sax.saxutils import quoteattr
 
-from connector.emulator.catalog.model import (
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.relationships import Navigation
+from connector.emulator.catalog.table_definition import (
     PRINCIPALS,
-    Catalog,
     ColumnDefinition,
     ColumnType,
-    DateBehavior,
-    Navigation,
     TableDefinition,
 )
 from connector.emulator.protocol.messages import Request, Response
 
-_TYPES = {
-    ColumnType.BIGINT: "Edm.Int64",
-    ColumnType.BOOLEAN: "Edm.Boolean",
-    ColumnType.DATETIME: "Edm.DateTimeOffset",
-    ColumnType.DECIMAL: "Edm.Decimal",
-    ColumnType.DOUBLE: "Edm.Double",
-    ColumnType.INTEGER: "Edm.Int32",
-    ColumnType.MONEY: "Edm.Decimal",
-    ColumnType.PICKLIST: "Edm.Int32",
-    ColumnType.STATE: "Edm.Int32",
-    ColumnType.STATUS: "Edm.Int32",
-    ColumnType.STRING: "Edm.String",
-    ColumnType.MEMO: "Edm.String",
-    ColumnType.MULTISELECT: "Edm.String",
-    ColumnType.UNIQUEIDENTIFIER: "Edm.Guid",
-    ColumnType.LOOKUP: "Edm.Guid",
-    ColumnType.OWNER: "Edm.Guid",
-    ColumnType.CUSTOMER: "Edm.Guid",
-}
 _TRACKING = (
     '<Annotation Term="Org.OData.Capabilities.V1.ChangeTracking"><Record>'
     '<PropertyValue Property="Supported" Bool="true" /></Record></Annotation>'
@@ -54,13 +34,6 @@ def metadata_document(catalog: Catalog, request: Request) -> Response:
     text = "".join(_document(catalog, annotated=annotated))
     headers = (("Content-Type", "application/xml"), ("OData-Version", "4.0"))
     return Response(200, headers, text.encode())
-
-
-def edm_type(column: ColumnDefinition) -> str:
-    """The primitive type of a column's property."""
-    if column.type is ColumnType.DATETIME and column.date_behavior is DateBehavior.DATE_ONLY:
-        return "Edm.Date"
-    return _TYPES[column.type]
 
 
 def _document(catalog: Catalog, *, annotated: bool) -> Iterator[str]:
@@ -107,7 +80,7 @@ def _entity_type(catalog: Catalog, table: TableDefinition) -> Iterator[str]:
 
 
 def _property(table: TableDefinition, column: ColumnDefinition) -> str:
-    parts = [f'<Property Name="{column.wire_name}" Type="{edm_type(column)}"']
+    parts = [f'<Property Name="{column.wire_name}" Type="{column.edm_type}"']
     if column.logical_name == table.primary_id and table.logical_name not in PRINCIPALS:
         parts.append('Nullable="false"')
     if column.type.is_text and column.max_length:

@@ -7,14 +7,13 @@ Selecting and filtering is in `definitions`.
 from typing import Any
 from uuid import uuid5
 
-from connector.emulator.catalog.model import (
-    NAMESPACE,
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.relationships import ManyToMany, ManyToOne
+from connector.emulator.catalog.table_definition import (
+    ID_NAMESPACE,
     AlternateKey,
-    Catalog,
     ColumnDefinition,
     ColumnType,
-    ManyToMany,
-    ManyToOne,
     Option,
     TableDefinition,
 )
@@ -51,7 +50,7 @@ def label(text: str) -> Document:
         "Label": text,
         "LanguageCode": LANGUAGE,
         "IsManaged": True,
-        "MetadataId": str(uuid5(NAMESPACE, f"label/{text}")),
+        "MetadataId": str(uuid5(ID_NAMESPACE, f"label/{text}")),
         "HasChanged": None,
     }
     return {"LocalizedLabels": [shown], "UserLocalizedLabel": shown}
@@ -128,7 +127,7 @@ def column_document(table: TableDefinition, column: ColumnDefinition) -> Documen
         "IsFilterable": True,
         "IsSearchable": column.type is ColumnType.STRING,
         "RequiredLevel": _required_level(table, column),
-        "SourceType": 1 if column.is_calculated else 0,
+        "SourceType": 0,
     }
     document.update(_typed_members(column))
     return document
@@ -136,7 +135,7 @@ def column_document(table: TableDefinition, column: ColumnDefinition) -> Documen
 
 def column_id(table: TableDefinition, column: ColumnDefinition) -> str:
     """The stable id of a column's definition."""
-    return str(uuid5(NAMESPACE, f"{table.logical_name}/{column.logical_name}"))
+    return str(uuid5(ID_NAMESPACE, f"{table.logical_name}/{column.logical_name}"))
 
 
 def attribute_class(column: ColumnDefinition) -> str:
@@ -202,7 +201,7 @@ def option_set_document(table: TableDefinition, column: ColumnDefinition) -> Doc
         return None
     name = f"{table.logical_name}_{column.logical_name}"
     document: Document = {
-        "MetadataId": str(uuid5(NAMESPACE, f"optionset/{name}")),
+        "MetadataId": str(uuid5(ID_NAMESPACE, f"optionset/{name}")),
         "Name": name,
         "IsGlobal": False,
         "IsCustomOptionSet": False,
@@ -246,7 +245,7 @@ def option_document(column: ColumnDefinition, option: Option) -> Document:
 def key_document(table: TableDefinition, key: AlternateKey) -> Document:
     """One alternate key."""
     return {
-        "MetadataId": str(uuid5(NAMESPACE, f"key/{table.logical_name}/{key.logical_name}")),
+        "MetadataId": str(uuid5(ID_NAMESPACE, f"key/{table.logical_name}/{key.logical_name}")),
         "LogicalName": key.logical_name,
         "SchemaName": key.logical_name,
         "EntityLogicalName": table.logical_name,
@@ -264,7 +263,7 @@ def many_to_one_document(catalog: Catalog, each: ManyToOne) -> Document:
     return {
         "@odata.type": TYPE_PREFIX + "OneToManyRelationshipMetadata",
         "MetadataId": str(
-            uuid5(NAMESPACE, f"relationship/{each.schema_name}/{each.referenced_table}")
+            uuid5(ID_NAMESPACE, f"relationship/{each.schema_name}/{each.referenced_table}")
         ),
         "SchemaName": each.schema_name,
         "RelationshipType": "OneToManyRelationship",
@@ -295,7 +294,7 @@ def many_to_many_document(each: ManyToMany) -> Document:
     """One relationship through an intersect table."""
     return {
         "@odata.type": TYPE_PREFIX + "ManyToManyRelationshipMetadata",
-        "MetadataId": str(uuid5(NAMESPACE, f"relationship/{each.schema_name}")),
+        "MetadataId": str(uuid5(ID_NAMESPACE, f"relationship/{each.schema_name}")),
         "SchemaName": each.schema_name,
         "RelationshipType": "ManyToManyRelationship",
         "IntersectEntityName": each.intersect_table,

@@ -6,7 +6,8 @@ The documents themselves are built in `definition_documents`.
 from dataclasses import dataclass
 from typing import Any
 
-from connector.emulator.catalog.model import Catalog, ColumnDefinition, TableDefinition
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 from connector.emulator.definitions.documents import (
     Document,
     attribute_class,
@@ -29,7 +30,7 @@ from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, bad_query, not_supported
 from connector.emulator.protocol.messages import Request, Response, json_response, number_response
 from connector.emulator.query.odata.options import QueryOptions
-from connector.emulator.query.odata.path import Segment, parse_path, unrecognized_path
+from connector.emulator.query.odata.path import NAMESPACE, Segment, parse_path, unrecognized_path
 from connector.emulator.query.odata.selection import parse_expand
 from connector.emulator.query.sql.syntax import ExpandItem
 
@@ -42,7 +43,6 @@ _COLLECTIONS = (
     "OneToManyRelationships",
     "ManyToManyRelationships",
 )
-CAST = "Microsoft.Dynamics.CRM."
 
 
 def is_definition_path(path: str) -> bool:
@@ -168,7 +168,7 @@ def _read_listed(
     """A collection, one cast of it, or one member by name."""
     first, more = rest[0], list(rest[1:])
     if more and more[0].is_qualified:
-        kind = f"#{CAST}{more.pop(0).operation}"
+        kind = f"#{NAMESPACE}{more.pop(0).operation}"
         documents = [each for each in documents if each.get("@odata.type", kind) == kind]
     if more:
         raise unrecognized_path()
@@ -240,7 +240,7 @@ def _read_columns(
             raise unrecognized_path()
         columns = [column for column in table.columns if _is_cast(column, cast)]
         documents = [column_document(table, column) for column in columns]
-        shown = f"{path}/{CAST}{cast}" if cast else path
+        shown = f"{path}/{NAMESPACE}{cast}" if cast else path
         return reading.respond_many(documents, shown, "MetadataId")
     column = _find_column(table, first)
     if not _is_cast(column, cast):

@@ -7,8 +7,8 @@ from connector.emulator.organization.privileges import Privileges
 from connector.emulator.organization.tokens import Tenant
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.protocol.guids import parse_guid
 from connector.emulator.protocol.messages import Caller
-from connector.emulator.rows.values import parse_guid
 from connector.emulator.storage.database import StoredRow
 
 

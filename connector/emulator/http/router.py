@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.definitions.csdl import metadata_document, service_document
 from connector.emulator.definitions.reads import (
     is_definition_path,

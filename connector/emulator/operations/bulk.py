@@ -5,15 +5,15 @@ https://learn.microsoft.com/power-apps/developer/data-platform/bulk-operations
 
 from typing import Any
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.operations.call import Call, Handler
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, invalid_argument, not_supported
+from connector.emulator.protocol.guids import parse_guid
 from connector.emulator.protocol.json_shapes import as_list, as_object
 from connector.emulator.protocol.messages import Response, empty_response
 from connector.emulator.query.odata.path import RowKey, parse_path, resolve_path
 from connector.emulator.rows.bodies import find_row, key_values, row_not_found
-from connector.emulator.rows.values import parse_guid
 
 LARGEST_BULK = 5000
 

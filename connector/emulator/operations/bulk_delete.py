@@ -7,7 +7,7 @@ The job is a row of `asyncoperation`; how many rows went is in `bulkdeleteoperat
 from dataclasses import dataclass
 from typing import Any
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.operations.call import Call, Handler
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.organization import ROOT_UNIT_ID, SYSTEM_USER_ID
@@ -15,7 +15,7 @@ from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, invalid_argument
 from connector.emulator.protocol.json_shapes import as_list
 from connector.emulator.protocol.messages import Caller, Response
-from connector.emulator.query.fetch.plan import plan_tree
+from connector.emulator.query.fetch.plan import plan_fetch
 from connector.emulator.query.fetch.query_expression import parse_query_expression
 from connector.emulator.query.fetch.sources import find_table
 from connector.emulator.query.odata.plan import MAIN_ALIAS
@@ -57,7 +57,7 @@ def _found(call: Call, query: Any) -> list[tuple[TableDefinition, str]]:
     table = find_table(context, tree.entity.name)
     for verb in ("Read", "Delete"):
         call.privileges.raise_if_denied(call.request.caller, verb, table)
-    plan = plan_tree(table, tree, context)
+    plan = plan_fetch(table, tree, context)
     key = column_sql(MAIN_ALIAS, table.primary_id)
     limit = -1 if tree.top is None else tree.top
     sql = f"SELECT DISTINCT {key} {plan.source.text} ORDER BY 1 LIMIT {limit}"

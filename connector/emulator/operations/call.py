@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.organization.organization import Organization
 from connector.emulator.organization.privileges import Privileges
 from connector.emulator.protocol.errors import bad_query

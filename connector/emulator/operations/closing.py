@@ -5,13 +5,13 @@ https://learn.microsoft.com/dynamics365/customer-engagement/web-api/qualifylead
 
 from typing import Any
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.operations.call import Call, Handler
 from connector.emulator.organization.clock import day_of, timestamp
 from connector.emulator.protocol.errors import ODataError, invalid_argument
 from connector.emulator.protocol.json_shapes import as_object
 from connector.emulator.protocol.messages import Response, empty_response
-from connector.emulator.query.odata.path import parse_path, resolve_path
+from connector.emulator.query.odata.path import resolve_uri
 from connector.emulator.rows.bodies import find_row_id
 from connector.emulator.rows.states import CLOSED_CODES, default_status, raise_if_wrong_pair
 from connector.emulator.storage.database import StoredRow
@@ -152,8 +152,7 @@ def _find_opportunity(call: Call, close: dict[str, Any]) -> StoredRow:
         uri = f"/opportunities({nested['opportunityid']})"
     if not isinstance(uri, str):
         raise invalid_argument("'OpportunityClose' needs 'opportunityid@odata.bind'.")
-    path = uri.partition("/api/data/v")[2].partition("/")[2] or uri
-    resource = resolve_path(parse_path(path.lstrip("/")), call.organization.catalog)
+    resource = resolve_uri(uri, call.organization.catalog)
     table = call.organization.catalog.tables["opportunity"]
     if resource.table is not table or resource.key is None:
         raise invalid_argument(f"'{uri[:200]}' is not an opportunity.")

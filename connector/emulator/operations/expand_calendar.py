@@ -13,6 +13,7 @@ from connector.emulator.operations.call import Call, Handler
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.organization import Organization
 from connector.emulator.protocol.errors import invalid_argument
+from connector.emulator.protocol.guids import EMPTY_GUID
 from connector.emulator.protocol.messages import Response
 from connector.emulator.seed.names import PLACES
 from connector.emulator.storage.database import StoredRow
@@ -109,7 +110,7 @@ def _time_info(block: Block) -> dict[str, Any]:
         "End": timestamp(block.end),
         "TimeCode": codes[block.time_code] if block.time_code < len(codes) else "Available",
         "SubCode": {1: "Schedulable", 4: "Break", 6: "Vacation"}.get(block.sub_code, "Unspecified"),
-        "SourceId": "00000000-0000-0000-0000-000000000000",
+        "SourceId": EMPTY_GUID,
         "CalendarId": block.calendar_id,
         "SourceTypeCode": 0,
         "IsActivity": False,

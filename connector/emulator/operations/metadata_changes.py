@@ -6,7 +6,7 @@ https://learn.microsoft.com/power-apps/developer/data-platform/query-schema-defi
 import re
 from typing import Any
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.definitions.documents import (
     Document,
     column_document,

@@ -1,7 +1,8 @@
 # ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
 """Functions and actions of the Web API: which there are, identity and counts."""
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
+from connector.emulator.definitions.documents import LANGUAGE
 from connector.emulator.operations.bulk import BULK_OPERATIONS
 from connector.emulator.operations.bulk_delete import BULK_DELETE_OPERATIONS
 from connector.emulator.operations.call import Call, Handler
@@ -20,7 +21,6 @@ from connector.emulator.resources.row import RowResource, method_not_allowed
 from connector.emulator.storage.sql_names import quote
 
 PLATFORM_VERSION = "9.2.25111.00159"
-LANGUAGE = 1033
 
 
 def run_operation(

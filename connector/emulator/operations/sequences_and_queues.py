@@ -5,16 +5,16 @@ https://learn.microsoft.com/dynamics365/sales/developer/msdyn-connectsequence-ac
 
 from typing import Any
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.operations.call import Call, Handler
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, invalid_argument
+from connector.emulator.protocol.guids import parse_guid
 from connector.emulator.protocol.json_shapes import as_object
 from connector.emulator.protocol.messages import Response, empty_response
-from connector.emulator.query.odata.path import parse_path, resolve_path
+from connector.emulator.query.odata.path import resolve_uri
 from connector.emulator.rows.bodies import row_not_found
-from connector.emulator.rows.values import parse_guid
 from connector.emulator.storage.database import StoredRow, StoredValue
 from connector.emulator.storage.sql_names import type_column
 
@@ -167,8 +167,7 @@ def _queue_target(call: Call, target: Any) -> tuple[TableDefinition, str]:
     row_id = parse_guid(members.get(table.primary_id)) if table else None
     uri = members.get("@odata.id")
     if isinstance(uri, str):
-        path = uri.partition("/api/data/v")[2].partition("/")[2] or uri
-        resource = resolve_path(parse_path(path.lstrip("/")), catalog)
+        resource = resolve_uri(uri, catalog)
         table, row_id = resource.table, resource.key.id if resource.key else None
     if table is None or row_id is None or table.logical_name not in ("lead", "opportunity"):
         raise invalid_argument("'Target' must name a lead or an opportunity with its key.")

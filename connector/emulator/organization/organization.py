@@ -8,7 +8,8 @@ from pathlib import Path
 from threading import RLock
 from uuid import uuid5
 
-from connector.emulator.catalog.model import NAMESPACE, Catalog, TableDefinition
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.table_definition import ID_NAMESPACE
 from connector.emulator.catalog.tables.standard import standard_catalog
 from connector.emulator.organization.clock import EmulatorClock, TimeSource
 from connector.emulator.organization.dice import Dice
@@ -18,7 +19,7 @@ from connector.emulator.storage.sql_functions import register_functions
 
 def fixed_id(name: str) -> str:
     """A stable id for something there is one of."""
-    return str(uuid5(NAMESPACE, name))
+    return str(uuid5(ID_NAMESPACE, name))
 
 
 ORGANIZATION_ID = fixed_id("organization")
@@ -60,12 +61,6 @@ class Organization:
     def new_id(self) -> str:
         """A fresh GUID."""
         return self.dice.guid()
-
-    def change_metadata(self, table: TableDefinition) -> None:
-        """Publish a changed definition: new columns appear, older delta tokens expire."""
-        self.storage.create_table(table)
-        self.catalog.replace(table)
-        self.metadata_changes[table.logical_name] = self.storage.next_version()
 
 
 def open_organization(

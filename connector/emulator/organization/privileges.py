@@ -6,7 +6,7 @@ Depths are Dataverse's: 1 own rows, 2 the business unit, 4 the units below too, 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.organization.organization import (
     ADMINISTRATOR_ROLE_ID,
     MANAGER_ROLE_ID,
@@ -57,13 +57,8 @@ class Roles:
     revision: int = 0
 
     def grant(self, role_id: str, verb: str, table: str, depth: int = GLOBAL) -> None:
-        """Give a privilege to a role; `table` may be `*`."""
+        """Give a privilege to a role, or take it away with depth 0; `table` may be `*`."""
         self.grants.setdefault(role_id, {})[(verb, table)] = depth
-        self.revision += 1
-
-    def revoke(self, role_id: str, verb: str, table: str) -> None:
-        """Take a privilege away."""
-        self.grants.setdefault(role_id, {})[(verb, table)] = 0
         self.revision += 1
 
     def put_back(self, grants: dict[str, Grants]) -> None:

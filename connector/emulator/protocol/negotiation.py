@@ -11,7 +11,12 @@ from decimal import Decimal
 from gzip import compress
 from typing import Any
 
-from connector.emulator.catalog.model import Catalog, ColumnDefinition, ColumnType, TableDefinition
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.table_definition import (
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.protocol.json_shapes import as_list, as_object
 from connector.emulator.protocol.messages import JSON_TYPE, Request, Response, encode
 

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from urllib.parse import quote as encode
 from urllib.parse import unquote
 
-from connector.emulator.catalog.model import ColumnDefinition, TableDefinition
+from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 from connector.emulator.organization.organization import Organization
 from connector.emulator.organization.privileges import Privileges
 from connector.emulator.protocol.error_codes import ErrorCode
@@ -21,6 +21,7 @@ from connector.emulator.protocol.errors import ODataError, bad_query
 from connector.emulator.protocol.messages import Preferences, Request, Response, json_response
 from connector.emulator.query.odata.options import QueryOptions
 from connector.emulator.query.odata.plan import fetched_names
+from connector.emulator.query.sql.results import LARGEST_PAGE
 from connector.emulator.resources.selecting import (
     context_url,
     select_clause,
@@ -30,8 +31,6 @@ from connector.emulator.resources.selecting import (
 from connector.emulator.rows.shaping import RowShaper, WireRow, complete_columns
 from connector.emulator.storage.database import StoredRow, Tombstone
 from connector.emulator.storage.sql_names import quote
-
-LARGEST_PAGE = 5000
 
 _REFUSED_OPTIONS = ("$filter", "$orderby", "$expand", "$top")
 _TOKEN = re.compile(r"(\d{1,18})!(\d\d/\d\d/\d{4} \d\d:\d\d:\d\d)")

@@ -1,6 +1,6 @@
 """`If-Match` and `If-None-Match`: what they ask for and whether a row meets it."""
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
 from connector.emulator.protocol.messages import Request

@@ -4,11 +4,11 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.protocol.errors import bad_query
 from connector.emulator.protocol.messages import Request
 from connector.emulator.query.fetch.fetchxml import Fetch, parse_fetchxml
-from connector.emulator.query.fetch.plan import FetchPlan, plan_tree, run_fetch
+from connector.emulator.query.fetch.plan import FetchPlan, plan_fetch, run_fetch
 from connector.emulator.query.fetch.select_statement import parse_select_statement
 from connector.emulator.query.odata.aggregation import plan_aggregate, run_aggregate
 from connector.emulator.query.odata.options import QueryOptions, parse_count_option
@@ -71,7 +71,7 @@ def _read_fetch(read: TabularRead) -> dict[str, Any]:
     for name, _ in read.options.pairs:
         if name.startswith("$") and name != "$count":
             raise bad_query(f"The query option '{name}' can't be combined with fetchXml or sql.")
-    plan = plan_tree(
+    plan = plan_fetch(
         read.table,
         _tree(read),
         read.context,

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connector.emulator.catalog.model import Navigation, TableDefinition
+from connector.emulator.catalog.relationships import Navigation
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.organization.organization import Organization
 from connector.emulator.organization.privileges import Privileges
 from connector.emulator.protocol.error_codes import ErrorCode
@@ -28,12 +29,11 @@ from connector.emulator.rows.bodies import (
     find_row,
     find_row_id,
     key_values,
-    payload_error,
     resolve_reference,
     row_not_found,
 )
 from connector.emulator.rows.shaping import RowShaper, wire_value
-from connector.emulator.rows.values import read_value
+from connector.emulator.rows.values import payload_error, read_value
 from connector.emulator.rows.writes import Writer
 from connector.emulator.storage.database import StoredRow
 

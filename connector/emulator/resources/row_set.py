@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.organization.organization import Organization
 from connector.emulator.organization.privileges import GLOBAL, Privileges
 from connector.emulator.protocol.messages import Request, Response, json_response, number_response
@@ -38,12 +38,16 @@ from connector.emulator.resources.change_tracking import (
     raise_if_cannot_track,
     read_tracked,
 )
-from connector.emulator.resources.query_results import TabularRead, is_tabular, read_tabular
+from connector.emulator.resources.query_results import (
+    TOTAL,
+    TOTAL_EXCEEDED,
+    TabularRead,
+    is_tabular,
+    read_tabular,
+)
 from connector.emulator.resources.selecting import context_url, selected_names
 from connector.emulator.rows.shaping import RowShaper, WireRow
 
-TOTAL = "Microsoft.Dynamics.CRM.totalrecordcount"
-TOTAL_EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
 METADATA_VERSION = "Microsoft.Dynamics.CRM.globalmetadataversion"
 
 

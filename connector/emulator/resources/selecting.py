@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from urllib.parse import quote as encode
 
-from connector.emulator.catalog.model import Catalog, ColumnDefinition, TableDefinition
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 from connector.emulator.query.odata.selection import parse_select, resolve_select
 
 

@@ -8,19 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.emulator.catalog.model import (
-    ColumnDefinition,
-    Navigation,
-    NavigationKind,
-    TableDefinition,
-)
+from connector.emulator.catalog.relationships import Navigation, NavigationKind
+from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 from connector.emulator.organization.organization import Organization
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
 from connector.emulator.protocol.json_shapes import as_list, as_object
-from connector.emulator.query.odata.path import RowKey, parse_path, resolve_path
+from connector.emulator.query.odata.path import RowKey, resolve_uri
 from connector.emulator.query.sql.syntax import LiteralKind
-from connector.emulator.rows.values import read_value
+from connector.emulator.rows.values import payload_error, read_value
 from connector.emulator.storage.database import StoredRow, StoredValue
 from connector.emulator.storage.sql_names import type_column
 
@@ -53,18 +49,6 @@ class Changes:
     )
     linked: list[tuple[Navigation, Reference]] = field(
         default_factory=list[tuple[Navigation, Reference]]
-    )
-
-
-def payload_error(table: TableDefinition, message: str) -> ODataError:
-    """Dataverse's refusal of a body that does not fit the table's type."""
-    return ODataError(
-        400,
-        ErrorCode.BAD_PAYLOAD,
-        f"Error identified in Payload provided by the user for Entity :'{table.entity_set}', "
-        "For more information on this error please follow this help link "
-        "https://go.microsoft.com/fwlink/?linkid=2195293  ----> InnerException : "
-        f"Microsoft.OData.ODataException: {message}",
     )
 
 
@@ -261,10 +245,8 @@ def resolve_reference(
 
 
 def _parse_reference(organization: Organization, uri: str) -> tuple[TableDefinition, RowKey] | None:
-    _, marker, rest = uri.partition("/api/data/v")
-    path = rest.partition("/")[2] if marker else uri
     try:
-        resource = resolve_path(parse_path(path.lstrip("/")), organization.catalog)
+        resource = resolve_uri(uri, organization.catalog)
     except ODataError as error:
         if error.code == ErrorCode.BAD_PAYLOAD or "key in the request" in error.message:
             raise

@@ -11,8 +11,13 @@ from typing import Any
 
 import msgspec
 
-from connector.emulator.catalog.model import ColumnDefinition, ColumnType, TableDefinition
+from connector.emulator.catalog.table_definition import (
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.organization.organization import ORGANIZATION_ID, ROOT_UNIT_ID, Organization
+from connector.emulator.protocol.guids import EMPTY_GUID
 from connector.emulator.rows.shaping import lookup_target
 from connector.emulator.storage.database import StoredRow
 
@@ -71,7 +76,7 @@ def build_context(
         "BusinessUnitId": ROOT_UNIT_ID,
         "CorrelationId": organization.new_id(),
         "Depth": 1,
-        "InitiatingUserAzureActiveDirectoryObjectId": "00000000-0000-0000-0000-000000000000",
+        "InitiatingUserAzureActiveDirectoryObjectId": EMPTY_GUID,
         "InitiatingUserId": event.user_id,
         "InputParameters": [{"key": "Target", "value": _target(event)}],
         "IsExecutingOffline": False,

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-from connector.emulator.catalog.model import Cascade, ManyToOne, TableDefinition
+from connector.emulator.catalog.relationships import Cascade, ManyToOne
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.organization import ROOT_UNIT_ID, Organization
 from connector.emulator.organization.privileges import Privileges
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.rows.bodies import row_not_found
 from connector.emulator.rows.events import Event, record_event
 from connector.emulator.storage.database import StoredRow, StoredValue
 from connector.emulator.storage.sql_names import type_column
@@ -31,11 +33,7 @@ def raise_if_cannot_own(
     definition = organization.catalog.tables[owner.table]
     row = organization.storage.fetch_row(definition, owner.id)
     if row is None:
-        raise ODataError(
-            404,
-            ErrorCode.OBJECT_DOES_NOT_EXIST,
-            f"{owner.table} With Id = {owner.id} Does Not Exist",
-        )
+        raise row_not_found(definition, owner.id)
     if owner.table == "team":
         _raise_if_team_cannot_own(privileges, row, owner)
     elif row["isdisabled"]:

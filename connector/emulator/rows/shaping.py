@@ -10,7 +10,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from connector.emulator.catalog.model import Catalog, ColumnDefinition, ColumnType, TableDefinition
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.table_definition import (
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.protocol.messages import Preferences
 from connector.emulator.storage.database import Storage
 from connector.emulator.storage.sql_names import quote, type_column

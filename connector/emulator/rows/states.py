@@ -1,6 +1,6 @@
 """States and status reasons: which pairs are valid, and that closed rows are read-only."""
 
-from connector.emulator.catalog.model import ColumnDefinition, TableDefinition
+from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
 from connector.emulator.rows.bodies import Changes

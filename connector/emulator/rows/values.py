@@ -10,13 +10,18 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from connector.emulator.catalog.model import ColumnDefinition, ColumnType, TableDefinition
+from connector.emulator.catalog.table_definition import (
+    EDM_TYPES,
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.protocol.guids import parse_guid
 from connector.emulator.storage.database import StoredValue
 
-_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2})?(\.\d+)?(Z|[+-]\d{2}:\d{2})?")
 _FLOOR = "1753-01-01"
@@ -34,22 +39,23 @@ def read_value(table: TableDefinition, column: ColumnDefinition, value: Any) -> 
     return reader(table, column, value)
 
 
-def parse_guid(value: object) -> str | None:
-    """A GUID in lower case without braces, None when the text is not one."""
-    text = str(value).strip().strip("{}").lower()
-    return text if _GUID.fullmatch(text) else None
-
-
-def _wrong_type(table: TableDefinition, column: ColumnDefinition, value: object) -> ODataError:
+def payload_error(table: TableDefinition, message: str) -> ODataError:
+    """Dataverse's refusal of a body that does not fit the table's type."""
     return ODataError(
         400,
         ErrorCode.BAD_PAYLOAD,
         f"Error identified in Payload provided by the user for Entity :'{table.entity_set}', "
-        f"For more information on this error please follow this help link "
-        f"https://go.microsoft.com/fwlink/?linkid=2195293  ----> InnerException : "
-        f"Microsoft.OData.ODataException: Cannot convert a value to target type "
-        f"'{_EDM_NAMES[column.type]}' because of conversion error: the value '{str(value)[:80]}' "
-        f"of column '{column.logical_name}' does not fit.",
+        "For more information on this error please follow this help link "
+        "https://go.microsoft.com/fwlink/?linkid=2195293  ----> InnerException : "
+        f"Microsoft.OData.ODataException: {message}",
+    )
+
+
+def _wrong_type(table: TableDefinition, column: ColumnDefinition, value: object) -> ODataError:
+    return payload_error(
+        table,
+        f"Cannot convert a value to target type '{EDM_TYPES[column.type]}' because of conversion "
+        f"error: the value '{str(value)[:80]}' of column '{column.logical_name}' does not fit.",
     )
 
 
@@ -204,24 +210,4 @@ _READERS: dict[ColumnType, Reader] = {
     ColumnType.MULTISELECT: _read_options,
     ColumnType.DATETIME: _read_moment,
     ColumnType.UNIQUEIDENTIFIER: _read_guid,
-}
-
-_EDM_NAMES = {
-    ColumnType.STRING: "Edm.String",
-    ColumnType.MEMO: "Edm.String",
-    ColumnType.INTEGER: "Edm.Int32",
-    ColumnType.BIGINT: "Edm.Int64",
-    ColumnType.MONEY: "Edm.Decimal",
-    ColumnType.DECIMAL: "Edm.Decimal",
-    ColumnType.DOUBLE: "Edm.Double",
-    ColumnType.BOOLEAN: "Edm.Boolean",
-    ColumnType.PICKLIST: "Edm.Int32",
-    ColumnType.STATE: "Edm.Int32",
-    ColumnType.STATUS: "Edm.Int32",
-    ColumnType.MULTISELECT: "Edm.String",
-    ColumnType.DATETIME: "Edm.DateTimeOffset",
-    ColumnType.UNIQUEIDENTIFIER: "Edm.Guid",
-    ColumnType.LOOKUP: "Edm.Guid",
-    ColumnType.OWNER: "Edm.Guid",
-    ColumnType.CUSTOMER: "Edm.Guid",
 }

@@ -7,14 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connector.emulator.catalog.model import (
-    Cascade,
-    ColumnType,
-    ManyToOne,
-    Navigation,
-    NavigationKind,
-    TableDefinition,
-)
+from connector.emulator.catalog.relationships import Cascade, ManyToOne, Navigation, NavigationKind
+from connector.emulator.catalog.table_definition import ColumnType, TableDefinition
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.organization import (
     BASE_CURRENCY_ID,

@@ -10,7 +10,11 @@ from typing import Any
 
 import msgspec
 
-from connector.emulator.catalog.model import ColumnDefinition, ColumnType, TableDefinition
+from connector.emulator.catalog.table_definition import (
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.organization import (
     CONNECTOR_USER_ID,
@@ -19,9 +23,10 @@ from connector.emulator.organization.organization import (
     fixed_id,
 )
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.protocol.guids import parse_guid
 from connector.emulator.protocol.json_shapes import as_object
 from connector.emulator.rows.states import default_status
-from connector.emulator.rows.values import parse_guid, read_value
+from connector.emulator.rows.values import read_value
 from connector.emulator.storage.database import VERSION_STEP, StoredRow, StoredValue
 from connector.emulator.storage.sql_names import type_column
 

@@ -4,7 +4,7 @@ alone.
 
 from datetime import datetime, timedelta
 
-from connector.emulator.catalog.model import ColumnType
+from connector.emulator.catalog.table_definition import ColumnType
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.dice import Dice
 from connector.emulator.organization.organization import (

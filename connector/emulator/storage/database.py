@@ -21,7 +21,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from connector.emulator.catalog.model import Catalog, ColumnDefinition, ColumnType, TableDefinition
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.table_definition import (
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.storage.equality_indexes import EqualityIndexes
 from connector.emulator.storage.sql_functions import register_functions
 from connector.emulator.storage.sql_names import fold, folded_sql, quote, sql_names, type_column
@@ -137,9 +142,9 @@ class Storage:
             "INSERT OR IGNORE INTO emulator_counter VALUES ('version', ?)", (FIRST_VERSION,)
         )
         for table in self.catalog.tables.values():
-            self.create_table(table)
+            self._create_table(table)
 
-    def create_table(self, table: TableDefinition) -> None:
+    def _create_table(self, table: TableDefinition) -> None:
         """Create the SQL table, or add the columns it lacks."""
         parts = [_column_sql(column, table.primary_id) for column in table.stored_columns]
         name = quote(table.logical_name)

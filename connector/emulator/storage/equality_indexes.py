@@ -6,7 +6,11 @@ scan, the next ones take none.
 
 import sqlite3
 
-from connector.emulator.catalog.model import ColumnDefinition, ColumnType, TableDefinition
+from connector.emulator.catalog.table_definition import (
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.storage.sql_names import folded_sql, quote
 
 MOST_INDEXES = 12

@@ -1,6 +1,6 @@
 """How tables and columns of the catalog are named and compared in SQL; runs nothing."""
 
-from connector.emulator.catalog.model import ColumnDefinition, ColumnType
+from connector.emulator.catalog.table_definition import ColumnDefinition, ColumnType
 
 _TEXTS = frozenset({ColumnType.STRING, ColumnType.MEMO})
 

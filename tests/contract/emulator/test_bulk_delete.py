@@ -147,7 +147,7 @@ def test_deleting_needs_the_privilege_on_the_table(api: Api, leads: list[str]) -
     from connector.emulator.organization.organization import ADMINISTRATOR_ROLE_ID
 
     roles = api.server.privileges.roles
-    roles.revoke(ADMINISTRATOR_ROLE_ID, "Delete", "lead")
+    roles.grant(ADMINISTRATOR_ROLE_ID, "Delete", "lead", depth=0)
     try:
         assert error_of(delete(api, query("lead"))) == (403, "0x80040220")
     finally:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.emulator.catalog.model import ColumnType
+from connector.emulator.catalog.table_definition import ColumnType
 from connector.emulator.catalog.tables.standard import ALL_TABLES, standard_catalog
 from tests.contract.emulator.conftest import Api, error_of
 

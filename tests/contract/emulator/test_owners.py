@@ -1,5 +1,9 @@
 """Owners: who may own, what follows an owner, and assignments that cascade."""
 
+from collections.abc import Callable
+
+import requests
+
 from connector.emulator.organization.organization import ADMINISTRATOR_ROLE_ID, fixed_id
 from tests.contract.emulator.conftest import Api, error_of
 
@@ -19,7 +23,7 @@ def assign(api: Api, path: str, owner: str) -> tuple[int, str]:
 def test_assigning_needs_the_assign_privilege(api: Api) -> None:
     lead = f"leads({api.create('leads', {'subject': 'L'})})"
     roles = api.server.privileges.roles
-    roles.revoke(ADMINISTRATOR_ROLE_ID, "Assign", "lead")
+    roles.grant(ADMINISTRATOR_ROLE_ID, "Assign", "lead", depth=0)
     try:
         assert assign(api, lead, f"/systemusers({SELLER})") == (403, "0x80040220")
         assert api.patch(lead, {"subject": "Still mine"}).status_code == 204
@@ -30,14 +34,14 @@ def test_assigning_needs_the_assign_privilege(api: Api) -> None:
 def test_each_privilege_guards_its_verb(api: Api) -> None:
     lead = f"leads({api.create('leads', {'subject': 'L'})})"
     roles = api.server.privileges.roles
-    calls = {
+    calls: dict[str, Callable[[], requests.Response]] = {
         "Create": lambda: api.call("POST", "leads", json={}),
         "Read": lambda: api.get("leads"),
         "Write": lambda: api.patch(lead, {"subject": "x"}),
         "Delete": lambda: api.call("DELETE", lead),
     }
     for verb, call in calls.items():
-        roles.revoke(ADMINISTRATOR_ROLE_ID, verb, "lead")
+        roles.grant(ADMINISTRATOR_ROLE_ID, verb, "lead", depth=0)
         try:
             answer = call()
             assert error_of(answer) == (403, "0x80040220")

@@ -3,7 +3,6 @@
 import json
 import random
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -54,7 +53,7 @@ class Wire:
 
 
 @pytest.fixture
-def wire(api: Api) -> Iterator[Wire]:
+def wire(api: Api) -> Wire:
     return Wire(api)
 
 

@@ -1,9 +1,11 @@
 """dataverse-api, unmodified: it looks up sets, keys, messages and relationships in the metadata first."""
 
-from collections.abc import Iterator
-
 import pytest
-from dataverse_api import DataverseAPIError, DataverseClient, DataverseEntity
+from dataverse_api import (  # type: ignore[import-untyped]  # it carries no types
+    DataverseAPIError,
+    DataverseClient,
+    DataverseEntity,
+)
 
 from tests.contract.emulator.conftest import Api
 
@@ -14,7 +16,7 @@ def dataverse(api: Api) -> DataverseClient:
 
 
 @pytest.fixture
-def accounts(dataverse: DataverseClient) -> Iterator[DataverseEntity]:
+def accounts(dataverse: DataverseClient) -> DataverseEntity:
     return dataverse.entity("account")
 
 
@@ -38,7 +40,7 @@ def test_a_table_is_described_by_its_metadata(accounts: DataverseEntity) -> None
 
 @pytest.mark.parametrize("mode", ["individual", "multiple", "batch"])
 def test_rows_are_created_and_read_back_in_pages(accounts: DataverseEntity, mode: str) -> None:
-    accounts.create([{"name": f"{mode} {number}"} for number in range(7)], mode=mode)  # type: ignore[call-overload]
+    accounts.create([{"name": f"{mode} {number}"} for number in range(7)], mode=mode)
     assert names(accounts, mode) == [f"{mode} {number}" for number in range(7)]
 
 
@@ -46,7 +48,7 @@ def test_rows_are_created_and_read_back_in_pages(accounts: DataverseEntity, mode
 def test_rows_are_upserted_by_alternate_key(accounts: DataverseEntity, mode: str) -> None:
     for name in ("first", "second"):
         rows = [{"accountnumber": f"K-{number}", "name": f"{name} {number}"} for number in (1, 2)]
-        accounts.upsert(rows, altkey_name="accountnumber_key", mode=mode)  # type: ignore[call-overload]
+        accounts.upsert(rows, altkey_name="accountnumber_key", mode=mode)
     assert names(accounts, "first") == []
     assert names(accounts, "second") == ["second 1", "second 2"]
 

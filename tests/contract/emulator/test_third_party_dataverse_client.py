@@ -9,6 +9,7 @@ from msal import ConfidentialClientApplication
 from PowerPlatform.Dataverse.client import DataverseClient
 from PowerPlatform.Dataverse.core.errors import HttpError
 from PowerPlatform.Dataverse.models.filters import col
+from PowerPlatform.Dataverse.models.record import QueryResult
 from PowerPlatform.Dataverse.models.upsert import UpsertItem
 
 from connector.emulator.server import EmulatorServer
@@ -94,7 +95,8 @@ def test_the_query_builder_finds_what_was_written(client: DataverseClient) -> No
         .top(2)
         .execute()
     )
-    assert [row["revenue"] for row in found] == [4000.0, 3000.0]
+    assert isinstance(found, QueryResult)
+    assert [record["revenue"] for record in found] == [4000.0, 3000.0]
 
 
 def test_fetchxml_returns_rows_of_linked_tables(client: DataverseClient) -> None:

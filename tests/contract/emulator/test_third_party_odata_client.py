@@ -13,7 +13,7 @@ from odatapy.data import Entity
 from tests.support.in_process import ROOT, InProcessEmulator
 from tests.support.odata_peers import client_of
 
-PYTHON_TYPES = {
+PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
     "Edm.Guid": UUID,
     "Edm.String": str,
     "Edm.Int32": int,
@@ -67,7 +67,7 @@ def test_every_row_of_every_set_has_the_declared_types(client: EdmEnabledODataCl
             rows += 1
             for each in entity.properties:
                 assert each.name in declared, (entity_set.name, each.name)
-                expected = PYTHON_TYPES[each.type]
+                expected = PYTHON_TYPES[str(each.type)]
                 assert each.value is None or isinstance(each.value, expected), each
     assert rows > 300
 
@@ -97,10 +97,12 @@ def test_changes_are_read_in_the_standards_form(client: EdmEnabledODataClient) -
     first = client.get_entity_set(f"{ROOT}/leads?$select=subject", track_changes=True)
     client.update_entity(kept, row(subject="changed"))
     client.delete_entity(gone)
+    assert first.delta_link is not None
     delta = client.get_delta(first.delta_link)
     assert [each.get_value("subject") for each in delta.entities] == ["changed"]
     deleted = [(each.id, str(each.reason)) for each in delta.deleted_entities]
     assert deleted == [(gone.rpartition("(")[2].rstrip(")"), "deleted")]
+    assert delta.delta_link is not None
     assert client.get_delta(delta.delta_link).entities == []
 
 

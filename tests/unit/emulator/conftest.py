@@ -6,15 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from connector.emulator.catalog.model import (
-    Catalog,
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.relationships import ManyToMany, derive_relationships
+from connector.emulator.catalog.table_definition import (
     ColumnDefinition,
     ColumnType,
     DateBehavior,
-    ManyToMany,
     Option,
     TableDefinition,
-    derive_relationships,
 )
 from connector.emulator.query.odata.execution import run_plan
 from connector.emulator.query.odata.options import parse_query_options

@@ -44,8 +44,8 @@ class Service:
         if request.method == "POST":
             url = f"{ROOT}{request.target}({next(self.ids)})"
             self.created.append(url)
-            headers = (("OData-Version", "4.0"), ("OData-EntityId", url), ("X-Secret", "no"))
-            return InnerResponse(status=204, headers=headers, entity_url=url)
+            named = (("OData-Version", "4.0"), ("OData-EntityId", url), ("X-Secret", "no"))
+            return InnerResponse(status=204, headers=named, entity_url=url)
         return InnerResponse(status=204)
 
     @contextmanager

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.fetch.fetchxml import parse_fetchxml
 from connector.emulator.query.fetch.plan import plan_fetch, run_fetch
 from connector.emulator.query.sql.context import QueryContext
 from connector.emulator.query.sql.results import CellPage
@@ -20,7 +21,7 @@ Fetch = Callable[..., CellPage]
 @pytest.fixture
 def fetch(storage: Storage, context: QueryContext) -> Fetch:
     def run(text: str, name: str = "lead", **more: bool) -> CellPage:
-        plan = plan_fetch(storage.catalog.tables[name], text, context)
+        plan = plan_fetch(storage.catalog.tables[name], parse_fetchxml(text), context)
         return run_fetch(plan, storage.connection, **more)
 
     return run

@@ -14,6 +14,7 @@ from connector.emulator.protocol.batch import (
     run_batch,
 )
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.query.fetch.fetchxml import parse_fetchxml
 from connector.emulator.query.fetch.plan import plan_fetch, run_fetch
 from connector.emulator.query.odata.aggregation import plan_aggregate, run_aggregate
 from connector.emulator.query.odata.execution import run_plan
@@ -223,7 +224,7 @@ def test_fetchxml(
     text = f'<fetch {start}><entity name="lead">{"".join(children)}</entity></fetch>'
 
     def read() -> object:
-        plan = plan_fetch(storage.catalog.tables["lead"], text, context)
+        plan = plan_fetch(storage.catalog.tables["lead"], parse_fetchxml(text), context)
         return run_fetch(plan, storage.connection, count=True)
 
     assert status_of(read) in (200, 400, 501)
@@ -233,7 +234,7 @@ def test_fetchxml(
 @given(text=st.text(max_size=80))
 def test_any_text_as_fetchxml(text: str, storage: Storage, context: QueryContext) -> None:
     table = storage.catalog.tables["lead"]
-    assert status_of(lambda: plan_fetch(table, text, context)) in (200, 400)
+    assert status_of(lambda: plan_fetch(table, parse_fetchxml(text), context)) in (200, 400)
 
 
 LINES = [

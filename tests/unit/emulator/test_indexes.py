@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.emulator.catalog.model import ColumnType
+from connector.emulator.catalog.table_definition import ColumnType
 from connector.emulator.catalog.tables.standard import standard_catalog
 from connector.emulator.storage.database import Storage
 from connector.emulator.storage.equality_indexes import MOST_INDEXES

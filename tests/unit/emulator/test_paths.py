@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from connector.emulator.catalog.model import AlternateKey, Catalog
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.table_definition import AlternateKey
 from connector.emulator.protocol.errors import ODataError
 from connector.emulator.query.odata.path import Resource, literal_value, parse_path, resolve_path
 from tests.unit.emulator.conftest import ROOT, build_catalog

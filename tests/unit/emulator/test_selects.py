@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.emulator.protocol.errors import ODataError
-from connector.emulator.query.fetch.plan import plan_tree, run_fetch
+from connector.emulator.query.fetch.plan import plan_fetch, run_fetch
 from connector.emulator.query.fetch.select_statement import parse_select_statement
 from connector.emulator.query.sql.context import QueryContext
 from connector.emulator.storage.database import Storage
@@ -19,7 +19,7 @@ Rows = list[dict[str, object]]
 @pytest.fixture
 def select(storage: Storage, context: QueryContext) -> Callable[..., Rows]:
     def run(text: str, name: str = "lead") -> Rows:
-        plan = plan_tree(storage.catalog.tables[name], parse_select_statement(text), context)
+        plan = plan_fetch(storage.catalog.tables[name], parse_select_statement(text), context)
         page = run_fetch(plan, storage.connection)
         return [{cell.key: cell.value for cell in row.cells} for row in page.rows]
 

@@ -1,6 +1,6 @@
 """Microsoft's own work-assignment tables: segments, rules, runs, seller attributes and settings."""
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.catalog.tables.columns import (
     active_state,
     audit_columns,

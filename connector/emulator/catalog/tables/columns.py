@@ -5,7 +5,7 @@ A column is named by its schema name; the logical name is the same in lower case
 
 from dataclasses import replace
 
-from connector.emulator.catalog.model import (
+from connector.emulator.catalog.table_definition import (
     ColumnDefinition,
     ColumnType,
     DateBehavior,
@@ -174,11 +174,6 @@ def update_only(column: ColumnDefinition) -> ColumnDefinition:
 def custom(column: ColumnDefinition) -> ColumnDefinition:
     """The same column, added by a customizer: its navigation property follows the schema name."""
     return replace(column, is_custom=True)
-
-
-def calculated(column: ColumnDefinition) -> ColumnDefinition:
-    """The same column, computed by the server from others."""
-    return replace(read_only(column), is_calculated=True)
 
 
 def primary_id(schema_name: str) -> ColumnDefinition:

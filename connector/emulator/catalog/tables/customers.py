@@ -1,6 +1,6 @@
 """Tables of customers: account and contact."""
 
-from connector.emulator.catalog.model import AlternateKey, TableDefinition
+from connector.emulator.catalog.table_definition import AlternateKey, TableDefinition
 from connector.emulator.catalog.tables.columns import (
     MAX_INTEGER,
     active_state,

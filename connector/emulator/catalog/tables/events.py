@@ -1,6 +1,6 @@
 """Tables by which a program asks to be called when rows change: endpoints, steps, their images."""
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.catalog.tables.columns import (
     audit_columns,
     choice,

@@ -1,6 +1,6 @@
 """Tables of the organisation: users, teams, queues, units, roles, territories, currencies."""
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.catalog.tables.columns import (
     active_state,
     address_columns,

@@ -1,6 +1,6 @@
 """Tables of the platform: working hours, jobs, and the list of messages each table supports."""
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.catalog.tables.columns import (
     audit_columns,
     choice,

@@ -1,6 +1,6 @@
 """Tables of what is sold: product, price list, and the products of an opportunity."""
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.catalog.tables.columns import (
     MAX_MONEY,
     active_state,

@@ -1,6 +1,6 @@
 """Tables of the pipeline: lead, opportunity, insight, campaign, opportunity close."""
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.catalog.tables.columns import (
     MAX_INTEGER,
     MAX_MONEY,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from connector.emulator.catalog.model import TableDefinition
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.catalog.tables.columns import (
     audit_columns,
     choice,

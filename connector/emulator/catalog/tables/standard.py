@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 
-from connector.emulator.catalog.model import (
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.relationships import (
     Cascade,
-    Catalog,
-    ColumnDefinition,
-    ColumnType,
     ManyToMany,
     ManyToOne,
-    TableDefinition,
     derive_relationships,
+)
+from connector.emulator.catalog.table_definition import (
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
 )
 from connector.emulator.catalog.tables import (
     assignment,

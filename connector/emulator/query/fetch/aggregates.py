@@ -2,7 +2,7 @@
 paging is in `fetching`.
 """
 
-from connector.emulator.catalog.model import ColumnType
+from connector.emulator.catalog.table_definition import ColumnType
 from connector.emulator.protocol.errors import invalid_argument
 from connector.emulator.query.fetch.fetchxml import FetchAttribute, FetchOrder
 from connector.emulator.query.fetch.sources import Source, Sources
@@ -11,7 +11,7 @@ from connector.emulator.query.sql.conditions import collated
 from connector.emulator.query.sql.context import QueryContext
 from connector.emulator.query.sql.fragments import text_literal
 from connector.emulator.query.sql.scopes import ColumnRef
-from connector.emulator.query.sql.values import edm_type, is_number
+from connector.emulator.query.sql.values import is_number
 
 _FUNCTIONS = frozenset({"avg", "count", "countcolumn", "max", "min", "sum"})
 
@@ -70,7 +70,7 @@ def _output(source: Source, attribute: FetchAttribute, context: QueryContext) ->
             f"The attribute '{attribute.name}' of an aggregate query needs a valid aggregate or "
             "groupby."
         )
-    if function in ("avg", "sum") and not is_number(edm_type(column.definition)):
+    if function in ("avg", "sum") and not is_number(column.definition.edm_type):
         raise invalid_argument(
             f"The aggregate '{function}' can't be used with the attribute '{attribute.name}' of "
             "type "

@@ -6,14 +6,17 @@ the tree is read in `fetchxml`.
 import sqlite3
 from dataclasses import dataclass
 
-from connector.emulator.catalog.model import ColumnDefinition, ColumnType, TableDefinition
+from connector.emulator.catalog.table_definition import (
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.protocol.errors import bad_query, invalid_argument
 from connector.emulator.query.fetch.aggregates import aggregate_order, aggregate_outputs
 from connector.emulator.query.fetch.fetchxml import (
     Fetch,
     FetchAttribute,
     FetchOrder,
-    parse_fetchxml,
 )
 from connector.emulator.query.fetch.sources import (
     Source,
@@ -23,7 +26,7 @@ from connector.emulator.query.fetch.sources import (
     key_sql,
     source_sql,
 )
-from connector.emulator.query.odata.plan import LARGEST_PAGE, seal
+from connector.emulator.query.odata.plan import seal
 from connector.emulator.query.sql.cells import (
     MOST_AGGREGATED,
     Output,
@@ -43,7 +46,7 @@ from connector.emulator.query.sql.fragments import (
     text_literal,
 )
 from connector.emulator.query.sql.ordering import SortKey, behind, column_key, order_by, primary_key
-from connector.emulator.query.sql.results import CellPage, CellRow
+from connector.emulator.query.sql.results import LARGEST_PAGE, CellPage, CellRow
 from connector.emulator.query.sql.scopes import ColumnRef, Scope
 
 MOST_SIMPLE_ROWS = 50_000
@@ -70,22 +73,6 @@ class FetchPlan:
 
 
 def plan_fetch(
-    table: TableDefinition,
-    text: str,
-    context: QueryContext,
-    *,
-    page_size: int | None = None,
-    restriction: Sql | None = None,
-) -> FetchPlan:
-    """Compile `?fetchXml=`; `table` is the entity set's, `restriction` a condition on alias t0.
-
-    https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results
-    """
-    fetch = parse_fetchxml(text)
-    return plan_tree(table, fetch, context, page_size=page_size, restriction=restriction)
-
-
-def plan_tree(
     table: TableDefinition,
     fetch: Fetch,
     context: QueryContext,

@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from connector.emulator.catalog.model import ColumnDefinition, TableDefinition
+from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, invalid_argument
 from connector.emulator.query.fetch.fetchxml import (
@@ -19,7 +19,7 @@ from connector.emulator.query.sql.conditions import Condition, compare_columns, 
 from connector.emulator.query.sql.context import QueryContext
 from connector.emulator.query.sql.fragments import Budget, Sql, all_of, any_of, column_sql
 from connector.emulator.query.sql.scopes import ColumnRef, column_ref
-from connector.emulator.query.sql.values import are_comparable, edm_type
+from connector.emulator.query.sql.values import are_comparable
 from connector.emulator.storage.sql_names import quote
 
 _COLUMN_OPERATORS = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
@@ -192,7 +192,7 @@ def _condition(sources: Sources, source: Source, condition: FetchCondition) -> S
         return compile_condition(whole, sources.budget)
     sources.budget.count_condition()
     other = _other_column(sources, owner, condition.value_of)
-    left, right = edm_type(column.definition), edm_type(other.definition)
+    left, right = column.definition.edm_type, other.definition.edm_type
     if condition.operator not in _COLUMN_OPERATORS or not are_comparable(left, right):
         raise invalid_argument(
             f"The columns '{condition.attribute}' and '{condition.value_of}' can't be compared by "

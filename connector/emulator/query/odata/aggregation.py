@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from connector.emulator.catalog.model import ColumnType, TableDefinition
+from connector.emulator.catalog.table_definition import ColumnType, TableDefinition
 from connector.emulator.protocol.errors import ODataError, bad_query, not_supported
 from connector.emulator.query.odata.filters import compile_filter
 from connector.emulator.query.odata.options import QueryOptions, parse_top_option
@@ -25,10 +25,10 @@ from connector.emulator.query.sql.cells import (
 from connector.emulator.query.sql.conditions import collated
 from connector.emulator.query.sql.context import QueryContext
 from connector.emulator.query.sql.fragments import Budget, Sql, all_of
-from connector.emulator.query.sql.results import CellPage
+from connector.emulator.query.sql.results import LARGEST_PAGE, CellPage
 from connector.emulator.query.sql.scopes import ColumnRef, Scope, resolve_column
 from connector.emulator.query.sql.syntax import Name, Node
-from connector.emulator.query.sql.values import edm_type, is_number
+from connector.emulator.query.sql.values import is_number
 from connector.emulator.storage.sql_names import quote
 
 _METHODS = {
@@ -38,7 +38,6 @@ _METHODS = {
     "max": "max",
     "countdistinct": "countcolumn",
 }
-_LARGEST_PAGE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +198,7 @@ def _aggregate(aggregate: Aggregate, scope: Scope) -> Output:
     definition = column.definition
     if aggregate.method == "countcolumn":
         return Output(aggregate.alias, aggregate_sql("countcolumn", column.sql, distinct=True))
-    edm = edm_type(definition)
+    edm = definition.edm_type
     dates = edm in ("Edm.Date", "Edm.DateTimeOffset") and aggregate.method in ("min", "max")
     if not (is_number(edm) or dates):
         raise bad_query(
@@ -229,7 +228,7 @@ def _tail(options: QueryOptions, application: Application, groups: list[Output])
         tail = " GROUP BY " + ", ".join(str(2 * index + 1) for index in range(len(groups)))
         tail += _order(options, application)
     top = parse_top_option(options.get("$top"))
-    return Sql(f"{tail} LIMIT ?", (min(top if top is not None else _LARGEST_PAGE, _LARGEST_PAGE),))
+    return Sql(f"{tail} LIMIT ?", (min(top if top is not None else LARGEST_PAGE, LARGEST_PAGE),))
 
 
 def _order(options: QueryOptions, application: Application) -> str:

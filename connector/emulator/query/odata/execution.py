@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import quote as percent_encode
 
-from connector.emulator.catalog.model import Navigation, NavigationKind, TableDefinition
+from connector.emulator.catalog.relationships import Navigation, NavigationKind
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.query.odata.filters import compile_filter
 from connector.emulator.query.odata.options import parse_query_options
 from connector.emulator.query.odata.plan import (
-    LARGEST_PAGE,
     SelectPlan,
     fetched_names,
     key_names,
@@ -33,7 +33,13 @@ from connector.emulator.query.sql.fragments import (
     value_list,
 )
 from connector.emulator.query.sql.ordering import SortKey, order_by, sort_keys
-from connector.emulator.query.sql.results import ExpandedRow, ExpandedRows, ResultPage, ResultRow
+from connector.emulator.query.sql.results import (
+    LARGEST_PAGE,
+    ExpandedRow,
+    ExpandedRows,
+    ResultPage,
+    ResultRow,
+)
 from connector.emulator.query.sql.scopes import Scope, target_table, want_link_index
 from connector.emulator.storage.sql_names import quote, type_column
 

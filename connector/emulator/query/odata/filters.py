@@ -32,7 +32,7 @@ from connector.emulator.query.sql.syntax import (
     Node,
     Quantified,
 )
-from connector.emulator.query.sql.values import are_comparable, edm_type, literal_to_stored
+from connector.emulator.query.sql.values import are_comparable, literal_to_stored
 from connector.emulator.storage.sql_functions import has_wildcards
 from connector.emulator.storage.sql_names import quote
 
@@ -84,7 +84,7 @@ def _single(node: NamedCall | Call | Literal | Name, scope: Scope) -> Sql:
 def _predicate(node: Node, scope: Scope, kind: str) -> Sql:
     if isinstance(node, Name):
         column = resolve_column(scope, node.path)
-        edm = edm_type(column.definition)
+        edm = column.definition.edm_type
         if edm != "Edm.Boolean":
             raise _wrong_operand(edm, kind)
     elif isinstance(node, Literal) and node.kind not in (LiteralKind.BOOLEAN, LiteralKind.NULL):
@@ -113,7 +113,7 @@ def _constant(node: Literal) -> Sql:
 
 def _boolean_column(node: Name, scope: Scope) -> Sql:
     column = resolve_column(scope, node.path)
-    if edm_type(column.definition) != "Edm.Boolean":
+    if column.definition.edm_type != "Edm.Boolean":
         raise _not_boolean()
     scope.budget.count_condition()
     return Sql(f"{column.sql} = 1")
@@ -146,7 +146,7 @@ def _compared_predicate(left: Node, operator: str, right: Literal, scope: Scope)
 
 def _column_pair(left: Name, operator: str, right: Name, scope: Scope) -> Sql:
     first, second = resolve_column(scope, left.path), resolve_column(scope, right.path)
-    types = edm_type(first.definition), edm_type(second.definition)
+    types = first.definition.edm_type, second.definition.edm_type
     if not are_comparable(*types):
         raise _incompatible(*types, operator)
     if first.table is not second.table:
@@ -163,7 +163,7 @@ def _column_literal(name: Name, operator: str, literal: Literal, scope: Scope) -
     try:
         value = literal_to_stored(literal, column.definition)
     except (TypeError, ValueError) as error:
-        raise _incompatible(edm_type(column.definition), literal.kind.value, operator) from error
+        raise _incompatible(column.definition.edm_type, literal.kind.value, operator) from error
     if operator in ("eq", "ne") and is_text(column) and has_wildcards(str(value)):
         return _wildcard_equality(column, operator, str(value))
     if operator == "eq":

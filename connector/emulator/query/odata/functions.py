@@ -6,6 +6,7 @@ https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/
 from typing import cast
 
 from connector.emulator.protocol.errors import ODataError, bad_query, not_supported
+from connector.emulator.query.odata.parser import unknown_name
 from connector.emulator.query.odata.path import NAMESPACE, literal_value
 from connector.emulator.query.sql.conditions import Condition, compile_condition
 from connector.emulator.query.sql.fragments import Sql
@@ -98,7 +99,7 @@ _NOT_SERVED = {
 def compile_function(call: NamedCall, scope: Scope) -> Sql:
     """A query function as SQL; raises ODataError 400 for an unknown one or wrong parameters."""
     if not call.name.startswith(NAMESPACE):
-        raise _unknown(call.name)
+        raise unknown_name(call.name)
     name = call.name.removeprefix(NAMESPACE)
     if name in _NOT_SERVED:
         raise not_supported(f"The query function '{name}' {_NOT_SERVED[name]}.")
@@ -121,7 +122,7 @@ def _operator_of(name: str) -> tuple[str, tuple[str, ...]]:
         return _MANY_VALUES[name], ("PropertyValues",)
     if name in _TWO_VALUES:
         return _TWO_VALUES[name], ("PropertyValue1", "PropertyValue2")
-    raise _unknown(NAMESPACE + name)
+    raise unknown_name(NAMESPACE + name)
 
 
 def _column_of(call: NamedCall, scope: Scope) -> ColumnRef:
@@ -209,19 +210,12 @@ _BUILTINS = frozenset(
 )
 
 
-def _unknown(name: str) -> ODataError:
-    return bad_query(
-        f"An unknown function with name '{name}' was found. This may also be a function import or "
-        "a key lookup on a navigation property, which is not allowed."
-    )
-
-
 def unknown_function(node: Node) -> ODataError:
     """The refusal of a call that stands where no function is known."""
     name = getattr(node, "name", "")
     if is_unsupported_builtin(name):
         return not_supported(f"The function '{name}' is not supported in $filter.")
-    return _unknown(name)
+    return unknown_name(name)
 
 
 def _mismatch(call: NamedCall) -> ODataError:

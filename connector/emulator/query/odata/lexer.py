@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from connector.emulator.protocol.errors import ODataError, bad_query
+from connector.emulator.protocol.guids import GUID_PATTERN
 from connector.emulator.query.sql.syntax import Literal, LiteralKind, LiteralValue
 
 
@@ -30,12 +31,11 @@ class Token:
     literal: Literal | None = None
 
 
-_GUID = r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _TOKENS = re.compile(
     rf"""
       (?P<blank>\s+)
-    | (?P<guid>{_GUID})(?![\w-])
+    | (?P<guid>{GUID_PATTERN})(?![\w-])
     | (?P<datetime>{_DAY}T[0-9:.]+(?:Z|[+-]\d{{2}}:\d{{2}})?)
     | (?P<date>{_DAY})(?![\w-])
     | (?P<enum>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+'(?:[^']|'')*')

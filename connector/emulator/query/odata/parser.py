@@ -246,7 +246,7 @@ def _parse_named(cursor: Cursor) -> Node:
             call = _parse_call(cursor, step)
             return replace(call, target=tuple(path)) if isinstance(call, NamedCall) else call
         if cursor.is_mark("("):
-            raise _unknown_function(step.text)
+            raise unknown_name(step.text)
         path.append(step.text)
     return Name(tuple(path), first.start)
 
@@ -305,7 +305,8 @@ def _another_argument(cursor: Cursor) -> bool:
     raise bad_query(f"')' or ',' expected at position {cursor.token.start} in '{cursor.text}'.")
 
 
-def _unknown_function(name: str) -> ODataError:
+def unknown_name(name: str) -> ODataError:
+    """The refusal of a call whose name is no function's."""
     return bad_query(
         f"An unknown function with name '{name}' was found. This may also be a function import or "
         "a key lookup on a navigation property, which is not allowed."

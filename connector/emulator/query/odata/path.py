@@ -3,26 +3,25 @@ reads no rows.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from connector.emulator.catalog.model import (
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.relationships import Navigation
+from connector.emulator.catalog.table_definition import (
     PRINCIPALS,
-    Catalog,
     ColumnDefinition,
-    Navigation,
     TableDefinition,
 )
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, bad_query, missing_property
+from connector.emulator.protocol.guids import is_guid
 from connector.emulator.query.odata.lexer import TokenKind, parse_literal
 from connector.emulator.query.odata.options import decode_escapes
 from connector.emulator.query.odata.parser import Cursor, null_literal
 from connector.emulator.query.sql.syntax import Literal, LiteralKind
 
 NAMESPACE = "Microsoft.Dynamics.CRM."
-_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SUFFIXES = frozenset({"$ref", "$count", "$value"})
 
 
@@ -126,6 +125,13 @@ def resolve_path(segments: tuple[Segment, ...], catalog: Catalog) -> Resource:
     return resource
 
 
+def resolve_uri(uri: str, catalog: Catalog) -> Resource:
+    """What a URI in a body names: absolute, relative to the host or to the service root."""
+    _, marker, rest = uri.partition("/api/data/v")
+    path = rest.partition("/")[2] if marker else uri
+    return resolve_path(parse_path(path.lstrip("/")), catalog)
+
+
 def literal_value(literal: Literal) -> object:
     """A constant as plain data: JSON is read, everything else stays the literal's value."""
     if literal.kind is not LiteralKind.JSON:
@@ -226,7 +232,7 @@ def _row_key(segment: Segment, table: TableDefinition) -> RowKey | None:
 
 def _guid_of(literal: Literal, table: TableDefinition) -> str:
     text = str(literal.value).lower()
-    if literal.kind not in (LiteralKind.GUID, LiteralKind.STRING) or not _GUID.fullmatch(text):
+    if literal.kind not in (LiteralKind.GUID, LiteralKind.STRING) or not is_guid(text):
         raise _undefined_key(table)
     return text
 

@@ -4,7 +4,8 @@
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from connector.emulator.catalog.model import ColumnDefinition, Navigation, TableDefinition
+from connector.emulator.catalog.relationships import Navigation
+from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 from connector.emulator.protocol.errors import bad_query
 from connector.emulator.query.odata.filters import compile_filter
 from connector.emulator.query.odata.options import (
@@ -24,10 +25,10 @@ from connector.emulator.query.sql.context import QueryContext
 from connector.emulator.query.sql.cookies import Position, read_skiptoken
 from connector.emulator.query.sql.fragments import Budget, Sql, SqlValue, all_of, column_sql, join
 from connector.emulator.query.sql.ordering import SortKey, behind, order_by, sort_keys
+from connector.emulator.query.sql.results import LARGEST_PAGE
 from connector.emulator.query.sql.scopes import Scope, link_condition, want_link_index
 from connector.emulator.storage.sql_names import quote, sql_names
 
-LARGEST_PAGE = 5000
 MAIN_ALIAS = "t0"
 _PARENT_ALIAS = "p0"
 

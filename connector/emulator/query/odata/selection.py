@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from connector.emulator.catalog.model import (
-    Catalog,
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.relationships import Navigation, NavigationKind
+from connector.emulator.catalog.table_definition import (
     ColumnDefinition,
     ColumnType,
-    Navigation,
-    NavigationKind,
     TableDefinition,
 )
 from connector.emulator.protocol.error_codes import ErrorCode

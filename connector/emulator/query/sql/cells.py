@@ -5,7 +5,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector.emulator.catalog.model import ColumnDefinition, ColumnType, TableDefinition
+from connector.emulator.catalog.table_definition import (
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
 from connector.emulator.query.sql.fragments import Sql, SqlValue

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from connector.emulator.catalog.model import ColumnType
+from connector.emulator.catalog.table_definition import ColumnType
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, invalid_argument
 from connector.emulator.query.sql.context import QueryContext, instant_text
@@ -15,7 +15,7 @@ from connector.emulator.query.sql.fragments import Budget, Sql, SqlValue, all_of
 from connector.emulator.query.sql.identity import IDENTITY_OPERATORS, identity_condition
 from connector.emulator.query.sql.periods import HOUR_OPERATORS, Window, day_window, window_of
 from connector.emulator.query.sql.scopes import ColumnRef
-from connector.emulator.query.sql.values import edm_type, parse_instant, text_to_stored
+from connector.emulator.query.sql.values import parse_instant, text_to_stored
 from connector.emulator.storage.sql_names import folded_sql
 
 MOST_VALUES = 2000
@@ -307,4 +307,4 @@ def compare_columns(left: ColumnRef, operator: str, right: ColumnRef) -> Sql:
 
 def is_text(column: ColumnRef) -> bool:
     """Whether the column is Edm.String."""
-    return edm_type(column.definition) == "Edm.String"
+    return column.definition.edm_type == "Edm.String"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from connector.emulator.catalog.model import Catalog, ColumnDefinition, TableDefinition
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 
 WantIndex = Callable[[TableDefinition, ColumnDefinition], None]
 

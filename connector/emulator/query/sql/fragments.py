@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.storage.database import StoredValue
 from connector.emulator.storage.sql_names import quote
 
-SqlValue = str | int | float | None
+SqlValue = StoredValue
 
 MOST_CONDITIONS = 500
 MOST_LINKS = 15

@@ -3,12 +3,14 @@
 SQL only.
 """
 
-from connector.emulator.catalog.model import Catalog, TableDefinition
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.protocol.errors import ODataError, invalid_argument
+from connector.emulator.protocol.guids import is_guid
 from connector.emulator.query.sql.context import QueryContext
 from connector.emulator.query.sql.fragments import Sql, any_of
 from connector.emulator.query.sql.scopes import ColumnRef
-from connector.emulator.query.sql.values import GUID, edm_type, is_number
+from connector.emulator.query.sql.values import is_number
 from connector.emulator.storage.sql_names import quote
 
 _HIERARCHY = frozenset({"above", "eq-or-above", "under", "eq-or-under", "not-under"})
@@ -31,7 +33,7 @@ def identity_condition(
     operator: str, column: ColumnRef, values: tuple[str, ...], context: QueryContext
 ) -> Sql | None:
     """The condition, None when the column's type does not know the operator."""
-    edm = edm_type(column.definition)
+    edm = column.definition.edm_type
     if operator == "eq-userlanguage":
         return Sql(f"{column.sql} = ?", (context.language,)) if is_number(edm) else None
     if edm != "Edm.Guid":
@@ -102,7 +104,7 @@ def _hierarchy(
     if table is None or parent is None:
         return None
     root = values[0].strip().strip("{}").lower() if len(values) == 1 else ""
-    if not GUID.fullmatch(root):
+    if not is_guid(root):
         raise _wrong_value(operator, values)
     down = "under" in operator
     members = _members(column, table, parent, root, down=down)

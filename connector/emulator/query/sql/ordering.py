@@ -5,7 +5,11 @@ parses nothing.
 
 from dataclasses import dataclass
 
-from connector.emulator.catalog.model import ColumnDefinition, ColumnType, TableDefinition
+from connector.emulator.catalog.table_definition import (
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.query.sql.conditions import collated
 from connector.emulator.query.sql.fragments import (
     Sql,
@@ -17,7 +21,7 @@ from connector.emulator.query.sql.fragments import (
 )
 from connector.emulator.query.sql.scopes import ColumnRef, Scope, column_ref, resolve_column
 from connector.emulator.query.sql.syntax import OrderItem
-from connector.emulator.query.sql.values import edm_type, is_number
+from connector.emulator.query.sql.values import is_number
 from connector.emulator.storage.sql_names import quote
 
 
@@ -72,7 +76,7 @@ def column_key(column: ColumnRef, scope: Scope, *, descending: bool) -> SortKey:
     if definition.type.is_lookup:
         name = related_name(column, scope)
         return SortKey(definition.logical_name, name, descending, is_numeric=False)
-    edm = edm_type(definition)
+    edm = definition.edm_type
     numeric = is_number(edm) or edm == "Edm.Boolean"
     return SortKey(
         definition.logical_name,

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connector.emulator.catalog.model import ColumnDefinition, TableDefinition
+from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 from connector.emulator.query.sql.fragments import SqlValue
+
+LARGEST_PAGE = 5000
+"""How many rows Dataverse answers with at the most."""
 
 
 @dataclass(slots=True)

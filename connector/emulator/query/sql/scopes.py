@@ -4,13 +4,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from connector.emulator.catalog.model import (
-    Catalog,
-    ColumnDefinition,
-    Navigation,
-    NavigationKind,
-    TableDefinition,
-)
+from connector.emulator.catalog.catalog import Catalog
+from connector.emulator.catalog.relationships import Navigation, NavigationKind
+from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 from connector.emulator.protocol.errors import bad_query, missing_property, not_supported
 from connector.emulator.query.sql.context import QueryContext
 from connector.emulator.query.sql.fragments import Budget, Sql, column_sql, text_literal

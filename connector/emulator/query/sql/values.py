@@ -2,41 +2,18 @@
 builds no conditions.
 """
 
-import re
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
-from connector.emulator.catalog.model import ColumnDefinition, ColumnType
+from connector.emulator.catalog.table_definition import ColumnDefinition
 from connector.emulator.protocol.errors import invalid_argument
+from connector.emulator.protocol.guids import is_guid
 from connector.emulator.query.sql.context import QueryContext, instant_text
 from connector.emulator.query.sql.fragments import SqlValue
 from connector.emulator.query.sql.syntax import Literal, LiteralKind
 
-GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_EDM = {
-    ColumnType.BIGINT: "Edm.Int64",
-    ColumnType.BOOLEAN: "Edm.Boolean",
-    ColumnType.DATETIME: "Edm.DateTimeOffset",
-    ColumnType.DECIMAL: "Edm.Decimal",
-    ColumnType.DOUBLE: "Edm.Double",
-    ColumnType.INTEGER: "Edm.Int32",
-    ColumnType.MEMO: "Edm.String",
-    ColumnType.MONEY: "Edm.Decimal",
-    ColumnType.MULTISELECT: "Edm.String",
-    ColumnType.PICKLIST: "Edm.Int32",
-    ColumnType.STATE: "Edm.Int32",
-    ColumnType.STATUS: "Edm.Int32",
-    ColumnType.STRING: "Edm.String",
-}
 _NUMBERS = frozenset({"Edm.Int32", "Edm.Int64", "Edm.Decimal", "Edm.Double"})
 _LARGEST = 2**63
-
-
-def edm_type(column: ColumnDefinition) -> str:
-    """The OData type of a column: Edm.Guid for lookups, Edm.Date for date-only behaviour."""
-    if column.is_date_only:
-        return "Edm.Date"
-    return _EDM.get(column.type, "Edm.Guid")
 
 
 def is_number(edm: str) -> bool:
@@ -51,7 +28,7 @@ def are_comparable(left: str, right: str) -> bool:
 
 def literal_to_stored(literal: Literal, column: ColumnDefinition) -> SqlValue:
     """A literal as the column stores it; raises TypeError when the types do not go together."""
-    edm = edm_type(column)
+    edm = column.edm_type
     kind, value = literal.kind, literal.value
     if is_number(edm) and kind in (LiteralKind.INTEGER, LiteralKind.DECIMAL):
         return _number(value)
@@ -71,7 +48,7 @@ def text_to_stored(text: str, column: ColumnDefinition, context: QueryContext) -
 
     Raises ODataError 400 when the text is no value of the column's type.
     """
-    edm = edm_type(column)
+    edm = column.edm_type
     try:
         if is_number(edm):
             return _number(Decimal(text.strip()))
@@ -123,7 +100,7 @@ def _number(value: object) -> SqlValue:
 
 
 def _guid(text: str) -> str:
-    if not GUID.fullmatch(text.lower()):
+    if not is_guid(text):
         raise TypeError(text)
     return text.lower()
 

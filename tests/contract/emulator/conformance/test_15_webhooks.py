@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from connector.emulator.organization.organization import fixed_id
 from tests.contract.emulator.conftest import Api, sign_in, start
@@ -52,7 +53,8 @@ def receiver() -> Iterator[Receiver]:
             self.send_response(status)
             self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the library's word
+        @override
+        def log_message(self, format: str, *args: Any) -> None:
             del format, args
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

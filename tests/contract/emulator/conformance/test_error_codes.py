@@ -135,7 +135,7 @@ def _missing_row(api: Api, _: ExitStack) -> requests.Response:
 def _privilege(api: Api, undo: ExitStack) -> requests.Response:
     path = lead(api)
     roles = api.server.privileges.roles
-    roles.revoke(ADMINISTRATOR_ROLE_ID, "Delete", "lead")
+    roles.grant(ADMINISTRATOR_ROLE_ID, "Delete", "lead", depth=0)
     undo.callback(roles.grant, ADMINISTRATOR_ROLE_ID, "Delete", "lead")
     return api.call("DELETE", path)
 
