@@ -169,6 +169,34 @@ class SequenceConnector(Protocol):
         ...
 
 
+class Comparator(StrEnum):
+    """How a column is compared with a value, as both OData and conditions name it."""
+
+    EQ = "eq"
+    NE = "ne"
+    GT = "gt"
+    GE = "ge"
+    LT = "lt"
+    LE = "le"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a row must satisfy to be read; `column` is a wire name, and a lookup holds an id."""
+
+    column: str
+    operator: Comparator
+    value: str | int | bool | None
+
+
+def equals(column: str, value: str | int | bool | None) -> Comparison:
+    """The rows whose column has this value; None = no value."""
+    return Comparison(column, Comparator.EQ, value)
+
+
+IS_ACTIVE = equals("statecode", 0)
+
+
 class TableReader(Protocol):
     """Reads rows of small tables in full."""
 
@@ -178,9 +206,9 @@ class TableReader(Protocol):
         columns: Sequence[str],
         *,
         expand: Mapping[str, Sequence[str]] | None = None,
-        filter: str | None = None,  # noqa: A002  the query option's name
+        where: Sequence[Comparison] = (),
     ) -> Iterator[Row]:
-        """Every row that the OData filter lets through, with the wire columns asked for."""
+        """Every row that satisfies all comparisons, with the wire columns asked for."""
         ...
 
 

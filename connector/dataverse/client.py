@@ -28,6 +28,7 @@ from connector.dataverse.wire.transport import Request
 from connector.dataverse.writes.actions import DataverseActions
 from connector.dataverse.writes.sender import RowSender, WriteOptions
 from connector.ports import (
+    Comparison,
     RowPage,
     RowWrite,
     TableQuery,
@@ -142,10 +143,10 @@ class DataverseClient:
         columns: Sequence[str],
         *,
         expand: Mapping[str, Sequence[str]] | None = None,
-        filter: str | None = None,  # noqa: A002  the OData word
+        where: Sequence[Comparison] = (),
     ) -> Iterator[Row]:
-        """Every row of a table that satisfies an OData filter, page by page."""
-        return self._parts.reader.read_rows(table, columns, expand=expand, filter=filter)
+        """Every row of a table that satisfies all comparisons, page by page."""
+        return self._parts.reader.read_rows(table, columns, expand=expand, where=where)
 
     def write_rows(self, writes: Sequence[RowWrite]) -> Iterator[WriteResult]:
         """One result for each write that was begun before a stop, as they finish.

@@ -8,7 +8,7 @@ from typing import cast
 
 from connector.environment.calendars import read_calendars
 from connector.environment.security_roles import read_permissions
-from connector.ports import Clock, TableDescriber, TableReader
+from connector.ports import IS_ACTIVE, Clock, Comparison, TableDescriber, TableReader, equals
 from connector.watched_tables.queries import build_target_query
 from engine.errors import ConfigProblem
 from engine.records import Row
@@ -81,7 +81,7 @@ class DirectoryReader:
         )
 
     def _read_sellers(self) -> Iterable[Seller]:
-        rows = self._read("systemuser", USER_COLUMNS, filter_="applicationid eq null")
+        rows = self._read("systemuser", USER_COLUMNS, where=(equals("applicationid", None),))
         maps = self._read_assignment_maps()
         attributes = self._read_attributes()
         calendars = read_calendars(self._reader, self._find)
@@ -121,11 +121,11 @@ class DirectoryReader:
             yield Queue(id=_key(row, "queueid"), name=_text(row, "name"), row=row)
 
     def _read(
-        self, table: str, always: Sequence[str], *, filter_: str | None = None
+        self, table: str, always: Sequence[str], *, where: Sequence[Comparison] = ()
     ) -> Sequence[Row]:
         query = build_target_query(self._rule_set, table, self._schema, always=always)
         rows = self._reader.read_rows(
-            table, query.columns, expand=query.expand or None, filter=filter_
+            table, query.columns, expand=query.expand or None, where=where
         )
         primary_id = self._schema[table].primary_id
         return sorted(rows, key=lambda row: _key(row, primary_id))
@@ -135,7 +135,7 @@ class DirectoryReader:
         if table is None:
             return {}
         columns = ("msdyn_applicableforrouting", "msdyn_maxcapacity", "_msdyn_systemuserid_value")
-        rows = self._reader.read_rows(table.name, columns, filter="statecode eq 0")
+        rows = self._reader.read_rows(table.name, columns, where=(IS_ACTIVE,))
         return {_key(row, "_msdyn_systemuserid_value"): row for row in rows}
 
     def _read_attributes(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:

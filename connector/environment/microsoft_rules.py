@@ -1,7 +1,7 @@
 """Whether Microsoft's own assignment rules are active beside ours."""
 
 from connector.errors import UnsafeStart
-from connector.ports import TableDescriber, TableReader
+from connector.ports import IS_ACTIVE, TableDescriber, TableReader
 from engine.errors import ConfigProblem
 
 
@@ -12,7 +12,7 @@ def raise_if_rules_active(reader: TableReader, describe: TableDescriber) -> None
         describe(table)
     except ConfigProblem:
         return
-    rows = list(reader.read_rows(table, ("msdyn_name",), filter="statecode eq 0"))
+    rows = list(reader.read_rows(table, ("msdyn_name",), where=(IS_ACTIVE,)))
     if rows:
         names = ", ".join(sorted(str(row.get("msdyn_name")) for row in rows)[:3])
         raise UnsafeStart(

@@ -23,10 +23,12 @@ from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.errors import FatalError, ResyncRequired
 from connector.ports import (
+    IS_ACTIVE,
     RowPage,
     RowWrite,
     TableQuery,
     WriteOutcome,
+    equals,
 )
 from engine.errors import ConfigProblem
 from engine.records import EntityReference, Row
@@ -132,7 +134,7 @@ def delete(server: EmulatorServer, client: DataverseClient, row_id: str) -> None
 
 
 def seller_of(client: DataverseClient) -> EntityReference:
-    rows = client.read_rows("systemuser", ("fullname",), filter="isdisabled eq false")
+    rows = client.read_rows("systemuser", ("fullname",), where=(equals("isdisabled", False),))
     found = [row for row in rows if row.get("fullname")]
     return EntityReference(table="systemuser", id=str(found[-1]["systemuserid"]))
 
@@ -321,7 +323,7 @@ def test_related_rows_come_nested(client: DataverseClient) -> None:
 
 
 def test_a_row_goes_to_a_queue_once(client: DataverseClient) -> None:
-    lead = next(iter(client.read_rows("lead", ("subject",), filter="statecode eq 0")))
+    lead = next(iter(client.read_rows("lead", ("subject",), where=(IS_ACTIVE,))))
     queue = next(iter(client.read_rows("queue", ("name",))))
     ids = str(lead["leadid"]), str(queue["queueid"])
     assert client.add_to_queue("lead", *ids).outcome is WriteOutcome.APPLIED
@@ -329,13 +331,13 @@ def test_a_row_goes_to_a_queue_once(client: DataverseClient) -> None:
 
 
 def test_a_sequence_is_connected_once(client: DataverseClient) -> None:
-    lead = next(iter(client.read_rows("lead", ("subject",), filter="statecode eq 0")))
+    lead = next(iter(client.read_rows("lead", ("subject",), where=(IS_ACTIVE,))))
     sequence = next(
         iter(
             client.read_rows(
                 "msdyn_sequence",
                 ("msdyn_name",),
-                filter="statecode eq 1 and msdyn_regardingentityname eq 'lead'",
+                where=(equals("statecode", 1), equals("msdyn_regardingentityname", "lead")),
             )
         )
     )

@@ -13,7 +13,7 @@ from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.odata import find_twin_host, resolve_link
 from connector.dataverse.wire.transport import TransportOptions, build_session
 from connector.errors import FatalError, RetriableError
-from connector.ports import TableQuery
+from connector.ports import TableQuery, equals
 from engine.errors import ConfigProblem
 from tests.wire.conftest import API, ROOT, Build, Timeline, add_tables, error_body
 
@@ -288,7 +288,9 @@ def test_error_texts_and_logs_hold_neither_token_nor_query(
 ) -> None:
     wire.get(f"{API}/leads", status=500, body="")
     with pytest.raises(RetriableError) as caught:
-        list(client.read_rows("lead", ("subject",), filter="emailaddress1 eq 'a@b.example'"))
+        list(
+            client.read_rows("lead", ("subject",), where=(equals("emailaddress1", "a@b.example"),))
+        )
     printed = capsys.readouterr()
     said = str(caught.value) + printed.out + printed.err
     assert "secret-token" not in said

@@ -9,7 +9,7 @@ import pytest
 import responses
 
 from connector.dataverse.client import DataverseClient
-from connector.ports import RowWrite, TableQuery
+from connector.ports import RowWrite, TableQuery, equals
 from engine.errors import ConfigProblem
 from engine.records import EntityReference
 from engine.schema import ColumnType, RelationshipKind
@@ -307,7 +307,7 @@ def test_whole_queries_follow_their_pages_and_encode_their_filter(
         f"{API}/leads", json={"value": [{"leadid": "1"}], "@odata.nextLink": f"{API}/leads?p=2"}
     )
     wire.get(f"{API}/leads", json={"value": [{"leadid": "2"}]})
-    rows = list(client.read_rows("lead", ("subject",), filter="subject eq 'R&D #1+2 50%'"))
+    rows = list(client.read_rows("lead", ("subject",), where=(equals("subject", "R&D #1+2 50%"),)))
     assert [row["leadid"] for row in rows] == ["1", "2"]
     first = next(call for call in wire.calls if "/leads?" in str(call.request.url))
     assert "R%26D%20%231%2B2%2050%25" in str(first.request.url)

@@ -22,7 +22,7 @@ from connector.dataverse.wire.payloads import (
 )
 from connector.dataverse.wire.transport import Reply, Request
 from connector.errors import RetriableError
-from connector.ports import TableQuery
+from connector.ports import Comparison, TableQuery
 from engine.records import Row
 
 DEFAULT_ANNOTATIONS = (odata.LOOKUP_TABLE, odata.FORMATTED, odata.METADATA_VERSION)
@@ -49,14 +49,14 @@ class RowReader:
         columns: Sequence[str],
         *,
         expand: Mapping[str, Sequence[str]] | None = None,
-        filter: str | None = None,  # noqa: A002  the OData word
+        where: Sequence[Comparison] = (),
     ) -> Iterator[Row]:
-        """Every row of a query, page by page; `filter` is OData text."""
+        """Every row that satisfies all comparisons, page by page."""
         url = odata.build_collection_url(
             self._channel.api,
             self._metadata.locate(table).entity_set,
             select=columns,
-            filter=filter,
+            filter=odata.build_filter(where),
             expand=odata.build_expand(expand) if expand else None,
         )
         yield from self._walk(table, url)

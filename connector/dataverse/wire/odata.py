@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from connector.errors import FatalError
+from connector.ports import Comparison
 from engine.errors import ConfigProblem
 
 MAX_URL_LENGTH = 32_000
@@ -70,6 +71,30 @@ def build_row_url(api: str, entity_set: str, row_id: str, *, select: Sequence[st
     """The URL of one row."""
     url = f"{api}{entity_set}({row_id})"
     return f"{url}?{build_query({'$select': ','.join(select)})}" if select else url
+
+
+def build_filter(comparisons: Sequence[Comparison]) -> str:
+    """The `$filter` of rows that satisfy all comparisons; "" for none."""
+    return " and ".join(
+        f"{each.column} {each.operator} {_spell(each.column, each.value)}" for each in comparisons
+    )
+
+
+def _spell(column: str, value: str | int | bool | None) -> str:
+    """A literal; the id that a lookup column holds stands without quotation marks."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case str():
+            return value if _is_lookup(column) else "'" + value.replace("'", "''") + "'"
+
+
+def _is_lookup(column: str) -> bool:
+    return column.startswith("_") and column.endswith("_value")
 
 
 def build_in_filter(column: str, ids: Iterable[str]) -> str:

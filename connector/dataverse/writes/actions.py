@@ -1,6 +1,6 @@
 """Actions that are not safe to repeat: each looks first whether its work is done already."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from connector.dataverse.channel import Channel
 from connector.dataverse.definitions.reader import MetadataReader
@@ -15,7 +15,7 @@ from connector.dataverse.wire.errors import (
 )
 from connector.dataverse.wire.payloads import encode_json
 from connector.dataverse.wire.transport import Request
-from connector.ports import WriteOutcome, WriteResult
+from connector.ports import IS_ACTIVE, Comparison, WriteOutcome, WriteResult, equals
 from engine.errors import LeadrobinError
 
 _TRIES = 3
@@ -48,7 +48,11 @@ class DataverseActions:
             "@odata.type": f"Microsoft.Dynamics.CRM.{table}",
             self._metadata.locate(table).primary_id: row_id,
         }
-        waiting = f"_objectid_value eq {row_id} and _queueid_value eq {queue_id} and statecode eq 0"
+        waiting = (
+            equals("_objectid_value", row_id),
+            equals("_queueid_value", queue_id),
+            IS_ACTIVE,
+        )
         return self._run(
             (table, row_id),
             f"{queues}({queue_id})/Microsoft.Dynamics.CRM.AddToQueue",
@@ -70,8 +74,9 @@ class DataverseActions:
         if segment_id is not None:
             body["SegmentId"] = segment_id
         connected = (
-            f"_msdyn_target_value eq {row_id} and _msdyn_parentsequence_value eq {sequence_id} "
-            "and statecode eq 0"
+            equals("_msdyn_target_value", row_id),
+            equals("_msdyn_parentsequence_value", sequence_id),
+            IS_ACTIVE,
         )
         return self._run(
             (table, row_id),
@@ -111,10 +116,8 @@ class DataverseActions:
             error = refused
         return _explain(row, error)
 
-    def _exists(self, table: str, column: str, condition: str) -> bool:
-        return (
-            next(iter(self._reader.read_rows(table, (column,), filter=condition)), None) is not None
-        )
+    def _exists(self, table: str, column: str, where: Sequence[Comparison]) -> bool:
+        return any(True for _ in self._reader.read_rows(table, (column,), where=where))
 
 
 def _explain(row: tuple[str, str], error: LeadrobinError | None) -> WriteResult:

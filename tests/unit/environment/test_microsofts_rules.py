@@ -1,12 +1,13 @@
 """Whether the service may start next to Microsoft's own assignment rules."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from connector.environment.microsoft_rules import raise_if_rules_active
 from connector.errors import UnsafeStart
+from connector.ports import IS_ACTIVE, Comparison
 from engine.errors import ConfigProblem
 
 
@@ -15,11 +16,11 @@ class Rules:
 
     def __init__(self, *names: str) -> None:
         self.names = names
-        self.filters: list[str | None] = []
+        self.asked: list[Sequence[Comparison]] = []
 
     def read_rows(self, table: str, columns: Any, **options: Any) -> Iterator[Mapping[str, object]]:
         assert table == "msdyn_assignmentrule"
-        self.filters.append(options["filter"])
+        self.asked.append(options["where"])
         return iter([{"msdyn_name": name} for name in self.names])
 
 
@@ -39,10 +40,10 @@ def test_active_rules_refuse_the_start_and_are_named() -> None:
 def test_only_active_ones_are_asked_for_and_none_is_fine() -> None:
     reader = Rules()
     raise_if_rules_active(reader, known)  # type: ignore[arg-type]
-    assert reader.filters == ["statecode eq 0"]
+    assert reader.asked == [(IS_ACTIVE,)]
 
 
 def test_an_environment_without_the_table_is_fine() -> None:
     reader = Rules("Ignored")
     raise_if_rules_active(reader, unknown)  # type: ignore[arg-type]
-    assert reader.filters == []
+    assert reader.asked == []
