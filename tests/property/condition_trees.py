@@ -39,7 +39,9 @@ _TYPES = {
 _OPTIONS = {1: "Web", 2: "Straße", 7: "Trade Show"}
 
 
-def _table(name: str, key: str, **relationships: tuple[RelationshipKind, str, str | None]):
+def _table(
+    name: str, key: str, **relationships: tuple[RelationshipKind, str, str | None]
+) -> TableSchema:
     return TableSchema(
         name=name,
         entity_set=name + "s",

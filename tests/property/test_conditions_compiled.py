@@ -1,6 +1,8 @@
 """The compiled form of any condition answers what walking the tree answers, for any row."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from engine.conditions.compiled.compiler import (
 )
 from engine.conditions.evaluation.interpreter import first_failure, holds
 from engine.conditions.language.context import Caller, Context
+from engine.conditions.language.model import Condition
 from tests.property.condition_trees import (
     GUIDS,
     HIERARCHIES,
@@ -61,7 +64,9 @@ def _options(context: Context, samples: list[dict[str, object]]) -> CompileOptio
 
 @settings(max_examples=120)
 @given(trees(), st.lists(rows(), min_size=1, max_size=4), contexts())
-def test_a_compiled_condition_answers_what_the_tree_walk_answers(condition, some_rows, context):
+def test_a_compiled_condition_answers_what_the_tree_walk_answers(
+    condition: Condition, some_rows: list[Mapping[str, object]], context: Context
+) -> None:
     predicate = compile_predicate(condition, _options(context, []))
     for row in some_rows:
         expected = holds(condition, row, context)
@@ -78,8 +83,12 @@ def test_a_compiled_condition_answers_what_the_tree_walk_answers(condition, some
     st.sampled_from([1, 150]),
 )
 def test_the_first_match_is_the_first_condition_that_holds(
-    conditions, some_rows, context, later, tables_from
-):
+    conditions: list[Condition | None],
+    some_rows: list[Mapping[str, object]],
+    context: Context,
+    later: datetime,
+    tables_from: int,
+) -> None:
     options = replace(_options(context, some_rows), tables_from=tables_from)
     compiled = compile_first_match(conditions, options)
     for now in (context.now, later, context.now):
@@ -99,6 +108,8 @@ def test_the_first_match_is_the_first_condition_that_holds(
 
 @settings(max_examples=60)
 @given(trees(), rows(), contexts())
-def test_a_failure_is_named_exactly_when_the_condition_does_not_hold(condition, row, context):
+def test_a_failure_is_named_exactly_when_the_condition_does_not_hold(
+    condition: Condition, row: Mapping[str, object], context: Context
+) -> None:
     failure = first_failure(condition, row, context)
     assert (failure is None) == holds(condition, row, context)

@@ -1,12 +1,14 @@
 """Trees survive being written as plain data and as FetchXML."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.conditions.evaluation.interpreter import holds
+from engine.conditions.language.context import Context
 from engine.conditions.language.fetchxml import build_fetchxml, parse_fetchxml, untyped
 from engine.conditions.language.fetchxml_writing import negate
 from engine.conditions.language.model import All, Any, Compare, Condition, Not, Related
@@ -53,7 +55,7 @@ _PLAIN_TREES = trees().map(_non_empty)
 
 @settings(max_examples=150)
 @given(_PLAIN_TREES)
-def test_a_tree_written_as_plain_data_reads_back_equal(condition):
+def test_a_tree_written_as_plain_data_reads_back_equal(condition: Condition) -> None:
     data = json.loads(json.dumps(print_condition(condition)))
     assert parse_condition(data) == condition
 
@@ -75,7 +77,7 @@ def test_a_tree_written_as_plain_data_reads_back_equal(condition):
         max_leaves=6,
     )
 )
-def test_a_tree_written_as_fetchxml_reads_back_equal(condition):
+def test_a_tree_written_as_fetchxml_reads_back_equal(condition: Condition) -> None:
     text = build_fetchxml(condition, table="lead", schema=SCHEMA)
     read = parse_fetchxml(text, table="lead", schema=SCHEMA)
     assert read == _retyped(condition)
@@ -84,7 +86,9 @@ def test_a_tree_written_as_fetchxml_reads_back_equal(condition):
 
 @settings(max_examples=100)
 @given(trees())
-def test_whatever_can_be_written_as_fetchxml_is_stable_when_read_and_written_again(condition):
+def test_whatever_can_be_written_as_fetchxml_is_stable_when_read_and_written_again(
+    condition: Condition,
+) -> None:
     try:
         text = build_fetchxml(condition, table="lead", schema=SCHEMA)
     except InvalidDocument:
@@ -95,7 +99,9 @@ def test_whatever_can_be_written_as_fetchxml_is_stable_when_read_and_written_aga
 
 @settings(max_examples=150)
 @given(compares(), contexts(), rows())
-def test_an_exact_opposite_holds_when_the_condition_does_not(condition, context, row):
+def test_an_exact_opposite_holds_when_the_condition_does_not(
+    condition: Condition, context: Context, row: Mapping[str, object]
+) -> None:
     opposite = negate(condition)
     if isinstance(opposite, Compare):
         assert holds(opposite, row, context) != holds(condition, row, context)
@@ -134,7 +140,9 @@ def test_an_exact_opposite_holds_when_the_condition_does_not(condition, context,
         max_leaves=12,
     )
 )
-def test_any_plain_data_is_read_or_refused_with_problems(raw):
+def test_any_plain_data_is_read_or_refused_with_problems(
+    raw: object,
+) -> None:
     problems: tuple[Problem, ...] = ()
     try:
         describe(parse_condition(raw))
@@ -148,7 +156,7 @@ def test_any_plain_data_is_read_or_refused_with_problems(raw):
 
 @settings(max_examples=200)
 @given(st.text(alphabet="<>/=\"' &;filtercondoabe!-", max_size=40))
-def test_any_text_is_read_as_fetchxml_or_refused_with_problems(text):
+def test_any_text_is_read_as_fetchxml_or_refused_with_problems(text: str) -> None:
     with pytest.raises(InvalidDocument) as caught:
         parse_fetchxml("<filter><condition attribute='a' operator='eq'>" + text)
     assert caught.value.problems

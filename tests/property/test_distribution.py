@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.distribution.capacity import CapacityUnits
-from engine.distribution.explain import Reasons
+from engine.distribution.explain import Change, Reasons
 from engine.distribution.newcomer_rules import FairnessSettings
 from engine.distribution.newcomers import Calibration
 from engine.distribution.pool import DistributionRequest, DistributionSettings, SellerPool
@@ -41,7 +41,7 @@ calendars = st.sampled_from(
 
 
 @st.composite
-def sellers(draw, number):
+def sellers(draw: st.DrawFn, number: int) -> Seller:
     return Seller(
         id=f"{draw(st.sampled_from('abAB'))}{number:03}",
         name=f"Seller {number}",
@@ -60,7 +60,7 @@ def sellers(draw, number):
 
 
 @st.composite
-def directories(draw):
+def directories(draw: st.DrawFn) -> Directory:
     count = draw(st.integers(1, 14))
     people = tuple(draw(sellers(number)) for number in range(count))
     members = st.lists(st.sampled_from([seller.id for seller in people]), max_size=3)
@@ -95,11 +95,11 @@ distribution_settings = st.builds(
 class PlainPool:
     """The same bookkeeping with a look at every candidate in place of the index."""
 
-    def __init__(self, directory, settings):
+    def __init__(self, directory: Directory, settings: DistributionSettings) -> None:
         self.standings = Standings(directory, settings)
         self.calibration = settings.fairness and Calibration(self.standings, settings.fairness)
 
-    def choose(self, request):
+    def choose(self, request: DistributionRequest) -> tuple[int, RoutingStatus]:
         if self.calibration:
             self.calibration.advance(request.now)
         return scan(self.standings, request)
@@ -107,7 +107,9 @@ class PlainPool:
 
 @given(data=st.data(), directory=directories(), chosen_settings=distribution_settings)
 @settings(max_examples=80)
-def test_the_index_answers_as_a_plain_scan_does(data, directory, chosen_settings):
+def test_the_index_answers_as_a_plain_scan_does(
+    data: st.DataObject, directory: Directory, chosen_settings: DistributionSettings
+) -> None:
     pool, plain = SellerPool(directory, chosen_settings), PlainPool(directory, chosen_settings)
     count = len(plain.standings.targets)
     subsets = st.frozensets(st.integers(0, count - 1))
@@ -137,7 +139,12 @@ def test_the_index_answers_as_a_plain_scan_does(data, directory, chosen_settings
         assert pool.snapshot() == plain.standings.snapshot()
 
 
-def apply_by_hand(data, pool, standings, ids):
+def apply_by_hand(
+    data: st.DataObject,
+    pool: SellerPool,
+    standings: Standings,
+    ids: st.SearchStrategy[str],
+) -> None:
     """Something that happens to a seller beside the engine."""
     who, table = data.draw(ids), data.draw(st.sampled_from(TABLES))
     position = standings.positions.get(who.lower())
@@ -160,7 +167,9 @@ def apply_by_hand(data, pool, standings, ids):
 
 @given(data=st.data(), directory=directories(), chosen_settings=distribution_settings)
 @settings(max_examples=80)
-def test_a_change_that_is_named_would_have_changed_the_choice(data, directory, chosen_settings):
+def test_a_change_that_is_named_would_have_changed_the_choice(
+    data: st.DataObject, directory: Directory, chosen_settings: DistributionSettings
+) -> None:
     chosen_settings = replace(chosen_settings, fairness=None)
     count = len(directory.sellers) + len(directory.teams)
     request = DistributionRequest(
@@ -185,24 +194,24 @@ def test_a_change_that_is_named_would_have_changed_the_choice(data, directory, c
             assert scan(changed(standings, request, fewer), request)[0] != position
 
 
-def changed(standings, request, change):
+def changed(standings: Standings, request: DistributionRequest, change: Change) -> Standings:
     """A standings in which the change has come true, and nothing else."""
     other, at = Standings(standings.directory, standings.settings), change.position
     if change.units is None:
         other.maximum[at] = other.available[at] = None
     elif change.units:
-        other.maximum[at] += change.units
-        other.available[at] += change.units
+        other.maximum[at] = (other.maximum[at] or 0) + change.units
+        other.available[at] = (other.available[at] or 0) + change.units
     if change.bucket is not None:
-        hours = min(24 * change.bucket, request.within_hours)
+        hours = min(24 * change.bucket, request.within_hours or 0)
         other.calendars[at] = (free_once(request.now + timedelta(hours=hours)),)
     if change.before is not None:
-        other.clock[at] = change.before - timedelta(microseconds=1)
-        other.rule_clock[at] = {request.rule: other.clock[at]}
+        other.clock[at] = earlier = change.before - timedelta(microseconds=1)
+        other.rule_clock[at] = {request.rule: earlier}
     return other
 
 
-def free_once(start):
+def free_once(start: datetime) -> Calendar:
     """A quarter of an hour a week, beginning at `start`."""
     day = start.strftime("%a").lower()
     end = start + timedelta(minutes=15)

@@ -1,5 +1,7 @@
 """Conditions that their tables rule out."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from engine.checks.conditions import check_condition, list_doubts
@@ -48,7 +50,7 @@ def problems_of(raw: object, table: TableSchema | None = LEAD) -> list[Problem]:
         {"not": {"any": [compare("city", "null")]}},
     ],
 )
-def test_what_tables_allow_has_no_problems(raw):
+def test_what_tables_allow_has_no_problems(raw: Mapping[str, object]) -> None:
     assert problems_of(raw) == []
 
 
@@ -190,7 +192,9 @@ def test_what_tables_allow_has_no_problems(raw):
         ),
     ],
 )
-def test_what_tables_rule_out_is_named_with_its_place(raw, path, sentence):
+def test_what_tables_rule_out_is_named_with_its_place(
+    raw: Mapping[str, object], path: tuple[int | str, ...], sentence: str
+) -> None:
     (problem,) = problems_of(raw)
     assert problem.path == path
     assert problem.message == sentence
@@ -233,7 +237,9 @@ def test_what_tables_rule_out_is_named_with_its_place(raw, path, sentence):
         ),
     ],
 )
-def test_a_label_far_from_the_known_ones_is_doubtful_and_not_wrong(raw, path, sentence):
+def test_a_label_far_from_the_known_ones_is_doubtful_and_not_wrong(
+    raw: Mapping[str, object], path: tuple[int | str, ...], sentence: str
+) -> None:
     assert problems_of(raw) == []
     (doubt,) = list_doubts(parse_condition(raw), LEAD, SCHEMA)
     assert doubt.path == path
@@ -241,19 +247,19 @@ def test_a_label_far_from_the_known_ones_is_doubtful_and_not_wrong(raw, path, se
 
 
 @pytest.mark.parametrize("value", ["Web", "web", "8", 8, 4711, "Wbe "])
-def test_known_labels_and_numbers_are_not_doubtful(value):
+def test_known_labels_and_numbers_are_not_doubtful(value: int | str) -> None:
     doubts = list_doubts(parse_condition(compare("source", "eq", value)), LEAD, SCHEMA)
     assert len(doubts) == (value == "Wbe ")
 
 
-def test_several_numbers_are_known_to_a_multi_select_column_alone():
+def test_several_numbers_are_known_to_a_multi_select_column_alone() -> None:
     several = parse_condition(compare("interests", "contain-values", ["1,9"]))
     assert list_doubts(several, LEAD, SCHEMA) == []
     single = parse_condition(compare("source", "eq", "1,9"))
     assert len(list_doubts(single, LEAD, SCHEMA)) == 1
 
 
-def test_a_two_options_column_without_known_labels_takes_true_and_false():
+def test_a_two_options_column_without_known_labels_takes_true_and_false() -> None:
     table = TableSchema(
         name="lead",
         entity_set="leads",
@@ -268,7 +274,7 @@ def test_a_two_options_column_without_known_labels_takes_true_and_false():
     assert "(1 true, 0 false)" in doubt.message
 
 
-def test_labels_of_choices_that_are_not_known_are_accepted():
+def test_labels_of_choices_that_are_not_known_are_accepted() -> None:
     table = TableSchema(
         name="lead",
         entity_set="leads",
@@ -285,7 +291,7 @@ def test_labels_of_choices_that_are_not_known_are_accepted():
     assert problems_of(compare("unknown", "like", "Anything"), table) == []
 
 
-def test_seller_attributes_belong_to_sellers_and_nothing_is_checked_without_a_table():
+def test_seller_attributes_belong_to_sellers_and_nothing_is_checked_without_a_table() -> None:
     language = {"attribute": "Language", "operator": "null"}
     assert problems_of(language, SCHEMA["systemuser"]) == []
     assert problems_of(language, None) == []
@@ -304,16 +310,16 @@ def test_seller_attributes_belong_to_sellers_and_nothing_is_checked_without_a_ta
         ("newprefix_x", False),
     ],
 )
-def test_only_the_prefix_of_a_publisher_excuses_an_unknown_name(name, is_known):
+def test_only_the_prefix_of_a_publisher_excuses_an_unknown_name(name: str, is_known: bool) -> None:
     assert (problems_of(compare(name, "null")) == []) is is_known
 
 
-def test_the_nearest_name_is_suggested():
+def test_the_nearest_name_is_suggested() -> None:
     (problem,) = problems_of(compare("createdonn", "null"))
     assert problem.message.endswith("; did you mean “createdon”?")
 
 
-def test_doubts_are_found_behind_related_rows():
+def test_doubts_are_found_behind_related_rows() -> None:
     condition = parse_condition(
         {"related": "Lead_Tasks", "where": compare("source", "eq", "Zoo")},
     )
@@ -321,7 +327,7 @@ def test_doubts_are_found_behind_related_rows():
     assert doubt.path == ("where", "value")
 
 
-def test_at_most_a_dozen_choices_are_listed():
+def test_at_most_a_dozen_choices_are_listed() -> None:
     options = {number: f"Choice {number}" for number in range(1, 15)}
     table = TableSchema(
         name="lead",
@@ -334,7 +340,7 @@ def test_at_most_a_dozen_choices_are_listed():
     assert "12 Choice 12); it is" in doubt.message
 
 
-def test_the_record_may_be_of_another_table():
+def test_the_record_may_be_of_another_table() -> None:
     condition = parse_condition(compare("city", "eq", value_of="record.citi"))
     (problem,) = check_condition(
         condition, SCHEMA["systemuser"], SCHEMA, record_table=SCHEMA["lead"]
@@ -345,7 +351,7 @@ def test_the_record_may_be_of_another_table():
     assert "the table systemuser" in problem.message
 
 
-def test_every_column_type_but_the_unknown_one_has_a_family():
+def test_every_column_type_but_the_unknown_one_has_a_family() -> None:
     families = {kind: family_of(kind) for kind in ColumnType}
     assert families.pop(ColumnType.UNKNOWN) is None
     assert set(families.values()) == set(Family)

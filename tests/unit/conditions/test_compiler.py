@@ -1,5 +1,6 @@
 """The compiled form: order, relative dates, missing columns, odd cells, tables."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -44,7 +45,7 @@ SEGMENTS = [
         {"all": [compare("createdon", "gt", "soon"), compare("score", "ge", "0.25")]},
     )
 ]
-FULL = {
+FULL: dict[str, object] = {
     "city": None,
     "revenue": None,
     "source": None,
@@ -55,7 +56,7 @@ FULL = {
     "interests": None,
     "score": None,
 }
-ROWS = [
+ROWS: list[dict[str, object]] = [
     {**FULL, "city": "LONDON", "revenue": 1000.0},
     {**FULL, "city": "London", "revenue": 999},
     {**FULL, "source": 1},
@@ -76,7 +77,7 @@ ROWS = [
     {**FULL, "city": "X", "closedate": "2026-11-24"},
     {**FULL, "city": "X", "createdon": "2026-11-20T00:00:00Z"},
 ]
-ODD_ROWS = [
+ODD_ROWS: list[dict[str, object]] = [
     {**FULL, "city": 5},
     {**FULL, "city": ["London"], "revenue": "many", "employees": {}},
     {**FULL, "source": "8", "employees": "12"},
@@ -87,7 +88,7 @@ ODD_ROWS = [
 ]
 
 
-def expected(conditions: list[Condition | None], row: object, now: datetime) -> int:
+def expected(conditions: list[Condition | None], row: Mapping[str, object], now: datetime) -> int:
     context = Context(now, table="lead", schema=SCHEMA)
     return next(
         (
@@ -102,7 +103,9 @@ def expected(conditions: list[Condition | None], row: object, now: datetime) -> 
 @pytest.mark.parametrize("tables_from", [1, 100])
 @pytest.mark.parametrize("samples", [[], ROWS, [*ODD_ROWS, *ROWS], [{"city": 5}]])
 @pytest.mark.parametrize("last", [[], [None], [None, None]])
-def test_the_first_condition_that_holds_is_found_in_every_form(tables_from, samples, last):
+def test_the_first_condition_that_holds_is_found_in_every_form(
+    tables_from: int, samples: list[Mapping[str, object]], last: list[None]
+) -> None:
     conditions = [*SEGMENTS, *last]
     options = CompileOptions(table="lead", schema=SCHEMA, samples=samples, tables_from=tables_from)
     compiled = compile_first_match(conditions, options)
@@ -115,19 +118,19 @@ def test_the_first_condition_that_holds_is_found_in_every_form(tables_from, samp
     assert len(set(answers)) > 6
 
 
-def test_any_of_nothing_never_holds_with_tables_either():
+def test_any_of_nothing_never_holds_with_tables_either() -> None:
     options = CompileOptions(table="lead", schema=SCHEMA, tables_from=1)
     assert compile_first_match([Any(()), All(())], options).first_match(FULL, NOW) == 1
 
 
-def test_without_conditions_nothing_matches():
+def test_without_conditions_nothing_matches() -> None:
     for tables_from in (0, 100):
         options = CompileOptions(tables_from=tables_from, samples=ROWS)
         assert compile_first_match([], options).first_match({}, NOW) == -1
         assert compile_first_match([None], options).first_match({}, NOW) == 0
 
 
-def test_well_formed_rows_never_need_the_interpreter(monkeypatch):
+def test_well_formed_rows_never_need_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbid(*_: object) -> bool:
         raise AssertionError
 
@@ -140,7 +143,7 @@ def test_well_formed_rows_never_need_the_interpreter(monkeypatch):
         assert [predicate(row, NOW) for row in ROWS[:2]] == [True, False]
 
 
-def test_many_well_formed_rows_are_answered_in_one_go(monkeypatch):
+def test_many_well_formed_rows_are_answered_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = compile_first_match(SEGMENTS, CompileOptions(table="lead", schema=SCHEMA))
     answers = [compiled.first_match(row, NOW) for row in ROWS]
     monkeypatch.setattr(compiled, "first_match", None)
@@ -151,16 +154,20 @@ def test_many_well_formed_rows_are_answered_in_one_go(monkeypatch):
     assert compiled.first_matches([], NOW) == []
 
 
-def test_from_the_first_row_that_lacks_a_column_on_many_rows_still_go_in_one_go(monkeypatch):
+def test_from_the_first_row_that_lacks_a_column_on_many_rows_still_go_in_one_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     compiled = compile_first_match(SEGMENTS, CompileOptions(table="lead", schema=SCHEMA))
-    rows = [{"source": 1}, *ROWS]
+    rows: list[dict[str, object]] = [{"source": 1}, *ROWS]
     answers = [expected([*SEGMENTS], row, NOW) for row in rows]
     assert compiled.first_matches(rows, NOW) == answers
     monkeypatch.setattr(compiled, "first_match", None)
     assert compiled.first_matches(rows, NOW) == answers
 
 
-def test_what_stands_in_a_rare_text_column_matters_only_to_rows_that_come_to_it(monkeypatch):
+def test_what_stands_in_a_rare_text_column_matters_only_to_rows_that_come_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     raw = {"all": [compare("source", "eq", 1), compare("city", "like", "%ond%")]}
     compiled = compile_first_match(
         [parse_condition(raw)], CompileOptions(table="lead", schema=SCHEMA)
@@ -223,7 +230,9 @@ ATTRIBUTES = {"language": ("German",)}
 
 @pytest.mark.parametrize("table", ["lead", None])
 @pytest.mark.parametrize("raw", SINGLE, ids=str)
-def test_no_operator_needs_the_interpreter_for_well_formed_rows(monkeypatch, table, raw):
+def test_no_operator_needs_the_interpreter_for_well_formed_rows(
+    monkeypatch: pytest.MonkeyPatch, table: str | None, raw: Mapping[str, object]
+) -> None:
     condition = parse_condition(raw)
     options = CompileOptions(table=table, schema=SCHEMA, dates=DateSettings("Asia/Tokyo"))
     context = replace(options.context(NOW), record=RECORD, attributes=ATTRIBUTES)
@@ -257,7 +266,13 @@ def test_no_operator_needs_the_interpreter_for_well_formed_rows(monkeypatch, tab
         (compare("city", "le", "London"), "Lyon", False),
     ],
 )
-def test_text_has_an_order_without_the_interpreter(monkeypatch, table, condition, cell, answer):
+def test_text_has_an_order_without_the_interpreter(
+    monkeypatch: pytest.MonkeyPatch,
+    table: str | None,
+    condition: Mapping[str, str],
+    cell: str | None,
+    answer: bool,
+) -> None:
     def forbid(*_: object) -> bool:
         raise AssertionError
 
@@ -267,13 +282,13 @@ def test_text_has_an_order_without_the_interpreter(monkeypatch, table, condition
     assert predicate({"city": cell}, NOW) is answer
 
 
-def test_rows_without_a_column_are_read_leniently_from_the_first_one_on():
+def test_rows_without_a_column_are_read_leniently_from_the_first_one_on() -> None:
     compiled = compile_first_match(SEGMENTS, CompileOptions(table="lead", schema=SCHEMA))
     assert compiled.first_match({"source": 1}, NOW) == 1
     assert compiled.first_matches([{"source": 1}, FULL, {}], NOW) == [1, 7, 7]
 
 
-def test_relative_dates_follow_the_time_and_the_time_zone():
+def test_relative_dates_follow_the_time_and_the_time_zone() -> None:
     condition = parse_condition(compare("createdon", "today"))
     row = {"createdon": "2026-11-23T23:30:00Z"}
     for zone, answer in (("UTC", True), ("Europe/Berlin", False)):
@@ -284,14 +299,14 @@ def test_relative_dates_follow_the_time_and_the_time_zone():
         assert predicate(row, NOW.replace()) is answer
 
 
-def test_settings_that_make_no_calendar_are_refused_when_compiling():
+def test_settings_that_make_no_calendar_are_refused_when_compiling() -> None:
     condition = parse_condition(compare("createdon", "today"))
     options = CompileOptions(dates=DateSettings("Mars/Base"), table="lead", schema=SCHEMA)
     with pytest.raises(ConfigProblem, match="Mars/Base"):
         compile_predicate(condition, options)
 
 
-def test_user_text_never_becomes_program_text():
+def test_user_text_never_becomes_program_text() -> None:
     for text in ("') or True or ('", "K1", '"""', "\\", "{row}", "\n    return 1"):
         for operator in (Operator.EQ, Operator.LIKE, Operator.BEGINS_WITH, Operator.GT):
             condition = Compare(("city",), operator, text)
@@ -305,7 +320,7 @@ def test_user_text_never_becomes_program_text():
     assert compile_predicate(related)({}, NOW) is False
 
 
-def test_samples_decide_in_which_order_children_are_tried():
+def test_samples_decide_in_which_order_children_are_tried() -> None:
     often, seldom = compare("optout", "eq", True), compare("city", "eq", "London")
     condition = parse_condition({"all": [often, seldom]})
     chances = compiler.learn_chances(
@@ -326,7 +341,7 @@ def test_samples_decide_in_which_order_children_are_tried():
     assert compiler.learn_chances([condition], CompileOptions()).estimate(condition).chance < 0.1
 
 
-def test_chances_follow_the_logic():
+def test_chances_follow_the_logic() -> None:
     chances = Chances()
     city, null = Compare(("a",), Operator.EQ, 1), Compare(("a",), Operator.NULL)
     assert chances.estimate(Not(city)).chance == pytest.approx(0.9)
@@ -336,7 +351,7 @@ def test_chances_follow_the_logic():
     assert chances.estimate(Related(("a",))).cost > chances.estimate(city).cost
 
 
-def test_columns_that_rows_seldom_come_to_are_rare():
+def test_columns_that_rows_seldom_come_to_are_rare() -> None:
     seldom, other = Compare(("a",), Operator.EQ, 1), Compare(("c",), Operator.NULL)
     text = Compare(("parentaccountid", "b"), Operator.LIKE, "x")
     path = ("parentaccountid", "b")
@@ -350,7 +365,7 @@ def test_columns_that_rows_seldom_come_to_are_rare():
     assert find([Related(("d",), True, text), All((seldom, other))]) == {("c",)}
 
 
-def test_rare_texts_are_told_apart_as_all_others():
+def test_rare_texts_are_told_apart_as_all_others() -> None:
     seldom = compare("source", "eq", 1)
     options = CompileOptions(table="lead", schema=SCHEMA, samples=[FULL] * 50)
     for test in (
@@ -389,12 +404,14 @@ def test_rare_texts_are_told_apart_as_all_others():
     ],
     ids=str,
 )
-def test_what_a_condition_is_expected_to_cost(raw, chance, cost):
+def test_what_a_condition_is_expected_to_cost(
+    raw: Mapping[str, object], chance: float, cost: float
+) -> None:
     estimate = Chances().estimate(parse_condition(raw))
-    assert (estimate.chance, estimate.cost) == (pytest.approx(chance), pytest.approx(cost))
+    assert [estimate.chance, estimate.cost] == pytest.approx([chance, cost])
 
 
-def test_a_row_with_an_unfit_cell_is_still_asked_about_record_and_attributes():
+def test_a_row_with_an_unfit_cell_is_still_asked_about_record_and_attributes() -> None:
     condition = parse_condition(
         {
             "all": [
@@ -410,7 +427,7 @@ def test_a_row_with_an_unfit_cell_is_still_asked_about_record_and_attributes():
     assert not predicate(row, NOW, record={}, attributes=ATTRIBUTES)
 
 
-def test_for_segments_the_row_is_the_record():
+def test_for_segments_the_row_is_the_record() -> None:
     condition = parse_condition(compare("city", "eq", value_of="record.address1_city"))
     for tables_from in (1, 100):
         options = CompileOptions(table="lead", schema=SCHEMA, tables_from=tables_from)
@@ -419,7 +436,7 @@ def test_for_segments_the_row_is_the_record():
         assert search.first_match({"city": "Rome", "address1_city": "Oslo"}, NOW) == -1
 
 
-def test_columns_of_one_kind_are_kept_apart():
+def test_columns_of_one_kind_are_kept_apart() -> None:
     raw = {
         "all": [
             compare("createdon", "today"),
@@ -451,7 +468,7 @@ def test_columns_of_one_kind_are_kept_apart():
         assert not predicate({**row, name: other}, NOW)
 
 
-def test_deep_trees_compile():
+def test_deep_trees_compile() -> None:
     condition: Condition = Compare(("city",), Operator.EQ, "London")
     for at in range(48):
         condition = (All if at % 2 else Any)((condition, Compare(("city",), Operator.NULL)))
@@ -460,7 +477,7 @@ def test_deep_trees_compile():
         assert predicate({"city": "x"}, NOW) is holds(condition, {"city": "x"}, Context(NOW))
 
 
-def test_only_real_days_and_instants_pass_the_check():
+def test_only_real_days_and_instants_pass_the_check() -> None:
     assert is_instant("2026-11-23T09:00:00Z")
     assert is_day("2026-11-23")
     for check, text in (
@@ -474,7 +491,7 @@ def test_only_real_days_and_instants_pass_the_check():
             check(text)
 
 
-def test_bounds_are_whole_seconds_within_the_calendar():
+def test_bounds_are_whole_seconds_within_the_calendar() -> None:
     begin = datetime(2026, 11, 23, 9, 0, 0, 1, tzinfo=UTC)
     assert text_bounds(Span(begin, None, None, None), is_day=False) == ("2026-11-23T09:00:01Z", "~")
     last = datetime(9999, 12, 31, 23, 59, 59, 1, tzinfo=UTC)
@@ -483,7 +500,7 @@ def test_bounds_are_whole_seconds_within_the_calendar():
 
 
 @pytest.mark.parametrize("column", ["createdon", "closedate", "new_when"])
-def test_tables_over_dates_of_any_column_agree_with_the_tree(column):
+def test_tables_over_dates_of_any_column_agree_with_the_tree(column: str) -> None:
     days = [f"2026-11-{day:02}" for day in range(1, 29)]
     conditions = [parse_condition(compare(column, "on", day)) for day in days]
     options = CompileOptions(

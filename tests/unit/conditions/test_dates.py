@@ -1,6 +1,7 @@
 """What date operators mean; NOW is Monday 23 November 2026, 09:00 UTC."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from engine.conditions.evaluation.periods import (
     week_start,
 )
 from engine.conditions.language.context import Context, DateSettings
-from engine.conditions.language.model import Compare, Operator
+from engine.conditions.language.model import Compare, Operator, Value
 from engine.conditions.language.moments import parse_moment, zone_of
 from engine.errors import ConfigProblem
 from tests.unit.conditions.worlds import NOW, check, compare
@@ -22,11 +23,11 @@ from tests.unit.conditions.worlds import NOW, check, compare
 LONDON = DateSettings("Europe/London")
 
 
-def instant(text: str, operator: str, value: object = None, **settings: object) -> bool:
+def instant(text: str, operator: str, value: object = None, **settings: Any) -> bool:
     return check(compare("createdon", operator, value), {"createdon": text}, **settings)
 
 
-def day(text: str, operator: str, value: object = None, **settings: object) -> bool:
+def day(text: str, operator: str, value: object = None, **settings: Any) -> bool:
     return check(compare("closedate", operator, value), {"closedate": text}, **settings)
 
 
@@ -61,7 +62,9 @@ def day(text: str, operator: str, value: object = None, **settings: object) -> b
         ("in-fiscal-period-and-year", [2, 2026], "2026-04-01", "2026-06-30"),
     ],
 )
-def test_whole_days_are_held_from_their_first_to_their_last_second(operator, value, first, last):
+def test_whole_days_are_held_from_their_first_to_their_last_second(
+    operator: str, value: object, first: str, last: str
+) -> None:
     before, after = (
         add_days(date.fromisoformat(first), -1).isoformat(),
         add_days(date.fromisoformat(last), 1).isoformat(),
@@ -87,7 +90,9 @@ def test_whole_days_are_held_from_their_first_to_their_last_second(operator, val
         ("last-x-hours", 10, "2026-11-22T23:00:00Z", "2026-11-22"),
     ],
 )
-def test_the_last_ones_run_to_now_and_for_days_to_today(operator, value, first, first_day):
+def test_the_last_ones_run_to_now_and_for_days_to_today(
+    operator: str, value: int | None, first: str, first_day: str
+) -> None:
     start = datetime.fromisoformat(first)
     assert instant(first, operator, value)
     assert instant("2026-11-23T09:00:00Z", operator, value)
@@ -111,7 +116,9 @@ def test_the_last_ones_run_to_now_and_for_days_to_today(operator, value, first, 
         ("next-x-hours", 20, "2026-11-24T05:00:00Z", "2026-11-24"),
     ],
 )
-def test_the_next_ones_run_from_now_and_for_days_from_today(operator, value, last, last_day):
+def test_the_next_ones_run_from_now_and_for_days_from_today(
+    operator: str, value: int | None, last: str, last_day: str
+) -> None:
     assert instant("2026-11-23T09:00:00Z", operator, value)
     assert not instant("2026-11-23T08:59:59Z", operator, value)
     assert instant(last, operator, value)
@@ -134,7 +141,9 @@ def test_the_next_ones_run_from_now_and_for_days_from_today(operator, value, las
         ("olderthan-x-years", 1, "2025-11-23T00:00:00Z", "2025-11-23"),
     ],
 )
-def test_older_is_strictly_before_the_limit(operator, value, limit, limit_day):
+def test_older_is_strictly_before_the_limit(
+    operator: str, value: int, limit: str, limit_day: str
+) -> None:
     earlier = datetime.fromtimestamp(datetime.fromisoformat(limit).timestamp() - 1, UTC)
     assert instant(earlier.isoformat(), operator, value)
     assert not instant(limit, operator, value)
@@ -164,7 +173,9 @@ def test_older_is_strictly_before_the_limit(operator, value, limit, limit_day):
         ("in-fiscal-period", 4, "2019-12-31", "2026-09-30"),
     ],
 )
-def test_a_day_on_a_column_of_instants_means_its_midnight(operator, value, holding, failing):
+def test_a_day_on_a_column_of_instants_means_its_midnight(
+    operator: str, value: object, holding: str, failing: str
+) -> None:
     assert instant(holding, operator, value)
     assert not instant(failing, operator, value)
 
@@ -183,7 +194,9 @@ def test_a_day_on_a_column_of_instants_means_its_midnight(operator, value, holdi
         ("on", "9999-12-31", "9999-12-31", "9999-12-30"),
     ],
 )
-def test_a_column_that_holds_only_a_day_is_compared_by_days(operator, value, holding, failing):
+def test_a_column_that_holds_only_a_day_is_compared_by_days(
+    operator: str, value: object, holding: str, failing: str
+) -> None:
     assert day(holding, operator, value)
     assert not day(failing, operator, value)
 
@@ -206,7 +219,7 @@ def test_a_column_that_holds_only_a_day_is_compared_by_days(operator, value, hol
         True,
     ],
 )
-def test_what_is_no_date_satisfies_no_date_operator(cell):
+def test_what_is_no_date_satisfies_no_date_operator(cell: object) -> None:
     for operator in ("today", "this-year", "last-x-hours", "on-or-after"):
         value = {"last-x-hours": 9, "on-or-after": "2000-01-01"}.get(operator)
         assert not check(compare("createdon", operator, value), {"createdon": cell})
@@ -215,7 +228,7 @@ def test_what_is_no_date_satisfies_no_date_operator(cell):
     assert check({"not": compare("createdon", "today")}, {"createdon": cell})
 
 
-def test_other_spellings_of_an_instant_are_read_too():
+def test_other_spellings_of_an_instant_are_read_too() -> None:
     for text in ("2026-11-23T08:00Z", "2026-11-23T09:30:00.1234567+01:30"):
         assert instant(text, "today")
         assert instant(text, "last-x-hours", 2)
@@ -225,7 +238,7 @@ def test_other_spellings_of_an_instant_are_read_too():
     assert check(compare("closedate", "today"), {"closedate": NOW.date()})
 
 
-def test_days_begin_at_midnight_of_the_time_zone_across_clock_changes():
+def test_days_begin_at_midnight_of_the_time_zone_across_clock_changes() -> None:
     # The clocks of London go forward at 01:00 UTC on 29 March and back at 01:00 UTC on 25 October.
     spring, autumn = (datetime(2026, 3, 29, 12, tzinfo=UTC), datetime(2026, 10, 25, 12, tzinfo=UTC))
     for now, first, last in (
@@ -244,7 +257,7 @@ def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_a_day_begins_with_the_change_where_midnight_is_skipped():
+def test_a_day_begins_with_the_change_where_midnight_is_skipped() -> None:
     # In Beirut the clocks go from 00:00 to 01:00 on 29 March 2026.
     settings = {"dates": DateSettings("Asia/Beirut"), "now": datetime(2026, 3, 29, 9, tzinfo=UTC)}
     assert instant("2026-03-28T22:00:00Z", "today", **settings)
@@ -252,7 +265,7 @@ def test_a_day_begins_with_the_change_where_midnight_is_skipped():
     assert instant("2026-03-28T21:59:59Z", "yesterday", **settings)
 
 
-def test_constants_without_an_offset_are_wall_clock_time_of_the_time_zone():
+def test_constants_without_an_offset_are_wall_clock_time_of_the_time_zone() -> None:
     dates = DateSettings("America/New_York")
     assert instant("2026-11-20T15:00:00Z", "eq", "2026-11-20T10:00:00", dates=dates)
     assert instant("2026-11-20T05:00:00Z", "eq", "2026-11-20", dates=dates)
@@ -261,7 +274,7 @@ def test_constants_without_an_offset_are_wall_clock_time_of_the_time_zone():
     assert day("2026-11-20", "eq", "2026-11-21T04:59:59Z", dates=dates)
 
 
-def test_the_week_starts_on_the_day_of_the_settings():
+def test_the_week_starts_on_the_day_of_the_settings() -> None:
     monday = DateSettings(week_starts_on="Monday")
     assert not instant("2026-11-22T12:00:00Z", "this-week", dates=monday)
     assert instant("2026-11-22T12:00:00Z", "last-week", dates=monday)
@@ -280,7 +293,9 @@ def test_the_week_starts_on_the_day_of_the_settings():
         ("02-29", "quarter", 3, "2026-08-28", "2026-11-27"),
     ],
 )
-def test_fiscal_periods_follow_the_settings(start, period, number, first, last):
+def test_fiscal_periods_follow_the_settings(
+    start: str, period: str, number: int, first: str, last: str
+) -> None:
     dates = DateSettings(fiscal_year_start=start, fiscal_period=period)
     for operator, value in (
         ("this-fiscal-period", None),
@@ -298,13 +313,13 @@ def _shift(text: str, days: int) -> str:
     return add_days(date.fromisoformat(text), days).isoformat()
 
 
-def test_the_thirteenth_period_of_four_weeks_runs_to_the_end_of_the_year():
+def test_the_thirteenth_period_of_four_weeks_runs_to_the_end_of_the_year() -> None:
     dates = DateSettings(fiscal_period="four_weeks")
     assert day("2026-12-31", "in-fiscal-period-and-year", [13, 2026], dates=dates)
     assert not day("2027-01-01", "in-fiscal-period-and-year", [13, 2026], dates=dates)
 
 
-def test_a_period_that_the_year_does_not_have_is_never():
+def test_a_period_that_the_year_does_not_have_is_never() -> None:
     assert not day("2027-01-01", "in-fiscal-period-and-year", [5, 2026])
     assert not instant("2027-01-01T00:00:00Z", "in-fiscal-period-and-year", [5, 2026])
     assert not day("2026-12-31", "in-fiscal-period", 5)
@@ -320,12 +335,12 @@ def test_a_period_that_the_year_does_not_have_is_never():
         DateSettings(fiscal_period="week"),
     ],
 )
-def test_settings_that_make_no_calendar_are_refused(settings):
+def test_settings_that_make_no_calendar_are_refused(settings: DateSettings) -> None:
     with pytest.raises(ConfigProblem):
         span_of(Operator.THIS_FISCAL_PERIOD, None, NOW, settings)
 
 
-def test_no_date_operator_leaves_the_calendar():
+def test_no_date_operator_leaves_the_calendar() -> None:
     for now in (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)):
         for zone in ("Pacific/Apia", "America/New_York", "Asia/Kathmandu"):
             for period in FISCAL_PERIODS:
@@ -337,7 +352,7 @@ def test_no_date_operator_leaves_the_calendar():
                         assert answer in {True, False}
 
 
-def _extreme(operator: Operator) -> object:
+def _extreme(operator: Operator) -> Value:
     if "period-and-year" in operator:
         return (13, 9999)
     if "between" in operator:
@@ -347,7 +362,7 @@ def _extreme(operator: Operator) -> object:
     return 9999 if operator is Operator.IN_FISCAL_YEAR else "9999-12-31T23:59:59-12:00"
 
 
-def test_days_and_months_are_held_at_the_ends_of_the_calendar():
+def test_days_and_months_are_held_at_the_ends_of_the_calendar() -> None:
     assert add_days(date.max, 5) == date.max
     assert add_days(date.min, -5) == date.min
     assert add_months(date.max, 5) == date.max
@@ -358,16 +373,18 @@ def test_days_and_months_are_held_at_the_ends_of_the_calendar():
     assert calendar.year_start(10_000) == date.max
 
 
-def test_the_last_instant_of_the_calendar_has_no_next_one():
+def test_the_last_instant_of_the_calendar_has_no_next_one() -> None:
     last = "9999-12-31T23:59:59.999999Z"
     assert instant(last, "eq", last)
     assert instant("9999-12-31T23:59:59Z", "lt", last)
 
 
-def test_only_extended_iso_text_is_a_moment():
+def test_only_extended_iso_text_is_a_moment() -> None:
     assert parse_moment("2026-11-23") == date(2026, 11, 23)
     assert parse_moment("2026-11-23t09:00z") == NOW
-    assert parse_moment("2026-11-23T09:00:00-0130").utcoffset() is not None
+    shifted = parse_moment("2026-11-23T09:00:00-0130")
+    assert isinstance(shifted, datetime)
+    assert shifted.utcoffset() is not None
     assert parse_moment("2026-11-23T09:00:00+99:00") is None
     assert parse_moment("23.11.2026") is None
     assert zone_of("UTC") is zone_of("UTC")
@@ -385,7 +402,7 @@ def test_only_extended_iso_text_is_a_moment():
         ("2026-04-06", "2026-04-05", False),
     ],
 )
-def test_a_fiscal_year_is_the_one_that_began_last(now, cell, expected):
+def test_a_fiscal_year_is_the_one_that_began_last(now: str, cell: str, expected: bool) -> None:
     dates = DateSettings(fiscal_year_start="04-06")
     at = datetime.fromisoformat(now).replace(hour=12, tzinfo=UTC)
     row = {"closedate": cell}
@@ -402,7 +419,9 @@ def test_a_fiscal_year_is_the_one_that_began_last(now, cell, expected):
         (9999, "9999-12-30", True),
     ],
 )
-def test_the_first_and_the_last_fiscal_year_begin_on_their_day(year, cell, expected):
+def test_the_first_and_the_last_fiscal_year_begin_on_their_day(
+    year: int, cell: str, expected: bool
+) -> None:
     dates = DateSettings(fiscal_year_start="04-06")
     condition = compare("closedate", "in-fiscal-year", year)
     assert check(condition, {"closedate": cell}, dates=dates) is expected
@@ -412,7 +431,7 @@ def test_the_first_and_the_last_fiscal_year_begin_on_their_day(year, cell, expec
     ("operator", "cell"),
     [("last-x-hours", "0001-01-02T00:00:00Z"), ("next-x-hours", "9999-12-30T00:00:00Z")],
 )
-def test_hours_beyond_the_calendar_reach_to_its_end(operator, cell):
+def test_hours_beyond_the_calendar_reach_to_its_end(operator: str, cell: str) -> None:
     assert check(compare("createdon", operator, 10**9), {"createdon": cell})
     assert not check(compare("createdon", operator, 10), {"createdon": cell})
 
@@ -426,7 +445,9 @@ def test_hours_beyond_the_calendar_reach_to_its_end(operator, cell):
         ("olderthan-x-minutes", 120, {"2026-11-22", "2026-11-23"}),
     ],
 )
-def test_hours_take_in_the_days_they_touch_in_the_time_zone(operator, value, days):
+def test_hours_take_in_the_days_they_touch_in_the_time_zone(
+    operator: str, value: int, days: set[str]
+) -> None:
     tokyo = DateSettings(time_zone="Asia/Tokyo")
     now = datetime(2026, 11, 23, 17, tzinfo=UTC)
     found = {
@@ -437,7 +458,7 @@ def test_hours_take_in_the_days_they_touch_in_the_time_zone(operator, value, day
     assert found == days
 
 
-def test_today_is_the_day_in_the_time_zone():
+def test_today_is_the_day_in_the_time_zone() -> None:
     now = datetime(2026, 11, 23, 20, tzinfo=UTC)
     for zone, day in (("UTC", "2026-11-23"), ("Asia/Tokyo", "2026-11-24")):
         dates = DateSettings(time_zone=zone)
@@ -446,7 +467,7 @@ def test_today_is_the_day_in_the_time_zone():
             assert found is (cell == day)
 
 
-def test_the_fiscal_period_of_an_instant_is_that_of_its_local_day():
+def test_the_fiscal_period_of_an_instant_is_that_of_its_local_day() -> None:
     row = {"createdon": "2026-03-31T16:00:00Z"}
     for zone, period in (("UTC", 1), ("Asia/Tokyo", 2)):
         for number in (1, 2):

@@ -1,5 +1,7 @@
 """Which condition failed, and what it saw."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from engine.conditions.evaluation.cells import LABEL_SUFFIX
@@ -83,13 +85,15 @@ from tests.unit.conditions.worlds import NOW, compare
         ),
     ],
 )
-def test_the_first_failing_condition_is_named_with_what_it_saw(raw, row, condition, seen):
+def test_the_first_failing_condition_is_named_with_what_it_saw(
+    raw: Mapping[str, object], row: Mapping[str, object], condition: str, seen: str
+) -> None:
     context = Context(NOW, attributes={"Region": ("North", "South")})
     failure = first_failure(parse_condition(raw), row, context)
     assert failure == FailedCondition(condition=condition, seen=seen)
 
 
-def test_the_record_being_assigned_is_shown_as_it_is():
+def test_the_record_being_assigned_is_shown_as_it_is() -> None:
     raw = {"column": "a", "operator": "eq", "value_of": "record.b"}
     failure = first_failure(parse_condition(raw), {"a": 1}, Context(NOW, record={"b": 2}))
     assert failure == FailedCondition(condition="a eq record.b", seen="a is 1 and b is 2")
@@ -99,7 +103,7 @@ def test_the_record_being_assigned_is_shown_as_it_is():
     assert missing == FailedCondition(condition="attribute a not-null", seen="attribute a is null")
 
 
-def test_parts_of_a_condition_see_the_record_and_the_attributes_too():
+def test_parts_of_a_condition_see_the_record_and_the_attributes_too() -> None:
     same = {"column": "a", "operator": "eq", "value_of": "record.b"}
     other = {"column": "a", "operator": "ne", "value_of": "record.b"}
     language = {"attribute": "Language", "operator": "eq", "value": "German"}
@@ -113,28 +117,28 @@ def test_parts_of_a_condition_see_the_record_and_the_attributes_too():
         failure = first_failure(parse_condition(raw), row, context)
         assert failure is not None
         assert failure.seen == seen
-    for raw in (same, {"any": [same]}, {"all": [{"any": [language, same]}]}):
-        assert first_failure(parse_condition(raw), {"a": 2, "b": 1}, context) is None
+    for held in (same, {"any": [same]}, {"all": [{"any": [language, same]}]}):
+        assert first_failure(parse_condition(held), {"a": 2, "b": 1}, context) is None
 
 
-def test_a_column_of_the_row_itself_is_shown_beside_a_record():
+def test_a_column_of_the_row_itself_is_shown_beside_a_record() -> None:
     raw = {"column": "a", "operator": "eq", "value_of": "b"}
     failure = first_failure(parse_condition(raw), {"a": 1, "b": 3}, Context(NOW, record={"b": 2}))
     assert failure == FailedCondition(condition="a eq b", seen="a is 1 and b is 3")
 
 
-def test_without_a_record_the_row_itself_is_the_record():
+def test_without_a_record_the_row_itself_is_the_record() -> None:
     raw = {"column": "a", "operator": "eq", "value_of": "record.b"}
     assert first_failure(parse_condition(raw), {"a": 1, "b": 1}, Context(NOW)) is None
     failure = first_failure(parse_condition(raw), {"a": 1, "b": 2}, Context(NOW))
     assert failure == FailedCondition(condition="a eq record.b", seen="a is 1 and b is 2")
 
 
-def test_rows_behind_rows_are_counted_under_the_whole_path():
+def test_rows_behind_rows_are_counted_under_the_whole_path() -> None:
     failure = first_failure(parse_condition({"related": "a.b"}), {}, Context(NOW))
     assert failure is not None
     assert failure.seen == "a.b: 0 related rows"
 
 
-def test_a_condition_that_holds_has_no_failure():
+def test_a_condition_that_holds_has_no_failure() -> None:
     assert first_failure(parse_condition(compare("a", "null")), {}, Context(NOW)) is None

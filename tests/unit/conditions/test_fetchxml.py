@@ -1,5 +1,8 @@
 """FetchXML as Advanced Find writes it."""
 
+import typing
+from collections.abc import Mapping
+
 import pytest
 
 from engine.conditions.language.fetchxml import build_fetchxml, parse_fetchxml
@@ -9,9 +12,11 @@ from engine.conditions.language.model import (
     Any,
     Compare,
     CompareColumns,
+    Condition,
     Not,
     Operator,
     Related,
+    Scalar,
     SellerAttribute,
 )
 from engine.conditions.language.parsing import parse_condition
@@ -23,11 +28,11 @@ from tests.unit.conditions.worlds import SCHEMA
 ACCOUNT = '<link-entity name="account" from="accountid" to="parentaccountid"'
 
 
-def read(text: str, **keys: object) -> str:
+def read(text: str, **keys: typing.Any) -> str:
     return describe(parse_fetchxml(text, **keys))
 
 
-def test_a_whole_query_is_reduced_to_its_filters_and_links():
+def test_a_whole_query_is_reduced_to_its_filters_and_links() -> None:
     text = """
     <fetch version="1.0" mapping="logical">
       <entity name="lead">
@@ -72,12 +77,12 @@ def test_a_whole_query_is_reduced_to_its_filters_and_links():
         ),
     ],
 )
-def test_the_type_of_a_link_decides_what_related_rows_have_to_do(kind, expected):
+def test_the_type_of_a_link_decides_what_related_rows_have_to_do(kind: str, expected: str) -> None:
     link = f'{ACCOUNT} link-type="{kind}"><condition attribute="a" operator="null"/></link-entity>'
     assert read(link) == expected
 
 
-def test_an_outer_link_restricts_nothing():
+def test_an_outer_link_restricts_nothing() -> None:
     link = f'{ACCOUNT} link-type="outer" alias="x"><filter/></link-entity>'
     assert read(f'<condition entityname="x" attribute="a" operator="null"/>{link}') == (
         "parentaccountid.a null"
@@ -93,7 +98,7 @@ def test_an_outer_link_restricts_nothing():
         ('name="account" from="accountid" to="new_accountid"', "new_accountid"),
     ],
 )
-def test_a_link_along_a_lookup_is_named_like_the_lookup(link, navigation):
+def test_a_link_along_a_lookup_is_named_like_the_lookup(link: str, navigation: str) -> None:
     text = f"<filter><link-entity {link}/></filter>"
     assert read(text) == f"{navigation} contains data"
 
@@ -108,12 +113,12 @@ def test_a_link_along_a_lookup_is_named_like_the_lookup(link, navigation):
         "",
     ],
 )
-def test_a_link_whose_navigation_property_is_not_known_is_a_problem(link):
+def test_a_link_whose_navigation_property_is_not_known_is_a_problem(link: str) -> None:
     with pytest.raises(InvalidDocument, match="write this part as"):
         parse_fetchxml(f"<link-entity {link}/>")
 
 
-def test_the_schema_tells_the_navigation_properties_of_links():
+def test_the_schema_tells_the_navigation_properties_of_links() -> None:
     tasks = '<link-entity name="task" from="regardingobjectid" to="leadid" link-type="any"/>'
     assert read(tasks, table="lead", schema=SCHEMA) == "Lead_Tasks contains data"
     lists = (
@@ -132,8 +137,16 @@ def test_the_schema_tells_the_navigation_properties_of_links():
     assert read(several) == "parentaccountid contains data where (always and never)"
 
 
-def test_values_that_spell_numbers_or_truth_become_them():
-    values = {"7": 7, "-7": -7, "007": "007", "0.5": 0.5, "0.50": "0.50", "true": True, "x": "x"}
+def test_values_that_spell_numbers_or_truth_become_them() -> None:
+    values: dict[str, Scalar] = {
+        "7": 7,
+        "-7": -7,
+        "007": "007",
+        "0.5": 0.5,
+        "0.50": "0.50",
+        "true": True,
+        "x": "x",
+    }
     for text, value in values.items():
         condition = parse_fetchxml(f'<condition attribute="a" operator="eq" value="{text}"/>')
         assert condition == Compare(("a",), Operator.EQ, value)
@@ -229,13 +242,13 @@ def test_values_that_spell_numbers_or_truth_become_them():
         ),
     ],
 )
-def test_what_is_wrong_with_fetchxml_is_told(text, sentence):
+def test_what_is_wrong_with_fetchxml_is_told(text: str, sentence: str) -> None:
     with pytest.raises(InvalidDocument) as caught:
         parse_fetchxml(text)
     assert caught.value.problems == (Problem((), sentence),)
 
 
-def test_the_longest_and_the_deepest_fetchxml_are_read():
+def test_the_longest_and_the_deepest_fetchxml_are_read() -> None:
     text = "<filter/>"
     assert read(text + " " * (200_000 - len(text))) == "always"
     nested = "<value>" * 198 + "</value>" * 198
@@ -244,7 +257,7 @@ def test_the_longest_and_the_deepest_fetchxml_are_read():
         parse_fetchxml(f"<condition><value>{nested}</value></condition>")
 
 
-def test_an_xml_declaration_is_allowed():
+def test_an_xml_declaration_is_allowed() -> None:
     assert read("<?xml version='1.0' encoding='utf-8'?><filter/>") == "always"
 
 
@@ -302,13 +315,15 @@ def test_an_xml_declaration_is_allowed():
         ),
     ],
 )
-def test_a_condition_is_written_as_fetchxml_and_read_back(raw, text):
+def test_a_condition_is_written_as_fetchxml_and_read_back(
+    raw: Mapping[str, object], text: str
+) -> None:
     condition = parse_condition(raw)
     assert build_fetchxml(condition, table="lead", schema=SCHEMA) == text
     assert parse_fetchxml(text, table="lead", schema=SCHEMA) == condition
 
 
-def test_related_rows_behind_related_rows_become_nested_links():
+def test_related_rows_behind_related_rows_become_nested_links() -> None:
     condition = Related(("parentaccountid", "primarycontactid"), False)
     text = build_fetchxml(condition, table="lead", schema=SCHEMA)
     assert read(text) == (
@@ -316,7 +331,7 @@ def test_related_rows_behind_related_rows_become_nested_links():
     )
 
 
-def test_characters_that_xml_cannot_carry_are_replaced():
+def test_characters_that_xml_cannot_carry_are_replaced() -> None:
     text = build_fetchxml(Compare(("city",), Operator.EQ, "a\x00b"))
     assert parse_fetchxml(text) == Compare(("city",), Operator.EQ, "a\ufffdb")
 
@@ -351,13 +366,13 @@ def test_characters_that_xml_cannot_carry_are_replaced():
         ),
     ],
 )
-def test_what_fetchxml_cannot_say_is_refused(condition, sentence):
+def test_what_fetchxml_cannot_say_is_refused(condition: Condition, sentence: str) -> None:
     with pytest.raises(InvalidDocument) as caught:
         build_fetchxml(condition, table="lead", schema=SCHEMA)
     assert caught.value.problems == (Problem((), sentence),)
 
 
-def test_without_a_schema_relations_are_not_known():
+def test_without_a_schema_relations_are_not_known() -> None:
     for condition in (Related(("a",)), Compare(("a", "b"), Operator.NULL)):
         with pytest.raises(InvalidDocument, match="the schema of the table"):
             build_fetchxml(condition)
@@ -382,7 +397,9 @@ def test_without_a_schema_relations_are_not_known():
         ),
     ],
 )
-def test_negation_is_pushed_down_to_operators_with_a_counterpart(raw, opposite):
+def test_negation_is_pushed_down_to_operators_with_a_counterpart(
+    raw: Mapping[str, object], opposite: str
+) -> None:
     found = negate(parse_condition(raw))
     assert found is not None
     assert describe(found) == opposite
@@ -394,7 +411,7 @@ def test_negation_is_pushed_down_to_operators_with_a_counterpart(raw, opposite):
     assert "not" not in text.split()
 
 
-def test_a_negation_with_a_part_that_has_no_counterpart_has_none():
+def test_a_negation_with_a_part_that_has_no_counterpart_has_none() -> None:
     today = Compare(("a",), Operator.TODAY)
     assert negate(All((today,))) is None
     assert negate(Any((today,))) is None
@@ -425,7 +442,9 @@ OUTER = (
         ),
     ],
 )
-def test_a_restricted_outer_link_is_null_where_no_row_is_left(condition, expected):
+def test_a_restricted_outer_link_is_null_where_no_row_is_left(
+    condition: str, expected: str
+) -> None:
     text = f'{OUTER}<filter><condition entityname="x" {condition}/></filter>'
     assert read(text, table="lead", schema=SCHEMA) == expected.replace(
         "({}", "(city eq Rome"
@@ -436,7 +455,7 @@ TASKS = '<link-entity name="task" from="regardingobjectid" to="leadid" link-type
 
 
 @pytest.mark.parametrize("key", ["taskid", "regardingobjectid"])
-def test_an_outer_link_to_many_rows_can_be_asked_whether_there_are_some(key):
+def test_an_outer_link_to_many_rows_can_be_asked_whether_there_are_some(key: str) -> None:
     asked = f'<condition entityname="t" attribute="{key}" operator="null"/>'
     assert read(f"{TASKS}/>{asked}", schema=SCHEMA) == "Lead_Tasks does not contain data"
 
@@ -457,7 +476,9 @@ def test_an_outer_link_to_many_rows_can_be_asked_whether_there_are_some(key):
         ),
     ],
 )
-def test_an_outer_link_to_many_rows_can_be_asked_nothing_else(condition, sentence):
+def test_an_outer_link_to_many_rows_can_be_asked_nothing_else(
+    condition: str, sentence: str
+) -> None:
     with pytest.raises(InvalidDocument) as caught:
         parse_fetchxml(f'{TASKS}/><condition entityname="t" {condition}/>', schema=SCHEMA)
     assert caught.value.problems == (Problem((), sentence),)
@@ -472,19 +493,19 @@ def test_an_outer_link_to_many_rows_can_be_asked_nothing_else(condition, sentenc
         ('name="connection" from="record2id" to="opportunityid"', "opportunity_connections2"),
     ],
 )
-def test_the_key_that_a_link_starts_from_tells_the_table(link, expected):
+def test_the_key_that_a_link_starts_from_tells_the_table(link: str, expected: str) -> None:
     text = f"<filter><link-entity {link} link-type='any'/></filter>"
     assert read(text, schema=STANDARD_TABLES) == f"{expected} contains data"
 
 
-def test_filters_nested_too_deep_are_a_problem():
+def test_filters_nested_too_deep_are_a_problem() -> None:
     condition = '<condition attribute="city" operator="null"/>'
     assert read("<filter>" * 49 + condition + "</filter>" * 49)
     with pytest.raises(InvalidDocument, match="flatten its filters"):
         parse_fetchxml("<filter>" * 51 + condition + "</filter>" * 51)
 
 
-def test_a_link_that_fits_none_of_several_relations_is_a_problem():
+def test_a_link_that_fits_none_of_several_relations_is_a_problem() -> None:
     link = '<link-entity name="lead" from="masterid" to="accountid" link-type="any"/>'
     with pytest.raises(InvalidDocument, match="is not known"):
         parse_fetchxml(link, schema=STANDARD_TABLES)

@@ -110,19 +110,21 @@ def refusals(text: str, table: str | None = "lead") -> list[str]:
         ),
     ],
 )
-def test_the_schema_names_what_a_link_leads_to(text, condition):
+def test_the_schema_names_what_a_link_leads_to(text: str, condition: Condition) -> None:
     assert read(text) == condition
 
 
 @pytest.mark.parametrize("table", ["lead", None])
 @pytest.mark.parametrize("intersect", ["new_lead_fair", "new_lead_visitedfair"])
-def test_the_intersect_table_tells_apart_relations_to_the_same_table(table, intersect):
+def test_the_intersect_table_tells_apart_relations_to_the_same_table(
+    table: str | None, intersect: str
+) -> None:
     link = f'<link-entity name="{intersect}" from="leadid" to="leadid" intersect="true">'
     fairs = f"{link}{FAIRS}>{IS_ROME}</link-entity></link-entity>"
     assert read(fairs, table) == Related((intersect,), True, CITY)
 
 
-def test_the_table_behind_an_intersect_table_has_links_of_its_own():
+def test_the_table_behind_an_intersect_table_has_links_of_its_own() -> None:
     schema = {
         **SCHEMA,
         "new_fair": _table(
@@ -137,7 +139,7 @@ def test_the_table_behind_an_intersect_table_has_links_of_its_own():
     )
 
 
-def test_a_table_that_refers_to_itself_is_linked_upwards_and_downwards():
+def test_a_table_that_refers_to_itself_is_linked_upwards_and_downwards() -> None:
     down = '<link-entity name="new_region" from="new_parentid" to="new_regionid" link-type="any"/>'
     assert read(f"{PARENT}/>", "new_region") == Related(("new_Parent",))
     assert read(down, "new_region") == Related(("new_Children",))
@@ -151,12 +153,12 @@ def test_a_table_that_refers_to_itself_is_linked_upwards_and_downwards():
         '<link-entity name="new_lead_none" from="leadid" to="leadid" intersect="true"/>',
     ],
 )
-def test_a_link_that_leads_nowhere_is_named_by_its_ends(link):
+def test_a_link_that_leads_nowhere_is_named_by_its_ends(link: str) -> None:
     (sentence,) = refusals(link)
     assert sentence.startswith("the navigation property behind the link-entity ")
 
 
-def test_a_link_without_a_navigation_property_is_refused_with_the_way_out():
+def test_a_link_without_a_navigation_property_is_refused_with_the_way_out() -> None:
     link = '<link-entity name="new_visit" from="new_otherid" to="leadid"/>'
     assert refusals(link) == [
         (
@@ -166,23 +168,23 @@ def test_a_link_without_a_navigation_property_is_refused_with_the_way_out():
     ]
 
 
-def test_links_may_be_nested_as_deep_as_conditions():
+def test_links_may_be_nested_as_deep_as_conditions() -> None:
     def nested(count: int) -> str:
         return f"{REGION}>" + f"{PARENT}>" * (count - 1) + "</link-entity>" * count
 
-    assert read(nested(MAX_DEPTH))
+    read(nested(MAX_DEPTH))
     assert refusals(nested(MAX_DEPTH + 1)) == [
         "the FetchXML is nested too deep: flatten its filters"
     ]
 
 
-def test_a_whole_query_names_its_table_itself():
+def test_a_whole_query_names_its_table_itself() -> None:
     query = f'<fetch><entity name="lead"><filter>{REGION}/></filter></entity></fetch>'
     assert read(query, None) == All((Related(("new_Region",)),))
     assert read(f"<filter>{REGION}/></filter>") == All((Related(("new_Region",)),))
 
 
-def test_conditions_reach_links_of_links_by_alias_or_by_table():
+def test_conditions_reach_links_of_links_by_alias_or_by_table() -> None:
     upper = f'{PARENT} alias="p" link-type="outer"/>'
     asked_for = '<condition entityname="{}" attribute="city" operator="null"/>'
     region = f'{REGION} link-type="outer" alias="x">{upper}</link-entity>'
@@ -197,7 +199,7 @@ def test_conditions_reach_links_of_links_by_alias_or_by_table():
     ]
 
 
-def test_a_restricted_outer_link_hides_no_link_after_it():
+def test_a_restricted_outer_link_hides_no_link_after_it() -> None:
     first = f'{REGION} link-type="outer" alias="r">{IS_ROME}</link-entity>'
     home = '<link-entity name="new_region" from="new_regionid" to="new_homeid" alias="h"/>'
     is_null = '<condition entityname="h" attribute="city" operator="null"/>'
@@ -233,39 +235,41 @@ def asked(condition: str) -> str:
         ),
     ],
 )
-def test_a_restricted_outer_link_is_asked_through_its_alias(condition, expected):
+def test_a_restricted_outer_link_is_asked_through_its_alias(
+    condition: str, expected: Condition
+) -> None:
     link = f'{REGION} link-type="outer" alias="r">{IS_ROME}</link-entity>'
     assert read(link + asked(condition)) == All((expected,))
 
 
-def test_an_outer_link_without_an_alias_goes_by_the_name_of_its_table():
+def test_an_outer_link_without_an_alias_goes_by_the_name_of_its_table() -> None:
     is_null = '<condition entityname="new_region" attribute="new_regionid" operator="null"/>'
     link = f'{REGION} link-type="outer">{IS_ROME}{IS_FAIR}</link-entity>'
     assert read(link + is_null) == Related(("new_Region",), False, All((CITY, NAME)))
 
 
-def test_an_outer_link_is_restricted_by_the_links_inside_it_too():
+def test_an_outer_link_is_restricted_by_the_links_inside_it_too() -> None:
     link = f'{REGION} link-type="outer" alias="r">{PARENT}/>{IS_ROME}</link-entity>'
     assert read(link + asked('attribute="new_regionid" operator="null"')) == All(
         (Related(("new_Region",), False, All((Related(("new_Parent",)), CITY))),)
     )
 
 
-def test_filters_inside_an_outer_link_count_towards_the_depth():
+def test_filters_inside_an_outer_link_count_towards_the_depth() -> None:
     def nested(count: int) -> str:
         filters = "<filter>" * count + IS_ROME + "</filter>" * count
         link = f'{REGION} link-type="outer" alias="r">{filters}</link-entity>'
         is_null = '<condition entityname="r" attribute="new_regionid" operator="null"/>'
         return link + is_null
 
-    assert read(nested(MAX_DEPTH - 2))
+    read(nested(MAX_DEPTH - 2))
     assert set(refusals(nested(MAX_DEPTH - 1))) == {
         "the FetchXML is nested too deep: flatten its filters"
     }
 
 
 @pytest.mark.parametrize("key", ["activityid", "new_leadid"])
-def test_an_outer_link_to_many_rows_is_asked_for_its_keys_as_the_schema_has_them(key):
+def test_an_outer_link_to_many_rows_is_asked_for_its_keys_as_the_schema_has_them(key: str) -> None:
     link = f'{VISITS} link-type="outer" alias="r"/>'
     is_null = f'attribute="{key}" operator="null"'
     assert read(link + asked(is_null)) == All((Related(("new_Lead_Visits",), False),))
@@ -273,7 +277,7 @@ def test_an_outer_link_to_many_rows_is_asked_for_its_keys_as_the_schema_has_them
     assert sentence.startswith("of the outer link “new_visit” only the key can be asked for")
 
 
-def test_columns_of_a_restricted_outer_link_are_compared_with_values_only():
+def test_columns_of_a_restricted_outer_link_are_compared_with_values_only() -> None:
     link = f'{REGION} link-type="outer" alias="r">{IS_ROME}</link-entity>'
     assert refusals(link + asked('attribute="name" operator="eq" valueof="r.city"')) == [
         "valueof names a column, “r.city” is none",
@@ -283,30 +287,30 @@ def test_columns_of_a_restricted_outer_link_are_compared_with_values_only():
     assert refusals(link + other) == ["valueof names a column, “r.city” is none"]
 
 
-def test_an_operator_may_be_left_out_or_written_the_old_way():
+def test_an_operator_may_be_left_out_or_written_the_old_way() -> None:
     assert read('<condition attribute="city" value="Rome"/>') == CITY
     old = read('<condition attribute="city" operator=" neq " value="Rome"/>')
     assert old == Compare(("city",), Operator.NE, "Rome")
 
 
-def test_a_value_beside_an_operator_that_takes_none_is_passed_over():
+def test_a_value_beside_an_operator_that_takes_none_is_passed_over() -> None:
     condition = '<condition attribute="city" operator="not-null" value=""/>'
     assert read(condition) == Compare(("city",), Operator.NOT_NULL)
 
 
-def test_a_list_without_values_is_a_problem():
+def test_a_list_without_values_is_a_problem() -> None:
     assert refusals('<condition attribute="city" operator="in"/>') == [
         "city: the operator in takes a list of values: it is empty"
     ]
 
 
 @pytest.mark.parametrize("text", ["Ro<!-- the city -->me", "R<![CDATA[om]]>e", "R&#111;me"])
-def test_text_that_markup_interrupts_is_one_value(text):
+def test_text_that_markup_interrupts_is_one_value(text: str) -> None:
     condition = f'<condition attribute="city" operator="eq"><value>{text}</value></condition>'
     assert read(condition) == CITY
 
 
-def test_truth_values_are_read_as_such_and_nothing_like_them():
+def test_truth_values_are_read_as_such_and_nothing_like_them() -> None:
     for text, value in (("true", True), ("false", False), ("FALSE", "FALSE"), ("no", "no")):
         assert read(f'<condition attribute="a" value="{text}"/>') == Compare(
             ("a",), Operator.EQ, value
@@ -364,12 +368,14 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize(("condition", "text"), WRITTEN)
-def test_a_condition_is_written_with_the_keys_of_the_schema_and_read_back(condition, text):
+def test_a_condition_is_written_with_the_keys_of_the_schema_and_read_back(
+    condition: Condition, text: str
+) -> None:
     assert build_fetchxml(condition, table="lead", schema=SCHEMA) == text
     assert read(text) == condition
 
 
-def test_the_key_of_a_table_may_have_another_name():
+def test_the_key_of_a_table_may_have_another_name() -> None:
     condition = Related(("new_Lead_Visits",), True, Related(("new_Place",)))
     text = build_fetchxml(condition, table="lead", schema=SCHEMA)
     assert text == (
@@ -393,7 +399,7 @@ def test_the_key_of_a_table_may_have_another_name():
     assert ' from="new_offerid" to="new_offid" ' in offer
 
 
-def test_rows_behind_rows_keep_what_is_asked_of_the_last():
+def test_rows_behind_rows_keep_what_is_asked_of_the_last() -> None:
     condition = Related(("new_Region", "new_Children"), False, CITY)
     text = build_fetchxml(condition, table="lead", schema=SCHEMA)
     assert read(text) == Related(("new_Region",), False, Related(("new_Children",), True, CITY))
@@ -410,13 +416,15 @@ def test_rows_behind_rows_keep_what_is_asked_of_the_last():
         ),
     ],
 )
-def test_a_negated_part_is_written_as_its_opposite(condition, opposite):
+def test_a_negated_part_is_written_as_its_opposite(
+    condition: Condition, opposite: Condition
+) -> None:
     assert negate(condition) == opposite
     text = build_fetchxml(Not(condition), table="lead", schema=SCHEMA)
     assert read(text) == opposite
 
 
-def test_every_relation_that_the_schema_lacks_is_named():
+def test_every_relation_that_the_schema_lacks_is_named() -> None:
     condition = All(
         (
             Compare(("a", "x"), Operator.NULL),

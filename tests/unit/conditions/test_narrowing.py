@@ -58,8 +58,8 @@ def test_samples_show_what_each_table_rules_out() -> None:
         )
     ]
     tables = build_tables(conditions, CONTEXT)
-    full = {"city": "Rome", "employees": 4, "createdon": None, "closedate": None}
-    samples = [
+    full: dict[str, object] = {"city": "Rome", "employees": 4, "createdon": None, "closedate": None}
+    samples: list[dict[str, object]] = [
         {**full, "city": "LONDON", "employees": 6},
         {"city": 5, "employees": 6},
         {**full, "createdon": "2026-11-23T09:00:00Z"},

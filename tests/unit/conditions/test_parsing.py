@@ -1,5 +1,6 @@
 """Reading conditions from plain data, and writing them back."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from engine.conditions.language.model import (
     Any,
     Compare,
     CompareColumns,
+    Condition,
     Not,
     Operator,
     Related,
@@ -105,7 +107,9 @@ def problems_of(raw: object) -> tuple[Problem, ...]:
         ),
     ],
 )
-def test_each_form_of_a_condition_is_read_and_survives_printing(raw, tree):
+def test_each_form_of_a_condition_is_read_and_survives_printing(
+    raw: Mapping[str, object], tree: Condition
+) -> None:
     assert parse_condition(raw) == tree
     assert parse_condition(print_condition(tree)) == tree
 
@@ -353,27 +357,29 @@ def test_each_form_of_a_condition_is_read_and_survives_printing(raw, tree):
         ),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(raw, path, sentence):
+def test_what_is_wrong_is_named_with_its_place(
+    raw: object, path: tuple[int | str, ...], sentence: str
+) -> None:
     (problem,) = [each for each in problems_of(raw) if each.path == path]
     assert problem.message == sentence
 
 
-def test_pasted_fetchxml_knows_the_standard_tables():
+def test_pasted_fetchxml_knows_the_standard_tables() -> None:
     link = '<link-entity name="lead" from="parentaccountid" to="accountid" link-type="any"/>'
     assert parse_condition({"fetchxml": link}) == Related(("lead_parent_account",))
 
 
-def test_problems_of_fetchxml_join_those_of_the_rest():
+def test_problems_of_fetchxml_join_those_of_the_rest() -> None:
     raw = {"all": [{"colum": "a"}, {"fetchxml": "<filter>"}]}
     assert [problem.path for problem in problems_of(raw)] == [("all", 0), ("all", 1, "fetchxml")]
 
 
-def test_a_dynamic_match_may_cross_a_lookup():
+def test_a_dynamic_match_may_cross_a_lookup() -> None:
     condition = parse_condition({"column": "a", "operator": "eq", "value": "$( b.c )"})
     assert condition == CompareColumns(("a",), Operator.EQ, ("b", "c"), True)
 
 
-def test_all_problems_are_told_at_once():
+def test_all_problems_are_told_at_once() -> None:
     raw = {"all": [{"colum": "a"}, {"any": [{"column": "x", "operator": "equals", "value": 1}]}]}
     assert [problem.path for problem in problems_of(raw)] == [
         ("all", 0),
@@ -381,8 +387,8 @@ def test_all_problems_are_told_at_once():
     ]
 
 
-def test_conditions_nested_too_deep_are_refused_in_words():
-    raw: dict[str, object] = CITY
+def test_conditions_nested_too_deep_are_refused_in_words() -> None:
+    raw: Mapping[str, object] = CITY
     for _ in range(100_000):
         raw = {"not": raw}
     (problem,) = problems_of(raw)
@@ -400,7 +406,7 @@ def test_conditions_nested_too_deep_are_refused_in_words():
         lambda inner: {"related": "a", "where": inner},
     ],
 )
-def test_every_kind_of_nesting_counts_towards_the_depth(around):
+def test_every_kind_of_nesting_counts_towards_the_depth(around: Callable[..., object]) -> None:
     def nested(count: int) -> object:
         raw: object = CITY
         for _ in range(count):
@@ -413,7 +419,7 @@ def test_every_kind_of_nesting_counts_towards_the_depth(around):
     assert len(problem.path) >= MAX_DEPTH
 
 
-def test_fetchxml_counts_towards_the_depth_of_what_it_stands_in():
+def test_fetchxml_counts_towards_the_depth_of_what_it_stands_in() -> None:
     condition = "<condition attribute='a' operator='null'/>"
     raw: dict[str, object] = {"fetchxml": "<filter>" * 20 + condition + "</filter>" * 20}
     parse_condition(raw)
@@ -422,7 +428,7 @@ def test_fetchxml_counts_towards_the_depth_of_what_it_stands_in():
     assert "too deep" in problems_of(raw)[0].message
 
 
-def test_types_of_yaml_readers_become_plain():
+def test_types_of_yaml_readers_become_plain() -> None:
     class Text(str):
         __slots__ = ()
 
@@ -438,12 +444,12 @@ def test_types_of_yaml_readers_become_plain():
     assert [type(value) for value in scalars_of(condition.value)] == [str, int, float, bool]
 
 
-def test_every_operator_has_its_facts():
+def test_every_operator_has_its_facts() -> None:
     assert set(FACTS) == set(Operator)
     assert all(facts.families for facts in FACTS.values())
 
 
-def test_decimals_are_printed_as_numbers():
+def test_decimals_are_printed_as_numbers() -> None:
     whole = Compare(("a",), Operator.EQ, Decimal(5))
     assert repr(print_condition(whole)["value"]) == "5"
     part = Compare(("a",), Operator.EQ, Decimal("0.5"))
@@ -484,16 +490,16 @@ def test_decimals_are_printed_as_numbers():
         ({"attribute": "a", "operator": "null"}, "attribute a null"),
     ],
 )
-def test_a_condition_is_described_in_one_line(raw, text):
+def test_a_condition_is_described_in_one_line(raw: Mapping[str, object], text: str) -> None:
     assert describe(parse_condition(raw)) == text
 
 
-def test_all_and_any_of_nothing_are_described():
+def test_all_and_any_of_nothing_are_described() -> None:
     assert describe(All(())) == "always"
     assert describe(Any(())) == "never"
 
 
-def test_the_columns_and_navigations_of_a_condition():
+def test_the_columns_and_navigations_of_a_condition() -> None:
     condition = parse_condition(
         {
             "all": [

@@ -1,5 +1,7 @@
 """Hierarchies, the caller, seller attributes and the record being assigned."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from engine.conditions.language.context import Caller, Context
@@ -33,12 +35,14 @@ KNOWN = Context(NOW, hierarchies=PARENTS)
         ("under", ROOT, 5, False),
     ],
 )
-def test_rows_stand_above_and_under_each_other(operator, value, cell, expected):
+def test_rows_stand_above_and_under_each_other(
+    operator: str, value: str, cell: object, expected: bool
+) -> None:
     row = {"_parentaccountid_value": cell}
     assert check(compare("parentaccountid", operator, value), row, context=KNOWN) is expected
 
 
-def test_ancestors_are_found_in_expanded_rows_where_no_hierarchy_knows_them():
+def test_ancestors_are_found_in_expanded_rows_where_no_hierarchy_knows_them() -> None:
     nested = {"_parentaccountid_value": MIDDLE, "parentaccountid": {"_parentaccountid_value": ROOT}}
     row = {"_parentaccountid_value": LEAF, "parentaccountid": nested}
     assert check(compare("parentaccountid", "under", ROOT), row)
@@ -49,7 +53,7 @@ def test_ancestors_are_found_in_expanded_rows_where_no_hierarchy_knows_them():
     assert not check(compare("parentaccountid", "under", ROOT), {"_parentaccountid_value": LEAF})
 
 
-def test_an_expanded_row_carries_on_where_the_hierarchy_ends():
+def test_an_expanded_row_carries_on_where_the_hierarchy_ends() -> None:
     known = Context(NOW, hierarchies={"account": {LEAF: MIDDLE}})
     nested = {"_parentaccountid_value": MIDDLE, "parentaccountid": {"_parentaccountid_value": ROOT}}
     row = {"_parentaccountid_value": LEAF, "parentaccountid": nested}
@@ -58,7 +62,7 @@ def test_an_expanded_row_carries_on_where_the_hierarchy_ends():
     assert not check(compare("parentaccountid", "under", ROOT), row, context=elsewhere)
 
 
-def test_a_circle_of_parents_ends_the_climb():
+def test_a_circle_of_parents_ends_the_climb() -> None:
     circle = Context(NOW, hierarchies={"account": {LEAF: MIDDLE, MIDDLE: LEAF}})
     row = {"_parentaccountid_value": LEAF}
     assert not check(compare("parentaccountid", "under", ROOT), row, context=circle)
@@ -67,9 +71,9 @@ def test_a_circle_of_parents_ends_the_climb():
     assert not check(compare("parentaccountid", "under", OTHER), row, context=above)
 
 
-def test_what_is_no_row_under_a_lookups_name_carries_nothing_on():
-    row = {"_parentaccountid_value": LEAF, "parentaccountid": {"_parentaccountid_value": MIDDLE}}
-    row["parentaccountid"]["parentaccountid"] = "text"
+def test_what_is_no_row_under_a_lookups_name_carries_nothing_on() -> None:
+    above = {"_parentaccountid_value": MIDDLE, "parentaccountid": "text"}
+    row = {"_parentaccountid_value": LEAF, "parentaccountid": above}
     assert check(compare("parentaccountid", "under", MIDDLE), row)
     assert not check(compare("parentaccountid", "under", ROOT), row)
 
@@ -95,8 +99,8 @@ CALLED = Context(NOW, hierarchies={"systemuser": {LEAF: MIDDLE}}, caller=CALLER)
     ],
 )
 def test_user_operators_ask_for_the_caller_and_hold_for_nobody_without_one(
-    operator, holding, failing
-):
+    operator: str, holding: list[object], failing: list[object]
+) -> None:
     plain = compare("new_any", operator)
     for cell in holding:
         assert check(plain, {"new_any": cell}, context=CALLED)
@@ -105,7 +109,7 @@ def test_user_operators_ask_for_the_caller_and_hold_for_nobody_without_one(
         assert not check(plain, {"new_any": cell}, context=CALLED)
 
 
-def test_a_caller_without_a_business_unit_is_in_none():
+def test_a_caller_without_a_business_unit_is_in_none() -> None:
     alone = Context(NOW, caller=Caller(user_id=LEAF))
     assert not check(compare("new_any", "eq-businessid"), {"new_any": OTHER}, context=alone)
     assert check(compare("new_any", "ne-businessid"), {"new_any": OTHER}, context=alone)
@@ -127,8 +131,13 @@ def test_a_caller_without_a_business_unit_is_in_none():
         ("not-null", None, None, False),
     ],
 )
-def test_a_seller_attribute_is_a_set_of_values(operator, value, attributes, expected):
-    plain = {"attribute": "Language", "operator": operator}
+def test_a_seller_attribute_is_a_set_of_values(
+    operator: str,
+    value: object,
+    attributes: Mapping[str, tuple[str, ...]] | None,
+    expected: bool,
+) -> None:
+    plain: dict[str, object] = {"attribute": "Language", "operator": operator}
     plain |= {} if value is None else {"value": value}
     context = Context(NOW, attributes=attributes)
     assert check(plain, {}, context=context) is expected
@@ -137,7 +146,7 @@ def test_a_seller_attribute_is_a_set_of_values(operator, value, attributes, expe
 @pytest.mark.parametrize(
     "keys", [{"value_of": "record.address1_city"}, {"value": "$( address1_city )"}]
 )
-def test_a_seller_is_matched_with_the_record_being_assigned(keys):
+def test_a_seller_is_matched_with_the_record_being_assigned(keys: Mapping[str, str]) -> None:
     plain = {"column": "city", "operator": "eq", **keys}
     context = Context(NOW, record={"address1_city": "LONDON"})
     assert check(plain, {"city": "London", "address1_city": "Leeds"}, context=context)
@@ -145,7 +154,7 @@ def test_a_seller_is_matched_with_the_record_being_assigned(keys):
     assert not check(plain, {"city": "London"}, context=Context(NOW, record={}))
 
 
-def test_a_record_condition_takes_the_row_itself_for_the_record():
+def test_a_record_condition_takes_the_row_itself_for_the_record() -> None:
     plain = {"column": "city", "operator": "eq", "value_of": "record.address1_city"}
     assert check(plain, {"city": "London", "address1_city": "london"})
     related = {"related": "Lead_Tasks", "where": plain}
@@ -173,12 +182,14 @@ def test_a_record_condition_takes_the_row_itself_for_the_record():
         ({"parentaccountid": {}}, "parentaccountid.primarycontactid", False),
     ],
 )
-def test_related_rows_are_there_or_not(row, navigation, expected):
+def test_related_rows_are_there_or_not(
+    row: Mapping[str, object], navigation: str, expected: bool
+) -> None:
     assert check({"related": navigation}, row) is expected
     assert check({"related": navigation, "exists": False}, row) is not expected
 
 
-def test_one_related_row_has_to_satisfy_the_whole_condition():
+def test_one_related_row_has_to_satisfy_the_whole_condition() -> None:
     where = {"all": [compare("city", "eq", "London"), compare("employees", "gt", 5)]}
     apart = {"Lead_Tasks": [{"city": "London"}, {"employees": 9}]}
     together = {"Lead_Tasks": [{"city": "Leeds"}, {"city": "LONDON", "employees": 9}]}

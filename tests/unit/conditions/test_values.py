@@ -1,5 +1,6 @@
 """What comparisons of text, numbers, choices and ids mean."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import pytest
@@ -44,7 +45,9 @@ ID = "11111111-2222-4333-8444-555555555555"
         ("eq", "7", "07", False),
     ],
 )
-def test_text_is_compared_without_case_and_empty_text_is_null(operator, value, cell, expected):
+def test_text_is_compared_without_case_and_empty_text_is_null(
+    operator: str, value: object, cell: str | None, expected: bool
+) -> None:
     assert check(compare("city", operator, value), {"city": cell}) is expected
 
 
@@ -121,11 +124,13 @@ def test_text_is_compared_without_case_and_empty_text_is_null(operator, value, c
         ("not-end-with", "don", "London", False),
     ],
 )
-def test_patterns_take_wildcards(operator, value, cell, expected):
+def test_patterns_take_wildcards(
+    operator: str, value: str, cell: str | None, expected: bool
+) -> None:
     assert check(compare("city", operator, value), {"city": cell}) is expected
 
 
-def test_a_pattern_takes_time_linear_in_the_text():
+def test_a_pattern_takes_time_linear_in_the_text() -> None:
     pattern = "%a" * 40 + "%b"
     assert check(compare("city", "like", pattern), {"city": "a" * 20_000}) is False
 
@@ -166,17 +171,22 @@ def test_a_pattern_takes_time_linear_in_the_text():
         ("ne", 5, float("nan"), True),
     ],
 )
-def test_numbers_are_compared_as_numbers(operator, value, cell, expected):
+def test_numbers_are_compared_as_numbers(
+    operator: str,
+    value: object,
+    cell: object,
+    expected: bool,
+) -> None:
     assert check(compare("revenue", operator, value), {"revenue": cell}) is expected
 
 
 @pytest.mark.parametrize("operator", ["eq", "gt", "ge", "lt", "le", "in"])
 @pytest.mark.parametrize("cell", ["many", [5], {"a": 5}, b"5", object()])
-def test_what_is_no_number_equals_none_and_has_no_order(operator, cell):
+def test_what_is_no_number_equals_none_and_has_no_order(operator: str, cell: object) -> None:
     assert check(compare("revenue", operator, 5), {"revenue": cell}) is False
 
 
-def test_rows_and_lists_under_a_columns_name_are_no_value():
+def test_rows_and_lists_under_a_columns_name_are_no_value() -> None:
     assert check(compare("revenue", "null"), {"revenue": [5]})
     assert check(compare("revenue", "null"), {"revenue": {"a": 5}})
     assert check(compare("city", "not-null"), {"city": 0})
@@ -200,7 +210,9 @@ def test_rows_and_lists_under_a_columns_name_are_no_value():
         ("like", "%Show", {"source": 7}, False),
     ],
 )
-def test_a_choice_takes_its_number_or_its_label(operator, value, row, expected):
+def test_a_choice_takes_its_number_or_its_label(
+    operator: str, value: object, row: Mapping[str, object], expected: bool
+) -> None:
     assert check(compare("source", operator, value), row) is expected
 
 
@@ -208,35 +220,35 @@ def test_a_choice_takes_its_number_or_its_label(operator, value, row, expected):
     ("value", "cell", "expected"),
     [(Decimal("0.5"), 0.5, True), (Decimal(5), 5, True), (Decimal("0.5"), 1, False)],
 )
-def test_a_tree_may_hold_decimals(value, cell, expected):
+def test_a_tree_may_hold_decimals(value: Decimal, cell: float, expected: bool) -> None:
     condition = Compare(("revenue",), Operator.EQ, value)
     assert holds(condition, {"revenue": cell}, Context(NOW)) is expected
 
 
-def test_a_column_may_be_named_like_half_a_lookup():
+def test_a_column_may_be_named_like_half_a_lookup() -> None:
     assert check(compare("new_value", "eq", 5), {"new_value": 5})
     assert check(compare("_new", "eq", 5), {"_new": 5})
 
 
-def test_a_truth_value_is_spelt_in_a_text_column():
+def test_a_truth_value_is_spelt_in_a_text_column() -> None:
     for value, text in ((True, "true"), (False, "false")):
         assert check(compare("city", "eq", value), {"city": text})
 
 
-def test_labels_of_related_rows_are_those_of_their_table():
+def test_labels_of_related_rows_are_those_of_their_table() -> None:
     known = Context(NOW, table="lead", schema=SCHEMA)
     condition = parse_condition({"related": "Lead_Tasks", "where": compare("source", "eq", "web")})
     assert holds(condition, {"Lead_Tasks": [{"source": 8}]}, known)
     assert not holds(condition, {"Lead_Tasks": [{"source": 7}]}, known)
     for path in ("parentaccountid", "parentaccountid.primarycontactid"):
         web = parse_condition(compare(f"{path}.source", "eq", "web"))
-        row = {"source": 8}
+        row: dict[str, object] = {"source": 8}
         for name in reversed(path.split(".")):
             row = {name: row}
         assert holds(web, row, known)
 
 
-def test_a_label_is_looked_up_where_the_choices_are_known():
+def test_a_label_is_looked_up_where_the_choices_are_known() -> None:
     known = Context(NOW, table="lead", schema=SCHEMA)
     assert holds(parse_condition(compare("source", "eq", "trade show")), {"source": 7}, known)
     contains = parse_condition(compare("interests", "contain-values", ["food"]))
@@ -261,7 +273,9 @@ def test_a_label_is_looked_up_where_the_choices_are_known():
         (True, False, False),
     ],
 )
-def test_a_two_options_column_takes_truth_values_numbers_and_words(value, cell, expected):
+def test_a_two_options_column_takes_truth_values_numbers_and_words(
+    value: int | str, cell: bool | None, expected: bool
+) -> None:
     assert check(compare("optout", "eq", value), {"optout": cell}) is expected
 
 
@@ -282,30 +296,34 @@ def test_a_two_options_column_takes_truth_values_numbers_and_words(value, cell, 
         ("not-contain-values", [9], None, False),
     ],
 )
-def test_a_multi_select_column_is_a_set_of_choices(operator, value, cell, expected):
+def test_a_multi_select_column_is_a_set_of_choices(
+    operator: str, value: object, cell: object, expected: bool
+) -> None:
     assert check(compare("interests", operator, value), {"interests": cell}) is expected
 
 
-def test_labels_of_a_multi_select_column_are_compared_without_case():
+def test_labels_of_a_multi_select_column_are_compared_without_case() -> None:
     row = {"interests": "1,9", "interests" + LABEL_SUFFIX: "Sport; Fine Food"}
     assert check(compare("interests", "contain-values", ["fine food"]), row)
 
 
 @pytest.mark.parametrize("name", ["ownerid", "_ownerid_value"])
 @pytest.mark.parametrize("value", [ID, ID.upper(), "{" + ID + "}"])
-def test_a_lookup_is_read_from_its_wire_name_and_ids_compare_without_case(name, value):
+def test_a_lookup_is_read_from_its_wire_name_and_ids_compare_without_case(
+    name: str, value: str
+) -> None:
     assert check(compare(name, "eq", value), {"_ownerid_value": ID})
     assert check(compare(name, "in", [value]), {"_ownerid_value": ID.upper()})
     assert not check(compare(name, "ne", value), {"_ownerid_value": ID})
 
 
-def test_an_expanded_row_does_not_hide_the_lookup_of_the_same_name():
+def test_an_expanded_row_does_not_hide_the_lookup_of_the_same_name() -> None:
     row = {"parentaccountid": {"city": "London"}, "_parentaccountid_value": ID}
     assert check(compare("parentaccountid", "eq", ID), row)
     assert check(compare("parentaccountid.city", "eq", "london"), row)
 
 
-def test_through_an_absent_row_every_column_is_null():
+def test_through_an_absent_row_every_column_is_null() -> None:
     for row in ({}, {"parentaccountid": None}, {"parentaccountid": [{"city": "London"}]}):
         assert check(compare("parentaccountid.city", "null"), row)
         assert check(compare("parentaccountid.city", "ne", "London"), row)
@@ -313,7 +331,7 @@ def test_through_an_absent_row_every_column_is_null():
     assert check(compare("parentaccountid.primarycontactid.city", "eq", "London"), deep)
 
 
-def test_negation_is_two_valued():
+def test_negation_is_two_valued() -> None:
     assert check({"not": compare("revenue", "gt", 5)}, {})
     assert not check({"not": {"not": compare("revenue", "gt", 5)}}, {})
     assert not check({"not": compare("revenue", "ne", 5)}, {})
@@ -349,13 +367,18 @@ def test_negation_is_two_valued():
         ("gt", {"a": 1}, 1, False),
     ],
 )
-def test_a_column_is_compared_with_another(operator, left, right, expected):
+def test_a_column_is_compared_with_another(
+    operator: str,
+    left: object,
+    right: object,
+    expected: bool,
+) -> None:
     plain = {"column": "new_a", "operator": operator, "value_of": "new_b"}
     assert check(plain, {"new_a": left, "new_b": right}) is expected
 
 
 @pytest.mark.parametrize(("zone", "is_same"), [("UTC", False), ("Asia/Tokyo", True)])
-def test_a_day_and_an_instant_are_compared_in_the_time_zone(zone, is_same):
+def test_a_day_and_an_instant_are_compared_in_the_time_zone(zone: str, is_same: bool) -> None:
     row = {"new_a": "2026-11-23", "new_b": "2026-11-22T20:00:00Z"}
     for operator, expected in (("eq", is_same), ("ne", not is_same), ("gt", not is_same)):
         plain = {"column": "new_a", "operator": operator, "value_of": "new_b"}

@@ -1,5 +1,6 @@
 """Calendars from plain data, with every problem at its place."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import pytest
@@ -9,13 +10,13 @@ from engine.errors import InvalidDocument
 from engine.sellers import Calendar
 
 
-def problems(data):
+def problems(data: Mapping[str, object] | str) -> list[tuple[tuple[int | str, ...], str]]:
     with pytest.raises(InvalidDocument) as caught:
         parse_calendar(data, ("calendar",))
     return [(problem.path, problem.message) for problem in caught.value.problems]
 
 
-def test_a_full_calendar_is_read():
+def test_a_full_calendar_is_read() -> None:
     data = {
         "time_zone": "Europe/London",
         "weekly": {
@@ -42,7 +43,7 @@ def test_a_full_calendar_is_read():
     )
 
 
-def test_everything_may_be_left_out_or_null():
+def test_everything_may_be_left_out_or_null() -> None:
     assert parse_calendar({}, time_zone="Asia/Tokyo") == Calendar(time_zone="Asia/Tokyo")
     nothing = dict.fromkeys(("time_zone", "weekly", "breaks", "time_off", "country"))
     assert parse_calendar(nothing) == Calendar()
@@ -80,13 +81,15 @@ def test_everything_may_be_left_out_or_null():
         ({"subdivision": "ENG"}, ("subdivision",), "needs its country"),
     ],
 )
-def test_a_problem_is_named_at_its_place(data, path, message):
+def test_a_problem_is_named_at_its_place(
+    data: Mapping[str, object] | str, path: tuple[int | str, ...], message: str
+) -> None:
     [(found, text)] = problems(data)
     assert found == ("calendar", *path)
     assert message in text
 
 
-def test_all_problems_are_found_at_once():
+def test_all_problems_are_found_at_once() -> None:
     data = {"time_zone": "Mars", "weekly": {"mon": [["a", "b"], ["c", "d"]]}, "closures": [1]}
     assert len(problems(data)) == 4
 
@@ -95,11 +98,11 @@ def test_all_problems_are_found_at_once():
     ("text", "expected"),
     [("00:00", 0), ("08:30", 30600), ("8:30", 30600), ("08:30:15", 30615), ("24:00", 86400)],
 )
-def test_times_of_day_are_read(text, expected):
+def test_times_of_day_are_read(text: str, expected: int) -> None:
     assert clock_time(text) == timedelta(seconds=expected)
 
 
 @pytest.mark.parametrize("text", ["", "8:3", "0830", "24:01", "08:00Z", "08:00:00.5", "noon"])
-def test_other_texts_are_no_time_of_day(text):
+def test_other_texts_are_no_time_of_day(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         clock_time(text)

@@ -2,32 +2,40 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from engine.decisions.decision import Stage
 from engine.distribution.newcomer_rules import FairnessSettings
-from engine.distribution.pool import DistributionRequest, DistributionSettings, SellerPool
+from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
 from engine.sellers import Calendar, Directory, Seller
 
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
 MONDAYS = Calendar(weekly={"mon": (("09:00", "17:00"),)})
 
 
-def seller(name, clock=None, left=None, **values):
+def seller(name: str, clock: str | None = None, left: int | None = None, **values: Any) -> Seller:
     return Seller(
         id=name.lower(),
         name=name,
         row={},
-        last_assigned_at=clock and NOW.replace(hour=int(clock[:2]), minute=int(clock[3:])),
+        last_assigned_at=NOW.replace(hour=int(clock[:2]), minute=int(clock[3:])) if clock else None,
         max_capacity=None if left is None else 50,
         consumed={} if left is None else {"lead": 50 - left},
         **values,
     )
 
 
-def ask(*sellers, method="round_robin", now=NOW, within=None, capacity=False, **settings):
+def ask(
+    *sellers: Seller,
+    method: Method = "round_robin",
+    now: datetime = NOW,
+    within: int | None = None,
+    capacity: bool = False,
+    **settings: Any,
+) -> tuple[list[tuple[str | None, Stage, str]], tuple[str, ...]]:
     pool = SellerPool(Directory(sellers=sellers), DistributionSettings(**settings))
     everybody = frozenset(range(len(sellers)))
     request = DistributionRequest("R", everybody, "lead", method, now, within, capacity)
@@ -35,7 +43,7 @@ def ask(*sellers, method="round_robin", now=NOW, within=None, capacity=False, **
     return traces, pool.counterfactuals(request)
 
 
-def test_round_robin_names_the_clocks():
+def test_round_robin_names_the_clocks() -> None:
     traces, changes = ask(
         seller("Susana", "11:17"), seller("Miriam", "10:02"), seller("Sanjay", "10:31")
     )
@@ -50,12 +58,12 @@ def test_round_robin_names_the_clocks():
     )
 
 
-def test_another_day_is_named_with_its_date():
+def test_another_day_is_named_with_its_date() -> None:
     traces, _ = ask(seller("Miriam", "10:02"), now=NOW + timedelta(days=1))
     assert traces[0][2] == "last assigned 2026-11-23 10:02"
 
 
-def test_equals_fall_out_by_order_and_nothing_about_them_could_have_changed_it():
+def test_equals_fall_out_by_order_and_nothing_about_them_could_have_changed_it() -> None:
     traces, changes = ask(seller("A"), seller("B"), seller("C", "10:00"))
     assert [detail for _, _, detail in traces] == [
         "never assigned",
@@ -65,7 +73,7 @@ def test_equals_fall_out_by_order_and_nothing_about_them_could_have_changed_it()
     assert changes == ()
 
 
-def test_capacity_is_counted():
+def test_capacity_is_counted() -> None:
     traces, changes = ask(seller("A", "10:00", 0), seller("B", "11:00", 4), capacity=True)
     assert traces == [
         ("B", Stage.CHOSEN, "last assigned 11:00"),
@@ -74,17 +82,17 @@ def test_capacity_is_counted():
     assert changes == ("A would have been chosen with 1 more capacity",)
 
 
-def test_the_last_unit_can_be_given_away():
+def test_the_last_unit_can_be_given_away() -> None:
     traces, _ = ask(seller("A", "10:00", 1), capacity=True)
     assert traces == [("A", Stage.CHOSEN, "last assigned 10:00")]
 
 
-def test_nobody_chosen_who_is_free_lacks_capacity_only():
+def test_nobody_chosen_who_is_free_lacks_capacity_only() -> None:
     _, changes = ask(seller("A", left=0), within=48, capacity=True)
     assert changes == ("A would have been chosen with 1 more capacity",)
 
 
-def test_nobody_chosen_still_says_what_was_missing():
+def test_nobody_chosen_still_says_what_was_missing() -> None:
     traces, changes = ask(seller("A", left=-2, calendar=MONDAYS), within=48, capacity=True, now=NOW)
     assert traces == [("A", Stage.CAPACITY, "capacity -2 of 50 left")]
     assert changes == ("A would have been chosen with 3 more capacity and if free within 48 h",)
@@ -98,14 +106,14 @@ def test_nobody_chosen_still_says_what_was_missing():
         (4.01, 60, "free in 63.8 h, window 60 h"),
     ],
 )
-def test_the_window_is_counted_in_hours(days, hours, detail):
+def test_the_window_is_counted_in_hours(days: float, hours: int, detail: str) -> None:
     now = NOW + timedelta(days=days)
     traces, changes = ask(seller("A", calendar=MONDAYS), within=hours, now=now)
     assert traces == [("A", Stage.WINDOW, detail)]
     assert changes == (f"A would have been chosen if free within {hours} h",)
 
 
-def test_free_at_the_end_of_the_window_is_within_it():
+def test_free_at_the_end_of_the_window_is_within_it() -> None:
     tuesday = Calendar(weekly={"tue": (("09:00", "17:00"),)})
     traces, _ = ask(seller("A", "10:00", calendar=tuesday), within=16)
     assert traces == [("A", Stage.CHOSEN, "free in 16 h, last assigned 10:00")]
@@ -113,7 +121,7 @@ def test_free_at_the_end_of_the_window_is_within_it():
     assert traces == [("A", Stage.WINDOW, "free in 16 h, window 15 h")]
 
 
-def test_earlier_buckets_come_first():
+def test_earlier_buckets_come_first() -> None:
     tuesday = Calendar(weekly={"tue": (("09:00", "17:00"),)})
     wednesday = Calendar(weekly={"wed": (("09:00", "17:00"),)})
     people = (
@@ -131,7 +139,7 @@ def test_earlier_buckets_come_first():
     assert changes == ("A would have been chosen if free within 24 h",)
 
 
-def test_load_balancing_names_what_is_left():
+def test_load_balancing_names_what_is_left() -> None:
     traces, changes = ask(
         seller("A", "10:00", 12),
         seller("B", "11:00", 15),
@@ -149,7 +157,7 @@ def test_load_balancing_names_what_is_left():
     )
 
 
-def test_nothing_but_no_limit_beats_no_limit():
+def test_nothing_but_no_limit_beats_no_limit() -> None:
     traces, changes = ask(
         seller("A", "10:00"), seller("B", "11:00"), seller("C", "09:00", 9), seller("D", "12:00", 9),
         method="load_balancing",
@@ -163,14 +171,14 @@ def test_nothing_but_no_limit_beats_no_limit():
     )
 
 
-def test_more_load_than_the_filter_alone_asks_for():
+def test_more_load_than_the_filter_alone_asks_for() -> None:
     _, changes = ask(
         seller("A", "10:00", -1), seller("B", "11:00", 4), method="load_balancing", capacity=True
     )
     assert changes == ("A would have been chosen with 5 more capacity",)
 
 
-def test_unlimited_but_late_only_has_to_be_free():
+def test_unlimited_but_late_only_has_to_be_free() -> None:
     traces, changes = ask(
         seller("A", "10:00", calendar=MONDAYS), seller("B", "11:00", 4),
         method="load_balancing", within=24,
@@ -179,7 +187,7 @@ def test_unlimited_but_late_only_has_to_be_free():
     assert changes == ("A would have been chosen if free now",)
 
 
-def test_a_turn_that_goes_on_is_said_so():
+def test_a_turn_that_goes_on_is_said_so() -> None:
     traces, changes = ask(
         seller("A", "10:00"), seller("B", "11:00", weight=2, turns_taken=1), use_weights=True
     )
@@ -187,7 +195,7 @@ def test_a_turn_that_goes_on_is_said_so():
     assert changes == ()
 
 
-def test_earlier_availability_needs_only_the_missing_capacity():
+def test_earlier_availability_needs_only_the_missing_capacity() -> None:
     tuesday = Calendar(weekly={"tue": (("09:00", "17:00"),)})
     _, changes = ask(
         seller("A", "12:00", 0), seller("B", "11:00", 4, calendar=tuesday), within=24, capacity=True
@@ -195,7 +203,7 @@ def test_earlier_availability_needs_only_the_missing_capacity():
     assert changes == ("A would have been chosen with 1 more capacity",)
 
 
-def test_load_is_what_counts_per_weight():
+def test_load_is_what_counts_per_weight() -> None:
     traces, changes = ask(
         seller("A", "12:00", 29, weight=2), seller("B", "11:00", 41), seller("C", "09:00", 12),
         method="load_balancing", use_weights=True,
@@ -211,7 +219,7 @@ def test_load_is_what_counts_per_weight():
     )
 
 
-def test_the_filter_may_ask_for_more_than_the_load():
+def test_the_filter_may_ask_for_more_than_the_load() -> None:
     _, changes = ask(
         seller("A", "10:00", 0, weight=2), seller("B", "11:00", 4),
         method="load_balancing", capacity=True, use_weights=True,
@@ -219,7 +227,7 @@ def test_the_filter_may_ask_for_more_than_the_load():
     assert changes == ("A would have been chosen with 1 more capacity",)
 
 
-def test_only_counted_tables_are_a_load():
+def test_only_counted_tables_are_a_load() -> None:
     busy = Seller(
         id="a", name="A", row={}, max_capacity=50, consumed={"lead": 10, "opportunity": 30}
     )
@@ -229,7 +237,7 @@ def test_only_counted_tables_are_a_load():
     assert traces[1][2] == "less spare capacity: 40 against 45"
 
 
-def test_a_head_start_is_a_load():
+def test_a_head_start_is_a_load() -> None:
     traces, _ = ask(
         seller("A", "10:00", 20), seller("N", left=50),
         method="load_balancing", fairness=FairnessSettings(),
@@ -240,7 +248,7 @@ def test_a_head_start_is_a_load():
     ]
 
 
-def test_who_has_more_to_spare_but_is_late_only_has_to_be_free():
+def test_who_has_more_to_spare_but_is_late_only_has_to_be_free() -> None:
     _, changes = ask(
         seller("A", "10:00", 9, calendar=MONDAYS), seller("B", "11:00", 4),
         method="load_balancing", within=24,
@@ -248,7 +256,7 @@ def test_who_has_more_to_spare_but_is_late_only_has_to_be_free():
     assert changes == ("A would have been chosen if free now",)
 
 
-def test_with_rule_scope_the_clocks_of_the_rule_are_named():
+def test_with_rule_scope_the_clocks_of_the_rule_are_named() -> None:
     people = [
         Seller(
             id=name.lower(), name=name, row={}, last_assigned_at=NOW,
@@ -264,7 +272,7 @@ def test_with_rule_scope_the_clocks_of_the_rule_are_named():
     assert changes == ("B would have been chosen if last assigned before 09:00",)
 
 
-def test_two_in_the_middle_of_a_turn_are_told_apart_by_their_clocks():
+def test_two_in_the_middle_of_a_turn_are_told_apart_by_their_clocks() -> None:
     _, changes = ask(
         seller("A", "10:00", weight=2, turns_taken=1),
         seller("B", "11:00", weight=2, turns_taken=1),
@@ -274,7 +282,7 @@ def test_two_in_the_middle_of_a_turn_are_told_apart_by_their_clocks():
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process is fixed here")
-def test_times_are_told_in_utc_wherever_the_process_runs(monkeypatch):
+def test_times_are_told_in_utc_wherever_the_process_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "Asia/Tokyo")
         time.tzset()
@@ -288,7 +296,7 @@ def test_times_are_told_in_utc_wherever_the_process_runs(monkeypatch):
     ]
 
 
-def test_only_so_many_changes_are_named():
+def test_only_so_many_changes_are_named() -> None:
     pool = SellerPool(Directory(sellers=tuple(seller(name, "10:00") for name in "ABCDE")))
     request = DistributionRequest("R", frozenset(range(5)), "lead", "round_robin", NOW)
     assert len(pool.counterfactuals(request)) == 3

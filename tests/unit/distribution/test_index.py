@@ -1,6 +1,8 @@
 """Each way of finding the smallest key gives the same answer, and the pool changes its way."""
 
 import random
+from collections.abc import Mapping
+from random import Random
 
 import pytest
 
@@ -14,16 +16,16 @@ SHIFT = 20
 BLOCKED = 1 << 40
 
 
-def smallest(table, members):
+def smallest(table: KeyTable, members: list[int]) -> int:
     keys = [table.keys[rank] for rank in members if table.keys[rank] < BLOCKED]
     return min(keys) & MASK if keys else -1
 
 
-def table_of(rng):
+def table_of(rng: Random) -> KeyTable:
     return KeyTable([new_key(rng, rank) for rank in range(COUNT)], MASK, BLOCKED, SHIFT)
 
 
-def new_key(rng, rank):
+def new_key(rng: Random, rank: int) -> int:
     if rng.random() < 0.2:
         return BLOCKED
     return (rng.randrange(3) << SHIFT) | (rng.randrange(1 << 12) << COUNT.bit_length()) | rank
@@ -43,7 +45,9 @@ def new_key(rng, rank):
         pytest.param({"_CALLS_BETWEEN_SAMPLES": 1, "_PATIENCE": 0, "_STALE": 1}, id="falling"),
     ],
 )
-def test_every_way_finds_the_smallest_key(monkeypatch, costs, seed):
+def test_every_way_finds_the_smallest_key(
+    monkeypatch: pytest.MonkeyPatch, costs: Mapping[str, int], seed: int
+) -> None:
     for name, value in costs.items():
         monkeypatch.setattr(pools, name, value)
     rng = random.Random(seed)
@@ -61,7 +65,7 @@ def test_every_way_finds_the_smallest_key(monkeypatch, costs, seed):
             sets.append(sets[0])
 
 
-def test_the_order_follows_keys_that_come_move_and_go():
+def test_the_order_follows_keys_that_come_move_and_go() -> None:
     keys = [10, 20, 130, BLOCKED]
     order = Order(keys, BLOCKED, 6)
     assert walk(order) == [0, 1, 2]
@@ -79,12 +83,12 @@ def test_the_order_follows_keys_that_come_move_and_go():
     assert order.first(bytes(4)) == -1
 
 
-def move(order, keys, rank, key):
+def move(order: Order, keys: list[int], rank: int, key: int) -> None:
     old, keys[rank] = keys[rank], key
     order.move(rank, old, key)
 
 
-def walk(order):
+def walk(order: Order) -> list[int]:
     """Everybody in order: each time the first who has not been seen yet."""
     flags, seen = bytearray([1] * 4), []
     while (rank := order.first(bytes(flags))) >= 0:
@@ -93,14 +97,14 @@ def walk(order):
     return seen
 
 
-def test_heaps_stay_where_pools_do_not_overlap():
+def test_heaps_stay_where_pools_do_not_overlap() -> None:
     table = KeyTable([rank << 10 | rank for rank in range(60)], 1023, 1 << 60, 50)
     made = [SmallestKeyIndex(table, range(start, start + 20)) for start in (0, 20, 40)]
     serve(table, made, 2_000)
     assert {pool.first.__name__ for pool in made} == {"_by_heap"}
 
 
-def test_heaps_give_way_where_pools_overlap():
+def test_heaps_give_way_where_pools_overlap() -> None:
     rng = random.Random(5)
     table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
     made = [SmallestKeyIndex(table, rng.sample(range(1_000), 300)) for _ in range(200)]
@@ -109,7 +113,7 @@ def test_heaps_give_way_where_pools_overlap():
     assert ways.count("_by_walk") > 150
 
 
-def test_nobody_keeps_an_order_that_changes_much_more_often_than_it_is_asked():
+def test_nobody_keeps_an_order_that_changes_much_more_often_than_it_is_asked() -> None:
     table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
     pool = SmallestKeyIndex(table, range(1_000))
     for number in range(4_000):
@@ -121,7 +125,7 @@ def test_nobody_keeps_an_order_that_changes_much_more_often_than_it_is_asked():
     assert table.order is None
 
 
-def test_keeping_an_order_costs_by_changes_and_a_walk_by_calls():
+def test_keeping_an_order_costs_by_changes_and_a_walk_by_calls() -> None:
     table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
     assert table.walk_cost(10) == 60 * 100
     table.set(3, 5 << 20 | 3)
@@ -132,7 +136,7 @@ def test_keeping_an_order_costs_by_changes_and_a_walk_by_calls():
     assert table.walk_cost(10) == 6_025
 
 
-def serve(table, made, count):
+def serve(table: KeyTable, made: list[SmallestKeyIndex], count: int) -> None:
     """Give to each pool in turn; who gets something goes to the end of the line."""
     for number in range(count):
         table.calls += 1
@@ -140,7 +144,7 @@ def serve(table, made, count):
         table.set(rank, (10_000 + number) << 10 | rank)
 
 
-def test_a_pool_whose_walks_are_long_gives_them_up():
+def test_a_pool_whose_walks_are_long_gives_them_up() -> None:
     table = KeyTable([rank << 10 | rank for rank in range(1_000)], 1023, 1 << 60, 50)
     pool = SmallestKeyIndex(table, range(980, 1_000))
     table.lose(10**9)

@@ -1,23 +1,27 @@
 """The examples of Microsoft's distribution page, at the level of the pool: O1 to O10, P1 to P6."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from engine.distribution.pool import DistributionRequest, DistributionSettings, SellerPool
+from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
 from engine.sellers import Calendar, Directory, Seller
 from engine.statuses import RoutingStatus
+from tests.unit.distribution.pools import positions_of
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 NOW = DAY + timedelta(hours=17)
 
 
-def at(clock):
+def at(clock: str) -> datetime:
     hours, minutes = clock.split(":")
     return DAY + timedelta(hours=int(hours), minutes=int(minutes))
 
 
-def seller(name, last=None, left=None, bucket=None):
+def seller(
+    name: str, last: str | None = None, left: int | None = None, bucket: int | None = None
+) -> Seller:
     """A seller with so much capacity left, free first in the middle of the given bucket."""
     calendar = None
     if bucket:
@@ -37,16 +41,24 @@ def seller(name, last=None, left=None, bucket=None):
 class Desk:
     """A pool and a way to hand it leads."""
 
-    def __init__(self, *sellers, method="round_robin", **settings):
+    def __init__(self, *sellers: Seller, method: Method = "round_robin", **settings: Any) -> None:
         self.pool = SellerPool(Directory(sellers=sellers), DistributionSettings(**settings))
         self.method = method
 
-    def request(self, *, rule="R", now=NOW, hours=None, capacity=False, only=None):
+    def request(
+        self,
+        *,
+        rule: str = "R",
+        now: datetime = NOW,
+        hours: int | None = None,
+        capacity: bool = False,
+        only: list[str] | None = None,
+    ) -> DistributionRequest:
         names = only or [seller.name for seller in self.pool.snapshot().sellers]
-        candidates = frozenset(self.pool.position_of(name) for name in names)
+        candidates = positions_of(self.pool, names)
         return DistributionRequest(rule, candidates, "lead", self.method, now, hours, capacity)
 
-    def lead(self, **asked):
+    def lead(self, **asked: Any) -> RoutingStatus | str:
         request = self.request(**asked)
         outcome = self.pool.choose(request)
         if outcome.seller is None:
@@ -54,21 +66,23 @@ class Desk:
         self.pool.assign(request, outcome)
         return outcome.seller.name
 
-    def leads(self, count, **asked):
+    def leads(self, count: int, **asked: Any) -> list[RoutingStatus | str]:
         return [self.lead(**asked) for _ in range(count)]
 
-    def line(self):
+    def line(self) -> list[str]:
         sellers = self.pool.snapshot().sellers
-        return [each.name for each in sorted(sellers, key=lambda each: each.last_assigned_at)]
+        return [
+            each.name for each in sorted(sellers, key=lambda each: each.last_assigned_at or DAY)
+        ]
 
 
-def test_o1_the_seller_who_has_waited_longest_gets_the_lead():
+def test_o1_the_seller_who_has_waited_longest_gets_the_lead() -> None:
     desk = Desk(seller("Miriam", "10:02"), seller("Sanjay", "10:31"), seller("Susana", "11:17"))
     assert desk.lead(now=at("11:20")) == "Miriam"
     assert desk.line() == ["Sanjay", "Susana", "Miriam"]
 
 
-def test_o1_a_manual_assignment_of_a_counted_table_moves_the_clock():
+def test_o1_a_manual_assignment_of_a_counted_table_moves_the_clock() -> None:
     desk = Desk(seller("Miriam", "10:02"), seller("Sanjay", "10:31"), seller("Susana", "11:17"))
     desk.lead(now=at("11:20"))
     desk.pool.touch("Susana", at("13:50"))
@@ -78,13 +92,13 @@ def test_o1_a_manual_assignment_of_a_counted_table_moves_the_clock():
     assert desk.line() == ["Susana", "Sanjay", "Miriam"]
 
 
-def test_o2_one_clock_serves_every_rule():
+def test_o2_one_clock_serves_every_rule() -> None:
     desk = Desk(seller("Miriam"), seller("Sanjay"), seller("Susana"))
     given = [desk.lead(rule=rule) for rule in ("1", "2", "3", "1")]
     assert given == ["Miriam", "Sanjay", "Susana", "Miriam"]
 
 
-def test_o2_with_rule_scope_each_rule_has_its_own_line():
+def test_o2_with_rule_scope_each_rule_has_its_own_line() -> None:
     desk = Desk(
         seller("Miriam", "10:00"),
         seller("Sanjay", "10:01"),
@@ -98,14 +112,14 @@ def test_o2_with_rule_scope_each_rule_has_its_own_line():
     assert snapshot[0].last_assigned_at == NOW
 
 
-def test_o3_a_self_created_row_moves_its_creators_clock():
+def test_o3_a_self_created_row_moves_its_creators_clock() -> None:
     desk = Desk(seller("Miriam", "10:00"), seller("Sanjay", "10:05"))
     desk.pool.touch("Miriam", at("11:00"))
     assert desk.lead(now=at("11:01")) == "Sanjay"
     assert desk.line() == ["Miriam", "Sanjay"]
 
 
-def test_o4_load_balancing_gives_to_whom_has_most_capacity_left():
+def test_o4_load_balancing_gives_to_whom_has_most_capacity_left() -> None:
     desk = Desk(
         seller("Miriam", left=10),
         seller("Sanjay", left=12),
@@ -119,7 +133,7 @@ def test_o4_load_balancing_gives_to_whom_has_most_capacity_left():
     assert desk.lead() == "Miriam"
 
 
-def test_o5_sellers_without_capacity_are_passed_over():
+def test_o5_sellers_without_capacity_are_passed_over() -> None:
     sellers = [
         seller("Sanjay", "14:37", 0),
         seller("Susana", "14:57", 4),
@@ -130,12 +144,12 @@ def test_o5_sellers_without_capacity_are_passed_over():
     assert Desk(*sellers).lead() == "Miriam"
 
 
-def test_o5_nobody_with_capacity_leaves_the_row_unassigned():
+def test_o5_nobody_with_capacity_leaves_the_row_unassigned() -> None:
     desk = Desk(seller("Sanjay", left=0), seller("Miriam", left=-2))
     assert desk.lead(capacity=True) is RoutingStatus.NO_CAPACITY
 
 
-def test_o6_the_window_cuts_exactly():
+def test_o6_the_window_cuts_exactly() -> None:
     monday = {"mon": (("09:00", "17:00"),)}
     friday = datetime(2026, 11, 20, 21, tzinfo=UTC)
     desk = Desk(Seller(id="a", name="A", row={}, calendar=Calendar(weekly=monday)))
@@ -144,7 +158,7 @@ def test_o6_the_window_cuts_exactly():
     assert desk.lead(now=friday, hours=60) == "A"
 
 
-def test_o7_round_robin_stays_in_the_first_bucket():
+def test_o7_round_robin_stays_in_the_first_bucket() -> None:
     desk = Desk(
         seller("Burt", "14:37", bucket=1),
         seller("Maya", "14:15", bucket=1),
@@ -155,7 +169,7 @@ def test_o7_round_robin_stays_in_the_first_bucket():
     assert desk.leads(4, hours=120) == ["Sal", "Vivek", "Sal", "Vivek"]
 
 
-def test_o8_load_balancing_stays_in_the_first_bucket_and_may_overdraw():
+def test_o8_load_balancing_stays_in_the_first_bucket_and_may_overdraw() -> None:
     desk = Desk(
         seller("Burt", left=14, bucket=1),
         seller("Maya", left=20, bucket=1),
@@ -180,7 +194,9 @@ def test_o8_load_balancing_stays_in_the_first_bucket_and_may_overdraw():
         pytest.param("14:15", "14:37", ["Burt", "Maya", "Burt"], id="O9-swapped"),
     ],
 )
-def test_o9_beyond_the_first_bucket_round_robin_decides(burt, maya, expected):
+def test_o9_beyond_the_first_bucket_round_robin_decides(
+    burt: str, maya: str, expected: list[str]
+) -> None:
     desk = Desk(
         seller("Burt", burt, 14, bucket=1),
         seller("Maya", maya, 20, bucket=1),
@@ -192,7 +208,7 @@ def test_o9_beyond_the_first_bucket_round_robin_decides(burt, maya, expected):
     assert desk.leads(3, hours=120, capacity=True) == expected
 
 
-def test_load_balancing_in_every_bucket_is_a_setting():
+def test_load_balancing_in_every_bucket_is_a_setting() -> None:
     desk = Desk(
         seller("Burt", "14:15", 14, bucket=1),
         seller("Maya", "14:37", 20, bucket=1),
@@ -205,7 +221,7 @@ def test_load_balancing_in_every_bucket_is_a_setting():
 @pytest.mark.parametrize(
     ("tables", "left"), [({"lead"}, 30), ({"lead", "opportunity"}, 20)], ids=["leads", "both"]
 )
-def test_o10_only_counted_tables_consume(tables, left):
+def test_o10_only_counted_tables_consume(tables: set[str], left: int) -> None:
     alex = Seller(
         id="alex",
         name="Alex",
@@ -218,19 +234,19 @@ def test_o10_only_counted_tables_consume(tables, left):
     assert given == ["Alex"] * left + [RoutingStatus.NO_CAPACITY]
 
 
-def test_o10_rows_of_other_tables_cost_no_capacity():
+def test_o10_rows_of_other_tables_cost_no_capacity() -> None:
     desk = Desk(seller("Alex", left=1), counted_tables=frozenset({"lead"}))
     desk.pool.consume("Alex", "opportunity")
     assert desk.lead(capacity=True) == "Alex"
 
 
-def test_p1_only_matched_sellers_stand_in_line():
+def test_p1_only_matched_sellers_stand_in_line() -> None:
     desk = Desk(seller("S1", "11:00"), seller("S2", "10:00"), seller("S3", "12:00"))
     assert desk.lead(now=at("13:30")) == "S2"
     assert desk.lead(only=["S2", "S3"]) == "S3"
 
 
-def test_p3_capacity_before_the_clock():
+def test_p3_capacity_before_the_clock() -> None:
     desk = Desk(
         seller("S1", "11:00", -2),
         seller("S2", "10:00", 0),
@@ -240,7 +256,7 @@ def test_p3_capacity_before_the_clock():
     assert desk.lead(capacity=True) == "S3"
 
 
-def test_p4_and_p5_availability_before_clock_and_load():
+def test_p4_and_p5_availability_before_clock_and_load() -> None:
     sellers = [
         seller("S1", "11:00", 14, bucket=1),
         seller("S2", "10:00", 20, bucket=1),
@@ -252,7 +268,7 @@ def test_p4_and_p5_availability_before_clock_and_load():
     assert Desk(*sellers, method="load_balancing").lead(hours=120) == "S3"
 
 
-def test_p6_capacity_then_bucket_then_round_robin():
+def test_p6_capacity_then_bucket_then_round_robin() -> None:
     desk = Desk(
         seller("S1", "10:00", 14, bucket=1),
         seller("S2", "11:00", 20, bucket=1),

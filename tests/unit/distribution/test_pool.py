@@ -1,33 +1,43 @@
 """Order, capacity units, weights, teams and bookkeeping of a pool."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 import engine.distribution.rankings
 from engine.distribution.capacity import CapacityUnits, available_units
-from engine.distribution.pool import DistributionRequest, DistributionSettings, SellerPool
+from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
 from engine.records import EntityReference
 from engine.sellers import Calendar, Directory, Queue, Seller, Team
 from engine.statuses import RoutingStatus
+from tests.unit.distribution.pools import positions_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 
-def seller(name, **values):
+def seller(name: str, **values: Any) -> Seller:
     return Seller(id=name, name=name.upper(), row={}, **values)
 
 
-def pool_of(*sellers, teams=(), **settings):
+def pool_of(*sellers: Seller, teams: tuple[Team, ...] = (), **settings: Any) -> SellerPool:
     return SellerPool(Directory(sellers=sellers, teams=teams), DistributionSettings(**settings))
 
 
-def request(pool, *names, method="round_robin", rule="R", table="lead", **asked):
-    candidates = frozenset(pool.position_of(name) for name in names)
+def request(
+    pool: SellerPool,
+    *names: str,
+    method: Method = "round_robin",
+    rule: str = "R",
+    table: str = "lead",
+    **asked: Any,
+) -> DistributionRequest:
+    candidates = positions_of(pool, names)
     return DistributionRequest(rule, candidates, table, method, asked.pop("now", NOW), **asked)
 
 
-def give(pool, *names, count=1, **asked):
+def give(pool: SellerPool, *names: str, count: int = 1, **asked: Any) -> str:
     """Who gets the next records, by id."""
     given = []
     for _ in range(count):
@@ -39,21 +49,21 @@ def give(pool, *names, count=1, **asked):
     return "".join(given)
 
 
-def consumed(pool, name):
-    targets = (*pool.snapshot().sellers, *pool.snapshot().teams)
+def consumed(pool: SellerPool, name: str) -> Mapping[str, int]:
+    targets: tuple[Seller | Team, ...] = (*pool.snapshot().sellers, *pool.snapshot().teams)
     return next(target.consumed for target in targets if target.id == name)
 
 
-def test_nobody_asked_for_means_nobody_meets_the_conditions():
+def test_nobody_asked_for_means_nobody_meets_the_conditions() -> None:
     asked = DistributionRequest("R", frozenset(), "lead", "round_robin", NOW)
     pool = pool_of(seller("a"))
     outcome = pool.choose(asked)
     assert pool.explain(asked) == ()
-    assert outcome == (None, RoutingStatus.NO_SELLERS_MEET_CONDITIONS, None, -1)
     assert outcome.reference() is None
+    assert outcome == (None, RoutingStatus.NO_SELLERS_MEET_CONDITIONS, None, -1)
 
 
-def test_never_assigned_then_clock_then_counter_then_id():
+def test_never_assigned_then_clock_then_counter_then_id() -> None:
     hour = timedelta(hours=1)
     pool = pool_of(
         seller("e", last_assigned_at=NOW - hour, assignment_order=4),
@@ -65,14 +75,14 @@ def test_never_assigned_then_clock_then_counter_then_id():
     assert give(pool, *"edcba", count=7) == "aBcdeaB"
 
 
-def test_ids_are_compared_and_found_without_case():
+def test_ids_are_compared_and_found_without_case() -> None:
     pool = pool_of(seller("B"), seller("a"))
     assert pool.position_of("b") == pool.position_of("B") == 0
     assert pool.position_of("nobody") is None
     assert give(pool, "a", "B", count=2) == "aB"
 
 
-def test_a_clock_can_be_set_back():
+def test_a_clock_can_be_set_back() -> None:
     pool = pool_of(seller("a", last_assigned_at=NOW), seller("b", last_assigned_at=NOW))
     pool.touch("b", NOW - timedelta(days=1))
     pool.touch("nobody", NOW)
@@ -81,7 +91,7 @@ def test_a_clock_can_be_set_back():
     assert give(pool, "a", "b") == "b"
 
 
-def test_a_snapshot_goes_on_where_the_pool_stood():
+def test_a_snapshot_goes_on_where_the_pool_stood() -> None:
     first = pool_of(seller("a"), seller("b"), seller("c"), seller("d"))
     given = give(first, *"abcd", count=6)
     settings = DistributionSettings()
@@ -90,7 +100,7 @@ def test_a_snapshot_goes_on_where_the_pool_stood():
     assert [each.assignment_order for each in first.snapshot().sellers] == [5, 6, 3, 4]
 
 
-def test_keeping_a_row_costs_nothing_and_taking_it_gives_the_unit_back():
+def test_keeping_a_row_costs_nothing_and_taking_it_gives_the_unit_back() -> None:
     pool = pool_of(
         seller("a", max_capacity=3, consumed={"lead": 1}),
         seller("b", max_capacity=3, consumed={"lead": 1}),
@@ -103,7 +113,7 @@ def test_keeping_a_row_costs_nothing_and_taking_it_gives_the_unit_back():
     assert consumed(pool, "b") == {"lead": 3}
 
 
-def test_nobody_owns_less_than_nothing():
+def test_nobody_owns_less_than_nothing() -> None:
     pool = pool_of(seller("a", max_capacity=1, consumed={"lead": 1}))
     for table in ("lead", "lead", "opportunity"):
         pool.release("a", table)
@@ -112,39 +122,39 @@ def test_nobody_owns_less_than_nothing():
     assert give(pool, "a", count=2, respect_capacity=True) == "a"
 
 
-def test_a_chosen_seller_is_told_with_the_status():
+def test_a_chosen_seller_is_told_with_the_status() -> None:
     pool = pool_of(seller("a"))
     outcome = pool.choose(request(pool, "a"))
     assert outcome == (pool.snapshot().sellers[0], RoutingStatus.OWNER_ASSIGNED, None, 0)
 
 
-def test_taking_a_row_gives_back_what_the_table_costs():
+def test_taking_a_row_gives_back_what_the_table_costs() -> None:
     units = CapacityUnits(by_table={"lead": 5}, by_rule={"Big": 7})
     pool = pool_of(seller("a", consumed={"lead": 9}), seller("b"), units=units)
     give(pool, "b", rule="Big", owner_id="a")
     assert (consumed(pool, "a"), consumed(pool, "b")) == ({"lead": 4}, {"lead": 7})
 
 
-def test_a_table_given_back_at_once_stays_listed():
+def test_a_table_given_back_at_once_stays_listed() -> None:
     pool = pool_of(seller("a"))
     give(pool, "a")
     pool.release("a", "lead")
     assert consumed(pool, "a") == {"lead": 0}
 
 
-def test_a_team_with_a_member_without_a_limit_has_none():
+def test_a_team_with_a_member_without_a_limit_has_none() -> None:
     teams = (Team(id="t", name="T", row={}, members=("a", "b")),)
     pool = pool_of(seller("a", max_capacity=1), seller("b"), teams=teams)
     assert give(pool, "t", count=3, respect_capacity=True) == "ttt"
 
 
-def test_giving_back_what_nobody_had_lists_no_table():
+def test_giving_back_what_nobody_had_lists_no_table() -> None:
     pool = pool_of(seller("a"), seller("b", consumed={"lead": 1}))
     pool.release("a", "lead")
     assert consumed(pool, "a") == {}
 
 
-def test_rows_got_by_hand_count():
+def test_rows_got_by_hand_count() -> None:
     pool = pool_of(seller("a", max_capacity=2), seller("b"))
     pool.consume("a", "lead")
     pool.consume("a", "opportunity")
@@ -153,7 +163,7 @@ def test_rows_got_by_hand_count():
     assert give(pool, "a", respect_capacity=True) == ""
 
 
-def test_units_are_the_rules_own_then_the_tables():
+def test_units_are_the_rules_own_then_the_tables() -> None:
     units = CapacityUnits(by_table={"opportunity": 5}, by_rule={"Big": 7})
     pool = pool_of(seller("a"), units=units)
     give(pool, "a", rule="Big", table="opportunity")
@@ -169,7 +179,7 @@ def test_units_are_the_rules_own_then_the_tables():
     assert consumed(pool, "a")["opportunity"] == 7 + 5 + 5
 
 
-def test_a_pool_in_use_notices_what_is_got_and_given_back_by_hand():
+def test_a_pool_in_use_notices_what_is_got_and_given_back_by_hand() -> None:
     pool = pool_of(seller("a", max_capacity=1), seller("b", max_capacity=1))
     asked = request(pool, "a", "b", respect_capacity=True)
     assert pool.choose(asked).position == 0
@@ -179,7 +189,7 @@ def test_a_pool_in_use_notices_what_is_got_and_given_back_by_hand():
     assert pool.choose(asked).position == 0
 
 
-def test_only_counted_tables_use_up_capacity():
+def test_only_counted_tables_use_up_capacity() -> None:
     pool = pool_of(seller("a", max_capacity=1), counted_tables=frozenset({"lead"}))
     asked = request(pool, "a", respect_capacity=True)
     pool.consume("a", "opportunity")
@@ -196,21 +206,23 @@ def test_only_counted_tables_use_up_capacity():
     ("maximum", "counted", "left"),
     [(None, None, None), (10, None, 3), (10, frozenset({"lead"}), 8), (1, None, -6)],
 )
-def test_available_is_maximum_less_what_counts(maximum, counted, left):
+def test_available_is_maximum_less_what_counts(
+    maximum: int | None, counted: frozenset[str] | None, left: int | None
+) -> None:
     assert available_units(maximum, {"lead": 2, "case": 5}, counted) == left
 
 
-def test_no_limit_beats_every_figure_and_ties_with_its_like():
+def test_no_limit_beats_every_figure_and_ties_with_its_like() -> None:
     pool = pool_of(seller("a", max_capacity=10**30), seller("b"), seller("c"))
     assert give(pool, *"abc", count=4, method="load_balancing") == "bcbc"
 
 
-def test_the_default_capacity_is_for_those_without_their_own():
+def test_the_default_capacity_is_for_those_without_their_own() -> None:
     pool = pool_of(seller("a", max_capacity=1), seller("b"), default_capacity=3)
     assert give(pool, *"ab", count=5, method="load_balancing", respect_capacity=True) == "bbab"
 
 
-def test_weights_are_honoured_by_round_robin_turn_by_turn():
+def test_weights_are_honoured_by_round_robin_turn_by_turn() -> None:
     pool = pool_of(seller("a", weight=3), seller("b"), use_weights=True)
     assert give(pool, *"ab", count=6) == "aaabaa"
     assert pool.snapshot().sellers[0].turns_taken == 2
@@ -218,7 +230,7 @@ def test_weights_are_honoured_by_round_robin_turn_by_turn():
     assert give(again, *"ab", count=2) == "ab"
 
 
-def test_weights_are_honoured_by_load_balancing():
+def test_weights_are_honoured_by_load_balancing() -> None:
     pool = pool_of(
         seller("a", weight=2, max_capacity=50), seller("b", max_capacity=50), use_weights=True
     )
@@ -226,7 +238,7 @@ def test_weights_are_honoured_by_load_balancing():
     assert (given.count("a"), given.count("b")) == (20, 10)
 
 
-def test_weights_wait_until_they_are_switched_on():
+def test_weights_wait_until_they_are_switched_on() -> None:
     pool = pool_of(seller("a", weight=3, turns_taken=1), seller("b"))
     assert give(pool, *"ab", count=4) == "abab"
     assert give(pool_of(seller("a", weight=0), seller("b"), use_weights=True), "a", "b") == "a"
@@ -234,14 +246,14 @@ def test_weights_wait_until_they_are_switched_on():
     assert give(load, *"ab", count=4, method="load_balancing") == "abab"
 
 
-def test_what_is_given_by_hand_takes_the_next_place():
+def test_what_is_given_by_hand_takes_the_next_place() -> None:
     pool = pool_of(seller("a", assignment_order=5), seller("b"), seller("c"))
     for name in "bca":
         pool.touch(name, NOW)
     assert [each.assignment_order for each in pool.snapshot().sellers] == [8, 6, 7]
 
 
-def test_a_team_is_no_member_of_a_team():
+def test_a_team_is_no_member_of_a_team() -> None:
     teams = (
         Team(id="t", name="T", row={}, members=("u", "T", "a")),
         Team(id="u", name="U", row={}, members=("a",)),
@@ -250,7 +262,7 @@ def test_a_team_is_no_member_of_a_team():
     assert give(pool, "t", count=3, respect_capacity=True) == "tt"
 
 
-def test_teams_stand_in_line_with_their_own_clock_and_their_members_capacity():
+def test_teams_stand_in_line_with_their_own_clock_and_their_members_capacity() -> None:
     busy = Calendar(weekly={})
     teams = (
         Team(id="t", name="T", row={}, members=("A", "b", "gone")),
@@ -274,13 +286,13 @@ def test_teams_stand_in_line_with_their_own_clock_and_their_members_capacity():
     assert consumed(pool, "t") == {"lead": 4}
 
 
-def test_everybody_can_be_referred_to():
+def test_everybody_can_be_referred_to() -> None:
     queue = Queue(id="q", name="Overflow", row={})
     assert queue.reference() == EntityReference(table="queue", id="q")
     assert Team(id="t", name="T", row={}).reference().table == "team"
 
 
-def test_availability_is_not_blamed_when_capacity_failed():
+def test_availability_is_not_blamed_when_capacity_failed() -> None:
     closed = Calendar(weekly={})
     pool = pool_of(seller("a", max_capacity=0), seller("b", max_capacity=1, calendar=closed))
     tight = request(pool, "a", respect_capacity=True, within_hours=24)
@@ -289,7 +301,9 @@ def test_availability_is_not_blamed_when_capacity_failed():
     assert pool.choose(both).status is RoutingStatus.NO_AVAILABILITY
 
 
-def test_the_index_starts_afresh_rather_than_grow_without_end(monkeypatch):
+def test_the_index_starts_afresh_rather_than_grow_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(engine.distribution.rankings, "_MOST_POOLS", 2)
     pool = pool_of(*map(seller, "abcd"))
     sets = ["ab", "bc", "cd", "abcd"] * 3
@@ -299,7 +313,7 @@ def test_the_index_starts_afresh_rather_than_grow_without_end(monkeypatch):
     assert fresh == [give(kept, *names) for names in sets]
 
 
-def test_moments_at_the_ends_of_the_calendar_do_no_harm():
+def test_moments_at_the_ends_of_the_calendar_do_no_harm() -> None:
     calendar = Calendar(time_zone="America/New_York", weekly={"mon": (("09:00", "17:00"),)})
     pool = pool_of(seller("a", calendar=calendar), seller("b"))
     for now in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):

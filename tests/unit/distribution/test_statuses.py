@@ -22,12 +22,14 @@ NOTHING_TO_DO = {
 
 
 @pytest.mark.parametrize("status", EVERY_STATUS, ids=str)
-def test_every_status_has_a_label_and_a_remedy_where_something_is_wrong(status):
+def test_every_status_has_a_label_and_a_remedy_where_something_is_wrong(
+    status: RoutingStatus | SegmentationStatus | SequenceStatus,
+) -> None:
     assert label_of(status)
     assert (remedy_of(status) is None) == (status in NOTHING_TO_DO[type(status)])
 
 
-def test_equal_numbers_of_different_columns_have_their_own_labels():
+def test_equal_numbers_of_different_columns_have_their_own_labels() -> None:
     assert label_of(SegmentationStatus(3)) == "No matching segments"
     assert label_of(RoutingStatus(3)) == "There was an issue with the server"
     assert label_of(SequenceStatus(3)) == "Skipped as segmentation failed"
@@ -37,7 +39,7 @@ def test_equal_numbers_of_different_columns_have_their_own_labels():
     ("status", "rank"),
     [(6, 0), (7, 0), (10, 0), (12, 0), (14, 0), (5, 1), (13, 1), (15, 1), (4, 2), (11, 3), (2, 4)],
 )
-def test_failures_are_ranked_by_how_far_the_row_came(status, rank):
+def test_failures_are_ranked_by_how_far_the_row_came(status: int, rank: int) -> None:
     assert failure_rank(RoutingStatus(status)) == rank
 
 
@@ -52,5 +54,5 @@ def test_failures_are_ranked_by_how_far_the_row_came(status, rank):
         (18, RunState.FAILED),
     ],
 )
-def test_a_routing_status_gives_the_state_of_the_run(status, state):
+def test_a_routing_status_gives_the_state_of_the_run(status: int, state: RunState) -> None:
     assert run_state_of(RoutingStatus(status)) is state
