@@ -16,7 +16,7 @@ from connector.dataverse.limits.application_users import ApplicationUser, Applic
 from connector.dataverse.limits.governor import Governor, GovernorOptions
 from connector.dataverse.reads.change_tracking import ChangeFeed
 from connector.dataverse.reads.feed import FollowBy, TableFeed
-from connector.dataverse.reads.modified_on import OVERLAP, WatermarkFeed
+from connector.dataverse.reads.modified_on import OVERLAP, ModifiedOnFeed
 from connector.dataverse.reads.rows import DEFAULT_ANNOTATIONS, RowReader
 from connector.dataverse.sign_in.certificates import (
     SigningCertificate,
@@ -42,7 +42,7 @@ from connector.dataverse.wire.transport import Transport, TransportOptions, buil
 from connector.dataverse.writes.actions import DataverseActions
 from connector.dataverse.writes.bulk import BulkSender
 from connector.dataverse.writes.encoding import WriteEncoder, WriteMarks
-from connector.dataverse.writes.outcomes import Settler
+from connector.dataverse.writes.outcomes import OutcomeReader
 from connector.dataverse.writes.sender import RowSender, WriteOptions
 from connector.ports import Clock
 
@@ -68,7 +68,7 @@ class ClientOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class ClientDependencies:
     """What a client may not make itself: time, waits, randomness, ids, and a way to talk to a
     person.
 
@@ -85,14 +85,14 @@ class Surroundings:
     is_stopping: Callable[[], bool] = lambda: False
 
 
-def build_client(options: ClientOptions, surroundings: Surroundings) -> DataverseClient:
+def build_client(options: ClientOptions, dependencies: ClientDependencies) -> DataverseClient:
     """A client for one environment and credential; talks to nobody yet, raises ConfigProblem."""
     root = odata.parse_environment_url(options.url)
     _raise_if_exposed(root, options.sign_in.mode)
     raise_if_no_certificates(options.transport.ca_file)
-    budget = TimeBudget(options.retry.budget, surroundings.clock)
-    channel = _build_channel(root, options, surroundings, budget)
-    definitions = DefinitionSource(channel, surroundings.clock)
+    budget = TimeBudget(options.retry.budget, dependencies.clock)
+    channel = _build_channel(root, options, dependencies, budget)
+    definitions = DefinitionSource(channel, dependencies.clock)
     metadata = MetadataReader(definitions)
     reader = RowReader(channel, metadata, annotations=options.annotations)
     actions = DataverseActions(channel, metadata, reader, tag=options.marks.tag)
@@ -100,9 +100,9 @@ def build_client(options: ClientOptions, surroundings: Surroundings) -> Datavers
     bulk = BulkSender(
         channel,
         encoder,
-        settler=Settler(reader),
-        clock=surroundings.clock,
-        new_id=surroundings.new_id,
+        outcomes=OutcomeReader(reader),
+        clock=dependencies.clock,
+        new_id=dependencies.new_id,
     )
     sender = RowSender(
         channel, encoder, bulk=bulk, actions=actions, reader=reader, metadata=metadata
@@ -116,10 +116,10 @@ def build_client(options: ClientOptions, surroundings: Surroundings) -> Datavers
             reader=reader,
             feed=TableFeed(
                 ChangeFeed(channel, metadata, reader, annotations=options.annotations),
-                WatermarkFeed(
+                ModifiedOnFeed(
                     channel,
                     metadata,
-                    surroundings.clock,
+                    dependencies.clock,
                     annotations=tuple(options.annotations),
                     overlap=options.overlap,
                 ),
@@ -129,7 +129,7 @@ def build_client(options: ClientOptions, surroundings: Surroundings) -> Datavers
             sender=sender,
             actions=actions,
             write_options=options.writes,
-            is_stopping=surroundings.is_stopping,
+            is_stopping=dependencies.is_stopping,
         )
     )
 
@@ -150,22 +150,22 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _build_channel(
-    root: str, options: ClientOptions, surroundings: Surroundings, budget: TimeBudget
+    root: str, options: ClientOptions, dependencies: ClientDependencies, budget: TimeBudget
 ) -> Channel:
-    clock, metrics = surroundings.clock, surroundings.metrics
+    clock, metrics = dependencies.clock, dependencies.metrics
     wire = options.transport
     retrier = Retrier(
         options.retry,
         budget,
-        sleep=surroundings.sleep,
-        random=surroundings.random,
+        sleep=dependencies.sleep,
+        random=dependencies.random,
         metrics=metrics,
     )
     transport = Transport(
-        root, build_session(wire), options=wire, clock=clock, new_id=surroundings.new_id
+        root, build_session(wire), options=wire, clock=clock, new_id=dependencies.new_id
     )
     users = [
-        _build_user(root, replace(options, sign_in=sign_in), surroundings, budget)
+        _build_user(root, replace(options, sign_in=sign_in), dependencies, budget)
         for sign_in in (options.sign_in, *options.more_users)
     ]
     return Channel(
@@ -178,25 +178,25 @@ def _build_channel(
 
 
 def _build_user(
-    root: str, options: ClientOptions, surroundings: Surroundings, budget: TimeBudget
+    root: str, options: ClientOptions, dependencies: ClientDependencies, budget: TimeBudget
 ) -> ApplicationUser:
-    session = build_sign_in_session(build_session(options.transport), surroundings.clock)
-    source = build_token_source(root, options, surroundings, session)
+    session = build_sign_in_session(build_session(options.transport), dependencies.clock)
+    source = build_token_source(root, options, dependencies, session)
     governor = Governor(
         options.governor,
         budget,
-        clock=surroundings.clock,
-        sleep=surroundings.sleep,
-        metrics=surroundings.metrics,
+        clock=dependencies.clock,
+        sleep=dependencies.sleep,
+        metrics=dependencies.metrics,
     )
-    return ApplicationUser(TokenCache(source, surroundings.clock, on_close=session.close), governor)
+    return ApplicationUser(TokenCache(source, dependencies.clock, on_close=session.close), governor)
 
 
 def build_token_source(
-    root: str, options: ClientOptions, surroundings: Surroundings, session: requests.Session
+    root: str, options: ClientOptions, dependencies: ClientDependencies, session: requests.Session
 ) -> TokenSource:
     """The way of signing in that the settings name; raises SignInProblem for what is missing."""
-    sign_in, clock = options.sign_in, surroundings.clock
+    sign_in, clock = options.sign_in, dependencies.clock
     if sign_in.mode == "static_token":
         return StaticToken(_require(sign_in.token, "STATIC_TOKEN"), clock)
     if sign_in.mode == "managed_identity":
@@ -209,10 +209,10 @@ def build_token_source(
         clock=clock,
     )
     if sign_in.mode == "device_code":
-        if surroundings.show_message is None:
+        if dependencies.show_message is None:
             raise SignInProblem("Signing in by device code needs a person at a terminal.")
         return DeviceCodeSignIn(
-            surroundings.show_message, registration, cache_path=sign_in.token_cache_path
+            dependencies.show_message, registration, cache_path=sign_in.token_cache_path
         )
     return ConfidentialSignIn(_load_credential(sign_in), registration)
 

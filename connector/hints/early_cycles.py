@@ -5,21 +5,22 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 
 
-class TableWaker:
+class EarlyCycles:
     """Turns any number of hints into one early look at a table; safe for many threads.
 
-    `hurry` is told a table and how soon. A hint for a table that is being looked at just now has
-    it looked at once more, for the change may lie behind the page already read.
+    `bring_forward` takes a table and how soon its cycle shall begin. A hint for a table that is
+    being looked at just now has it looked at once more, for the change may lie behind the page
+    already read.
     """
 
     def __init__(
         self,
-        hurry: Callable[[str, timedelta], None],
+        bring_forward: Callable[[str, timedelta], None],
         tables: Collection[str],
         *,
         debounce: timedelta = timedelta(seconds=0.5),
     ) -> None:
-        self._hurry = hurry
+        self._bring_forward = bring_forward
         self._tables = frozenset(tables)
         self._debounce = debounce
         self._lock = threading.Lock()
@@ -36,7 +37,7 @@ class TableWaker:
                 self._again.add(table)
                 return
             self._expected.add(table)
-        self._hurry(table, self._debounce)
+        self._bring_forward(table, self._debounce)
 
     def started(self, table: str) -> None:
         """A look at a table begins; hints up to now are answered by it."""
@@ -53,4 +54,4 @@ class TableWaker:
             if is_wanted:
                 self._expected.add(table)
         if is_wanted:
-            self._hurry(table, self._debounce)
+            self._bring_forward(table, self._debounce)

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from connector.dataverse.client import DataverseClient
-from connector.dataverse.wiring import Surroundings, build_client
+from connector.dataverse.wiring import ClientDependencies, build_client
 from connector.errors import RetriableError
 from connector.service.application import Application
 from connector.service.leases import (
@@ -123,7 +123,7 @@ def open_client(
         if stop.wait(seconds):
             raise RetriableError("stopped while waiting for the environment")
 
-    surroundings = Surroundings(
+    dependencies = ClientDependencies(
         clock=SystemClock(),
         sleep=sleep,
         random=random.random,
@@ -131,7 +131,7 @@ def open_client(
         show_message=show_message,
         is_stopping=stop.is_set,
     )
-    return build_client(build_client_options(settings), surroundings)
+    return build_client(build_client_options(settings), dependencies)
 
 
 @contextmanager

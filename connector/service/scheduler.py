@@ -10,7 +10,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from connector.errors import FatalError, LeaseHeld
-from connector.hints.early_cycles import TableWaker
+from connector.hints.early_cycles import EarlyCycles
 from connector.hints.service_bus import BusListener, BusOptions
 from connector.hints.webhooks import HintOptions, HintServer
 from connector.ports import Clock
@@ -40,22 +40,25 @@ def run_service(
     runs = _Runs(application)
     application.leases.join(len(application.tables))
     scheduler = _Scheduler(threads=max(1, len(application.tables)))
-    waker = TableWaker(
+    early = EarlyCycles(
         lambda table, within: scheduler.hurry(table, clock.now() + within),
         [table.name for table in application.tables],
         debounce=max((way.debounce for way in (hints, bus) if way), default=timedelta(0)),
     )
     for table in application.tables:
         scheduler.repeat(
-            partial(runs.run, table, waker), name=table.name, every=interval, first=clock.now()
+            partial(runs.run, table, early),
+            name=table.name,
+            every=interval,
+            first=clock.now(),
         )
     scheduler.start()
     try:
         with ExitStack() as listening:
             if hints is not None:
-                listening.enter_context(HintServer(hints, waker.hint))
+                listening.enter_context(HintServer(hints, early.hint))
             if bus is not None:
-                listening.enter_context(BusListener(bus, waker.hint))
+                listening.enter_context(BusListener(bus, early.hint))
             # A wait without end would keep signals from being handled on some platforms.
             while not application.stop.wait(1):
                 pass
@@ -73,9 +76,9 @@ class _Runs:
         self._repeats = _Repeats()
         self.failure: LeadrobinError | None = None
 
-    def run(self, table: WatchedTable, waker: TableWaker) -> None:
+    def run(self, table: WatchedTable, early: EarlyCycles) -> None:
         """One cycle of a table; what goes wrong is noted, not raised."""
-        waker.started(table.name)
+        early.started(table.name)
         try:
             self._application.run_table(table)
             self._repeats.note_success(table.name)
@@ -87,7 +90,7 @@ class _Runs:
         except LeadrobinError:
             self._repeats.note_failure(table.name)
         finally:
-            waker.finished(table.name)
+            early.finished(table.name)
 
 
 class _Scheduler:

@@ -23,7 +23,7 @@ from connector.dataverse.reads.row_decoding import choose_decoder
 from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.odata import FORMATTED, LOOKUP_TABLE
 from connector.dataverse.wire.payloads import decode_collection
-from connector.dataverse.wiring import ClientOptions, Surroundings, build_client
+from connector.dataverse.wiring import ClientDependencies, ClientOptions, build_client
 from connector.dataverse.writes.batch import decode_batch
 from connector.ports import TableQuery
 
@@ -207,7 +207,7 @@ def build_static_client(url: str) -> DataverseClient:
             sign_in=SignInOptions(mode="static_token", token="x"),
             governor=GovernorOptions(is_pacing=False),
         ),
-        Surroundings(
+        ClientDependencies(
             clock=Still(),
             sleep=lambda _: None,
             random=lambda: 0.5,

@@ -16,7 +16,7 @@ from connector.dataverse.reads.feed import FollowBy
 from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wire.transport import TransportOptions
-from connector.dataverse.wiring import ClientOptions, Surroundings, build_client
+from connector.dataverse.wiring import ClientDependencies, ClientOptions, build_client
 from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.emulator.protection.throttle import Limits
 from connector.emulator.seed.organization import SeedSize
@@ -85,10 +85,10 @@ def connect(server: EmulatorServer, **overrides: Any) -> DataverseClient:
         governor=GovernorOptions(),
         writes=WriteOptions(concurrency=4, batch_size=10),
     )
-    surroundings = Surroundings(
+    dependencies = ClientDependencies(
         clock=server.clock, sleep=sleep, random=dice.random, new_id=lambda: f"id-{next(numbers)}"
     )
-    return build_client(replace(options, **overrides), surroundings)
+    return build_client(replace(options, **overrides), dependencies)
 
 
 @pytest.fixture
@@ -451,7 +451,7 @@ def test_writes_under_every_fault_end_as_reported(server: EmulatorServer, way: W
 def test_a_table_followed_by_its_stamps_shows_every_row_and_every_change(
     server: EmulatorServer,
 ) -> None:
-    with connect(server, follow_by=FollowBy.WATERMARK) as client:
+    with connect(server, follow_by=FollowBy.MODIFIED_ON) as client:
         pages, link = read_changes(client)
         assert len(rows_of(pages)) == len({row["leadid"] for p in pages for row in p.rows})
         assert len(rows_of(pages)) >= SIZE.leads

@@ -19,7 +19,7 @@ from connector.dataverse.reads.feed import FollowBy
 from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wire.transport import Request, TransportOptions
-from connector.dataverse.wiring import ClientOptions, Surroundings, build_client
+from connector.dataverse.wiring import ClientDependencies, ClientOptions, build_client
 from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.emulator.protection.faults import KINDS
 from connector.emulator.seed.organization import SeedSize
@@ -155,9 +155,9 @@ def connect(server: EmulatorServer, seed: int) -> DataverseClient:
             writes=WriteOptions(
                 way=(WriteWay.PARALLEL, WriteWay.BATCH)[seed % 2], concurrency=2, batch_size=4
             ),
-            follow_by=FollowBy.WATERMARK if seed % 3 == 2 else FollowBy.AUTO,
+            follow_by=FollowBy.MODIFIED_ON if seed % 3 == 2 else FollowBy.AUTO,
         ),
-        Surroundings(
+        ClientDependencies(
             clock=server.clock,
             sleep=sleep,
             random=dice.random,

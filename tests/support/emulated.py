@@ -34,7 +34,7 @@ from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.sign_in.tokens import AccessToken
 from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wire.transport import TransportOptions
-from connector.dataverse.wiring import ClientOptions, Surroundings, build_client
+from connector.dataverse.wiring import ClientDependencies, ClientOptions, build_client
 from connector.dataverse.writes import sender
 from connector.dataverse.writes.sender import WriteOptions
 from connector.emulator.organization.clock import EmulatorClock
@@ -340,7 +340,7 @@ class Process:
             retry=RetryPolicy(budget=timedelta(minutes=15)),
             writes=self.ways.writes,
         )
-        surroundings = Surroundings(
+        dependencies = ClientDependencies(
             clock=self._tenant.clock,
             sleep=self._sleep,
             random=lambda: 0.5,
@@ -350,7 +350,7 @@ class Process:
             patch.object(wiring, "build_token_source", return_value=self._tenant),
             patch.object(wiring, "build_session", self._build_session),
         ):
-            return build_client(options, surroundings)
+            return build_client(options, dependencies)
 
     def _build_session(self, _options: TransportOptions) -> requests.Session:
         session = requests.Session()

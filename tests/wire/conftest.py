@@ -13,7 +13,7 @@ from connector.dataverse.client import DataverseClient
 from connector.dataverse.limits.governor import GovernorOptions
 from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.retrying import RetryPolicy
-from connector.dataverse.wiring import ClientOptions, Surroundings, build_client
+from connector.dataverse.wiring import ClientDependencies, ClientOptions, build_client
 from connector.dataverse.writes.sender import WriteOptions
 
 ROOT = "https://contoso.crm4.dynamics.com"
@@ -84,14 +84,14 @@ def build(timeline: Timeline) -> Iterator[Build]:
             governor=GovernorOptions(),
             writes=WriteOptions(concurrency=2),
         )
-        surroundings = Surroundings(
+        dependencies = ClientDependencies(
             clock=timeline,
             sleep=timeline.sleep,
             random=lambda: 0.0,
             new_id=lambda: f"id-{next(numbers)}",
         )
         known = {name: overrides.pop(name) for name in list(overrides) if name in SURROUNDINGS}
-        client = build_client(replace(options, **overrides), replace(surroundings, **known))
+        client = build_client(replace(options, **overrides), replace(dependencies, **known))
         clients.append(client)
         return client
 

@@ -38,7 +38,7 @@ OVERLAP = timedelta(minutes=5)
 A row is stamped when its transaction begins and seen when it commits; Dataverse ends transactions
 after two minutes.
 """
-_PREFIX = "watermark:"
+_PREFIX = "watermark:"  # as stores of earlier versions have it
 VERSIONS_PER_PAGE = 5000
 
 
@@ -79,7 +79,7 @@ def read_position(link: str) -> Position | None:
     try:
         return _DECODER.decode(link.removeprefix(_PREFIX))
     except msgspec.MsgspecError as error:
-        raise ResyncRequired("The stored watermark cannot be read.") from error
+        raise ResyncRequired("The stored position cannot be read.") from error
 
 
 def write_position(position: Position) -> str:
@@ -87,7 +87,7 @@ def write_position(position: Position) -> str:
     return _PREFIX + encode_json(position).decode()
 
 
-class WatermarkFeed:
+class ModifiedOnFeed:
     """Passes over a table in the order of `modifiedon`, ties by id."""
 
     def __init__(

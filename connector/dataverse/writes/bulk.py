@@ -9,7 +9,7 @@ from connector.dataverse.wire.errors import Fault, Reaction, RowFault
 from connector.dataverse.wire.transport import Reply, Request, build_fault
 from connector.dataverse.writes.batch import PartReply, decode_batch, encode_batch
 from connector.dataverse.writes.encoding import WriteEncoder
-from connector.dataverse.writes.outcomes import Settler, confirm, fail
+from connector.dataverse.writes.outcomes import OutcomeReader, confirm, fail
 from connector.errors import RetriableError
 from connector.ports import Clock, RowWrite, WriteResult
 from engine.errors import LeadrobinError
@@ -28,13 +28,13 @@ class BulkSender:
         channel: Channel,
         encoder: WriteEncoder,
         *,
-        settler: Settler,
+        outcomes: OutcomeReader,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
         self._channel = channel
         self._encoder = encoder
-        self._settler = settler
+        self._outcomes = outcomes
         self._clock = clock
         self._new_id = new_id
 
@@ -127,10 +127,10 @@ class BulkSender:
             self._channel.users.pause(fault)
         if fault.reaction in _AGAIN:
             return None
-        return self._settle(write, fault, attempt)
+        return self._read_outcome(write, fault, attempt)
 
-    def _settle(self, write: RowWrite, fault: Fault, attempt: int) -> WriteResult:
+    def _read_outcome(self, write: RowWrite, fault: Fault, attempt: int) -> WriteResult:
         try:
-            return self._settler.settle_fault(write, fault, attempts=attempt)
+            return self._outcomes.from_fault(write, fault, attempts=attempt)
         except LeadrobinError as error:
             return fail(write, error, attempts=attempt)

@@ -1,6 +1,4 @@
-"""Turns what happened to one write into its outcome, reading the row again where the answer left
-doubt.
-"""
+"""What became of a write; where the answer leaves doubt, the row is read again."""
 
 from connector.dataverse.reads.rows import RowReader
 from connector.dataverse.wire.errors import Fault, Reaction, RowFault
@@ -15,13 +13,13 @@ _OUTCOMES = {
 }
 
 
-class Settler:
-    """Outcomes of single writes."""
+class OutcomeReader:
+    """Finds the outcomes of single writes."""
 
     def __init__(self, reader: RowReader) -> None:
         self._reader = reader
 
-    def settle_fault(self, write: RowWrite, fault: Fault, *, attempts: int = 1) -> WriteResult:
+    def from_fault(self, write: RowWrite, fault: Fault, *, attempts: int = 1) -> WriteResult:
         """The outcome of a write the service refused.
 
         A conflict is looked into: when the row already is what we wanted, an earlier attempt of
@@ -29,7 +27,7 @@ class Settler:
         """
         match fault.reaction:
             case Reaction.CONFLICT:
-                return self.settle_by_reading(write, attempts=attempts, fault=fault)
+                return self.from_row(write, attempts=attempts, fault=fault)
             case Reaction.GONE:
                 outcome = (
                     WriteOutcome.REFUSED
@@ -40,7 +38,7 @@ class Settler:
             case reaction:
                 return _result(write, _OUTCOMES.get(reaction, WriteOutcome.FAILED), fault, attempts)
 
-    def settle_by_reading(
+    def from_row(
         self, write: RowWrite, *, attempts: int, fault: Fault | None = None
     ) -> WriteResult:
         """Read the row and say whether the write is in force."""
@@ -54,12 +52,12 @@ class Settler:
             return _result(write, outcome, None, attempts, etag)
         return _result(write, WriteOutcome.CONFLICT, fault, attempts, etag)
 
-    def settle_error(self, write: RowWrite, error: LeadrobinError, *, attempts: int) -> WriteResult:
+    def from_error(self, write: RowWrite, error: LeadrobinError, *, attempts: int) -> WriteResult:
         """The outcome of a write that ended in an exception."""
         if not isinstance(error, RowFault):
             return fail(write, error, attempts=attempts)
         try:
-            return self.settle_fault(write, error.fault, attempts=attempts)
+            return self.from_fault(write, error.fault, attempts=attempts)
         except LeadrobinError as second:
             return fail(write, second, attempts=attempts)
 

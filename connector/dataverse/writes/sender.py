@@ -14,7 +14,7 @@ from connector.dataverse.wire.payloads import ETAG
 from connector.dataverse.writes.actions import DataverseActions
 from connector.dataverse.writes.bulk import BulkSender
 from connector.dataverse.writes.encoding import WriteEncoder
-from connector.dataverse.writes.outcomes import Settler, confirm, fail
+from connector.dataverse.writes.outcomes import OutcomeReader, confirm, fail
 from connector.ports import RowWrite, WriteOutcome, WriteResult
 from engine.errors import LeadrobinError
 
@@ -64,7 +64,7 @@ class RowSender:
         self._actions = actions
         self._reader = reader
         self._metadata = metadata
-        self._settler = Settler(reader)
+        self._outcomes = OutcomeReader(reader)
 
     def write_rows(
         self,
@@ -173,10 +173,10 @@ class RowSender:
             if not self._needs_reading_first(write):
                 return self._send(write, attempts)
             if not self._is_as_read(write):
-                return self._settler.settle_by_reading(write, attempts=1)
+                return self._outcomes.from_row(write, attempts=1)
             return self._send(write, attempts, any_version=True)
         except LeadrobinError as error:
-            return self._settler.settle_error(write, error, attempts=max(1, attempts.count))
+            return self._outcomes.from_error(write, error, attempts=max(1, attempts.count))
 
     def _send(
         self, write: RowWrite, attempts: Attempts, *, any_version: bool = False

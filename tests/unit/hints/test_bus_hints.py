@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connector.hints import service_bus
-from connector.hints.early_cycles import TableWaker
+from connector.hints.early_cycles import EarlyCycles
 from connector.hints.service_bus import (
     TABLE_PROPERTY,
     BusListener,
@@ -181,9 +181,11 @@ def test_waits_double_up_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_doubled_and_reordered_messages_are_one_early_look() -> None:
     looks: list[tuple[str, timedelta]] = []
-    waker = TableWaker(lambda *look: looks.append(look), ["lead"], debounce=timedelta(seconds=2))
+    early = EarlyCycles(
+        lambda *look: looks.append(look), ["lead"], debounce=timedelta(seconds=2)
+    )
     queue = Queue([[about("lead")] * 3, [about("account"), about("lead")]])
-    queue.listen(waker.hint)
+    queue.listen(early.hint)
     assert looks == [("lead", timedelta(seconds=2))]
 
 

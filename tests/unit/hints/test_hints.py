@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from connector.hints.context import read_table
-from connector.hints.early_cycles import TableWaker
+from connector.hints.early_cycles import EarlyCycles
 from connector.hints.webhooks import HintOptions, HintServer
 from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem
@@ -115,39 +115,39 @@ class Calls(list[tuple[str, float]]):
         self.append((table, within.total_seconds()))
 
 
-def wake() -> tuple[TableWaker, Calls]:
+def watch_two_tables() -> tuple[EarlyCycles, Calls]:
     calls = Calls()
-    return TableWaker(calls.hurry, ("lead", "opportunity"), debounce=timedelta(seconds=1)), calls
+    return EarlyCycles(calls.hurry, ("lead", "opportunity"), debounce=timedelta(seconds=1)), calls
 
 
 def test_many_hints_are_one_early_look() -> None:
-    waker, calls = wake()
+    early, calls = watch_two_tables()
     for table in ["lead", "lead", "opportunity", "lead"]:
-        waker.hint(table)
+        early.hint(table)
     assert calls == [("lead", 1.0), ("opportunity", 1.0)]
 
 
 def test_a_table_that_nobody_watches_is_ignored() -> None:
-    waker, calls = wake()
-    waker.hint("account")
+    early, calls = watch_two_tables()
+    early.hint("account")
     assert calls == []
 
 
 def test_a_hint_during_a_look_leads_to_another_one() -> None:
-    waker, calls = wake()
-    waker.started("lead")
-    waker.hint("lead")
-    waker.hint("lead")
+    early, calls = watch_two_tables()
+    early.started("lead")
+    early.hint("lead")
+    early.hint("lead")
     assert calls == []
-    waker.finished("lead")
+    early.finished("lead")
     assert calls == [("lead", 1.0)]
 
 
 def test_a_hint_before_a_look_is_answered_by_it() -> None:
-    waker, calls = wake()
-    waker.hint("lead")
-    waker.started("lead")
-    waker.finished("lead")
+    early, calls = watch_two_tables()
+    early.hint("lead")
+    early.started("lead")
+    early.finished("lead")
     assert len(calls) == 1
-    waker.hint("lead")
+    early.hint("lead")
     assert len(calls) == 2

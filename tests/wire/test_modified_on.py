@@ -162,7 +162,13 @@ def test_a_chosen_watermark_replaces_a_delta_link_by_a_full_read(
 ) -> None:
     add_tables(wire)
     with pytest.raises(ResyncRequired):
-        build(follow_by=FollowBy.WATERMARK).fetch_page(LEADS, f"{API}/leads?$deltatoken=1")
+        build(follow_by=FollowBy.MODIFIED_ON).fetch_page(LEADS, f"{API}/leads?$deltatoken=1")
+
+
+def test_the_old_word_for_following_by_modified_on_is_understood() -> None:
+    assert FollowBy("watermark") is FollowBy("modified_on") is FollowBy.MODIFIED_ON
+    with pytest.raises(ValueError, match="feed"):
+        FollowBy("feed")
 
 
 def test_a_watermark_that_cannot_be_read_asks_for_a_full_read(client: DataverseClient) -> None:
