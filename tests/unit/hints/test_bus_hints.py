@@ -181,9 +181,7 @@ def test_waits_double_up_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_doubled_and_reordered_messages_are_one_early_look() -> None:
     looks: list[tuple[str, timedelta]] = []
-    early = EarlyCycles(
-        lambda *look: looks.append(look), ["lead"], debounce=timedelta(seconds=2)
-    )
+    early = EarlyCycles(lambda *look: looks.append(look), ["lead"], debounce=timedelta(seconds=2))
     queue = Queue([[about("lead")] * 3, [about("account"), about("lead")]])
     queue.listen(early.hint)
     assert looks == [("lead", timedelta(seconds=2))]
