@@ -24,6 +24,7 @@ from engine.conditions.language.model import (
     Related,
     SellerAttribute,
 )
+from engine.conditions.language.operators import FACTS
 from engine.decisions.decision import FailedCondition
 from engine.records import Row
 from engine.rules.rule_set import RuleSet
@@ -36,9 +37,6 @@ Samples = Mapping[str, Sequence[Row]]
 RowTest = Callable[[Row, datetime], int]
 TargetTest = Callable[[Row, Attributes | None, Row, datetime], bool]
 """The target's row, its seller attributes, the record being assigned, the instant."""
-
-_BEYOND = ("above", "under", "user", "business")
-_RELATIVE = ("today", "yesterday", "tomorrow", "last-", "next-", "this-", "olderthan-")
 
 
 def read_date_settings(rule_set: RuleSet) -> DateSettings:
@@ -131,7 +129,7 @@ class Evaluator:
 def depends_on_now(condition: Condition) -> bool:
     """Whether the answer can change with the time alone."""
     return any(
-        isinstance(node, Compare) and node.operator.value.startswith(_RELATIVE)
+        isinstance(node, Compare) and FACTS[node.operator].depends_on_now
         for node in walk(condition)
     )
 
@@ -156,7 +154,7 @@ def build_target_key(condition: Condition) -> Callable[[Row, Attributes | None],
 
 def _looks_beyond(node: Condition) -> bool:
     """Whether a condition asks for more of a target than one column: its place, or the caller."""
-    return isinstance(node, Compare) and any(word in node.operator for word in _BEYOND)
+    return isinstance(node, Compare) and FACTS[node.operator].looks_beyond
 
 
 def _read_label(row: Row, path: ColumnPath) -> str | None:

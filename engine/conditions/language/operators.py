@@ -66,10 +66,22 @@ def family_of(column_type: ColumnType) -> Family | None:
 
 @dataclass(frozen=True, slots=True)
 class OperatorFacts:
-    """What an operator takes and the families of columns it is defined for."""
+    """What an operator takes, the families of columns it is defined for, and what it asks besides.
+
+    The answer of one that `depends_on_now` can change with the time alone. One that
+    `is_hierarchical` asks for the rows above, one that `asks_caller` for the user who asks.
+    """
 
     takes: ValueKind
     families: frozenset[Family]
+    depends_on_now: bool = False
+    is_hierarchical: bool = False
+    asks_caller: bool = False
+
+    @property
+    def looks_beyond(self) -> bool:
+        """Whether the answer takes more than the column's value and the time."""
+        return self.is_hierarchical or self.asks_caller
 
 
 _EVERY = frozenset(Family)
@@ -88,6 +100,26 @@ def _group(
     return {name: OperatorFacts(takes, families) for name in names}
 
 
+def _from_now(takes: ValueKind, *names: Operator) -> dict[Operator, OperatorFacts]:
+    """Operators on dates that count from the present moment."""
+    return {name: OperatorFacts(takes, _DATES, depends_on_now=True) for name in names}
+
+
+def _of_caller(
+    families: frozenset[Family], *names: Operator, is_hierarchical: bool = False
+) -> dict[Operator, OperatorFacts]:
+    """Operators that compare with the user who asks."""
+    facts = OperatorFacts(
+        ValueKind.NONE, families, is_hierarchical=is_hierarchical, asks_caller=True
+    )
+    return dict.fromkeys(names, facts)
+
+
+def _in_line(*names: Operator) -> dict[Operator, OperatorFacts]:
+    """Operators that compare with the rows above or below a named one."""
+    return dict.fromkeys(names, OperatorFacts(ValueKind.SCALAR, _REFERENCES, is_hierarchical=True))
+
+
 _O = Operator
 FACTS: Mapping[Operator, OperatorFacts] = {
     **_group(ValueKind.SCALAR, _EVERY, _O.EQ, _O.NE),
@@ -99,36 +131,34 @@ FACTS: Mapping[Operator, OperatorFacts] = {
     **_group(ValueKind.SCALAR, _TEXT, _O.ENDS_WITH, _O.NOT_END_WITH),
     **_group(ValueKind.LIST, _MULTI, _O.CONTAIN_VALUES, _O.NOT_CONTAIN_VALUES),
     **_group(ValueKind.DAY, _DATES, _O.ON, _O.ON_OR_BEFORE, _O.ON_OR_AFTER),
-    **_group(ValueKind.NONE, _DATES, _O.YESTERDAY, _O.TODAY, _O.TOMORROW),
-    **_group(ValueKind.NONE, _DATES, _O.LAST_SEVEN_DAYS, _O.NEXT_SEVEN_DAYS),
-    **_group(ValueKind.NONE, _DATES, _O.LAST_WEEK, _O.THIS_WEEK, _O.NEXT_WEEK),
-    **_group(ValueKind.NONE, _DATES, _O.LAST_MONTH, _O.THIS_MONTH, _O.NEXT_MONTH),
-    **_group(ValueKind.NONE, _DATES, _O.LAST_YEAR, _O.THIS_YEAR, _O.NEXT_YEAR),
-    **_group(ValueKind.COUNT, _DATES, _O.LAST_X_HOURS, _O.LAST_X_DAYS, _O.LAST_X_WEEKS),
-    **_group(ValueKind.COUNT, _DATES, _O.LAST_X_MONTHS, _O.LAST_X_YEARS),
-    **_group(ValueKind.COUNT, _DATES, _O.NEXT_X_HOURS, _O.NEXT_X_DAYS, _O.NEXT_X_WEEKS),
-    **_group(ValueKind.COUNT, _DATES, _O.NEXT_X_MONTHS, _O.NEXT_X_YEARS),
-    **_group(ValueKind.COUNT, _DATES, _O.OLDERTHAN_X_MINUTES, _O.OLDERTHAN_X_HOURS),
-    **_group(ValueKind.COUNT, _DATES, _O.OLDERTHAN_X_DAYS, _O.OLDERTHAN_X_WEEKS),
-    **_group(ValueKind.COUNT, _DATES, _O.OLDERTHAN_X_MONTHS, _O.OLDERTHAN_X_YEARS),
-    **_group(ValueKind.NONE, _DATES, _O.THIS_FISCAL_PERIOD, _O.THIS_FISCAL_YEAR),
-    **_group(ValueKind.NONE, _DATES, _O.LAST_FISCAL_PERIOD, _O.LAST_FISCAL_YEAR),
-    **_group(ValueKind.NONE, _DATES, _O.NEXT_FISCAL_PERIOD, _O.NEXT_FISCAL_YEAR),
-    **_group(ValueKind.COUNT, _DATES, _O.LAST_X_FISCAL_PERIODS, _O.LAST_X_FISCAL_YEARS),
-    **_group(ValueKind.COUNT, _DATES, _O.NEXT_X_FISCAL_PERIODS, _O.NEXT_X_FISCAL_YEARS),
+    **_from_now(ValueKind.NONE, _O.YESTERDAY, _O.TODAY, _O.TOMORROW),
+    **_from_now(ValueKind.NONE, _O.LAST_SEVEN_DAYS, _O.NEXT_SEVEN_DAYS),
+    **_from_now(ValueKind.NONE, _O.LAST_WEEK, _O.THIS_WEEK, _O.NEXT_WEEK),
+    **_from_now(ValueKind.NONE, _O.LAST_MONTH, _O.THIS_MONTH, _O.NEXT_MONTH),
+    **_from_now(ValueKind.NONE, _O.LAST_YEAR, _O.THIS_YEAR, _O.NEXT_YEAR),
+    **_from_now(ValueKind.COUNT, _O.LAST_X_HOURS, _O.LAST_X_DAYS, _O.LAST_X_WEEKS),
+    **_from_now(ValueKind.COUNT, _O.LAST_X_MONTHS, _O.LAST_X_YEARS),
+    **_from_now(ValueKind.COUNT, _O.NEXT_X_HOURS, _O.NEXT_X_DAYS, _O.NEXT_X_WEEKS),
+    **_from_now(ValueKind.COUNT, _O.NEXT_X_MONTHS, _O.NEXT_X_YEARS),
+    **_from_now(ValueKind.COUNT, _O.OLDERTHAN_X_MINUTES, _O.OLDERTHAN_X_HOURS),
+    **_from_now(ValueKind.COUNT, _O.OLDERTHAN_X_DAYS, _O.OLDERTHAN_X_WEEKS),
+    **_from_now(ValueKind.COUNT, _O.OLDERTHAN_X_MONTHS, _O.OLDERTHAN_X_YEARS),
+    **_from_now(ValueKind.NONE, _O.THIS_FISCAL_PERIOD, _O.THIS_FISCAL_YEAR),
+    **_from_now(ValueKind.NONE, _O.LAST_FISCAL_PERIOD, _O.LAST_FISCAL_YEAR),
+    **_from_now(ValueKind.NONE, _O.NEXT_FISCAL_PERIOD, _O.NEXT_FISCAL_YEAR),
+    **_from_now(ValueKind.COUNT, _O.LAST_X_FISCAL_PERIODS, _O.LAST_X_FISCAL_YEARS),
+    **_from_now(ValueKind.COUNT, _O.NEXT_X_FISCAL_PERIODS, _O.NEXT_X_FISCAL_YEARS),
     **_group(ValueKind.PERIOD, _DATES, _O.IN_FISCAL_PERIOD),
     **_group(ValueKind.YEAR, _DATES, _O.IN_FISCAL_YEAR),
     **_group(ValueKind.PERIOD_AND_YEAR, _DATES, _O.IN_FISCAL_PERIOD_AND_YEAR),
     **_group(ValueKind.PERIOD_AND_YEAR, _DATES, _O.IN_OR_AFTER_FISCAL_PERIOD_AND_YEAR),
     **_group(ValueKind.PERIOD_AND_YEAR, _DATES, _O.IN_OR_BEFORE_FISCAL_PERIOD_AND_YEAR),
-    **_group(ValueKind.NONE, _REFERENCES, _O.EQ_USERID, _O.NE_USERID),
-    **_group(ValueKind.NONE, _REFERENCES, _O.EQ_BUSINESSID, _O.NE_BUSINESSID),
-    **_group(ValueKind.NONE, _REFERENCES, _O.EQ_USERTEAMS, _O.EQ_USERORUSERTEAMS),
-    **_group(ValueKind.NONE, _REFERENCES, _O.EQ_USERORUSERHIERARCHY),
-    **_group(ValueKind.NONE, _REFERENCES, _O.EQ_USERORUSERHIERARCHYANDTEAMS),
-    **_group(ValueKind.NONE, _NUMBERS, _O.EQ_USERLANGUAGE),
-    **_group(ValueKind.SCALAR, _REFERENCES, _O.ABOVE, _O.EQ_OR_ABOVE),
-    **_group(ValueKind.SCALAR, _REFERENCES, _O.UNDER, _O.EQ_OR_UNDER, _O.NOT_UNDER),
+    **_of_caller(_REFERENCES, _O.EQ_USERID, _O.NE_USERID, _O.EQ_BUSINESSID, _O.NE_BUSINESSID),
+    **_of_caller(_REFERENCES, _O.EQ_USERTEAMS, _O.EQ_USERORUSERTEAMS),
+    **_of_caller(_REFERENCES, _O.EQ_USERORUSERHIERARCHY, is_hierarchical=True),
+    **_of_caller(_REFERENCES, _O.EQ_USERORUSERHIERARCHYANDTEAMS, is_hierarchical=True),
+    **_of_caller(_NUMBERS, _O.EQ_USERLANGUAGE),
+    **_in_line(_O.ABOVE, _O.EQ_OR_ABOVE, _O.UNDER, _O.EQ_OR_UNDER, _O.NOT_UNDER),
 }
 """One entry for every operator."""
 
