@@ -1,64 +1,59 @@
 """Reads the hierarchies that conditions such as `under` walk; walking them is up to the engine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 
 from connector.ports import TableReader
-from engine.conditions.language.columns import walk
-from engine.conditions.language.model import Compare, Condition, Operator
+from engine.conditions.evaluation.hierarchy import PARENT_COLUMNS
+from engine.conditions.language.columns import comparisons_of
+from engine.conditions.language.context import column_of, table_of
+from engine.conditions.language.model import Compare
+from engine.conditions.language.operators import FACTS
+from engine.rules.placed_conditions import list_conditions
 from engine.rules.rule_set import RuleSet
 from engine.schema import Schema
 
-HIERARCHICAL = frozenset(
-    {
-        Operator.ABOVE,
-        Operator.EQ_OR_ABOVE,
-        Operator.UNDER,
-        Operator.EQ_OR_UNDER,
-        Operator.NOT_UNDER,
-        Operator.EQ_USERORUSERHIERARCHY,
-        Operator.EQ_USERORUSERHIERARCHYANDTEAMS,
-    }
-)
-PARENTS = {
-    "account": "_parentaccountid_value",
-    "systemuser": "_parentsystemuserid_value",
-}
-"""The lookups that Dataverse marks as hierarchical by default."""
+Hierarchies = Mapping[str, Mapping[str, str | None]]
 
 
-def fetch_hierarchies(
-    rule_set: RuleSet, schema: Schema, reader: TableReader
-) -> Mapping[str, Mapping[str, str | None]]:
-    """Table → id → parent's id, for rule sets that need them; empty for all others."""
-    if not any(_is_hierarchical(condition) for condition in _conditions(rule_set)):
-        return {}
+def fetch_hierarchies(rule_set: RuleSet, schema: Schema, reader: TableReader) -> Hierarchies:
+    """Table → id → parent's id, of those tables whose rows the rule set's conditions place.
+
+    A row without a parent is left out: it stands at the top.
+    """
     return {
-        table: {
-            str(row[schema[table].primary_id]).lower(): _parent_of(row.get(column))
-            for row in reader.read_rows(table, (schema[table].primary_id, column))
-        }
-        for table, column in PARENTS.items()
-        if table in schema
+        table: _fetch_parents(schema, table, reader)
+        for table in sorted(list_hierarchical_tables(rule_set, schema))
+        if table in schema and PARENT_COLUMNS[table] in schema[table].columns
     }
 
 
-def _is_hierarchical(condition: Condition) -> bool:
-    return any(
-        isinstance(node, Compare) and node.operator in HIERARCHICAL for node in walk(condition)
-    )
+def list_hierarchical_tables(rule_set: RuleSet, schema: Schema) -> set[str]:
+    """The tables whose hierarchy a condition asks for, as far as `schema` tells what they are."""
+    return {
+        table
+        for placed in list_conditions(rule_set)
+        for comparison in comparisons_of(placed.condition)
+        if FACTS[comparison.operator].is_hierarchical
+        for table in _list_compared(placed.table, comparison, schema)
+        if table in PARENT_COLUMNS
+    }
 
 
-def _conditions(rule_set: RuleSet) -> Iterator[Condition]:
-    for segment in rule_set.segments:
-        if segment.when is not None:
-            yield segment.when
-    for rule in rule_set.rules:
-        if rule.when is not None:
-            yield rule.when
-        selection = getattr(rule.assign_to, "sellers", None)
-        if selection is not None and selection.matching is not None:
-            yield selection.matching
+def _list_compared(table: str, comparison: Compare, schema: Schema) -> Collection[str]:
+    """The tables whose rows the compared column can hold; every one where that is not known."""
+    if FACTS[comparison.operator].asks_caller:
+        return ("systemuser",)
+    holder = table_of(schema, table, comparison.path[:-1])
+    column = column_of(schema, table, comparison.path)
+    if column is not None and column.targets:
+        return column.targets
+    if holder is not None and column is not None and column.name == schema[holder].primary_id:
+        return (holder,)
+    return PARENT_COLUMNS.keys() & schema.keys()
 
 
-def _parent_of(value: object) -> str | None:
-    return value.lower() if isinstance(value, str) and value else None
+def _fetch_parents(schema: Schema, table: str, reader: TableReader) -> Mapping[str, str | None]:
+    """Id → parent's id of the rows that have one, in lower case."""
+    key, parent = schema[table].primary_id, f"_{PARENT_COLUMNS[table]}_value"
+    rows = reader.read_rows(table, (key, parent), filter=f"{parent} ne null")
+    return {str(row[key]).lower(): str(row[parent]).lower() for row in rows}

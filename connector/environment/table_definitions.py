@@ -5,6 +5,7 @@ Nothing is guessed: names of columns, keys and navigation properties come from t
 
 from collections.abc import Mapping, Sequence
 
+from connector.environment.hierarchies import list_hierarchical_tables
 from connector.ports import TableDescriber
 from connector.watched_tables.queries import build_watched_table, tables_reached
 from connector.watched_tables.watched_table import WatchedTable, WriteColumns
@@ -18,7 +19,10 @@ PEOPLE = ("systemuser", "team", "queue")
 def describe_tables(
     rule_set: RuleSet, tables: Sequence[str], describe: TableDescriber
 ) -> Mapping[str, TableSchema]:
-    """The definitions of the watched tables, of the people's, and of all that conditions reach."""
+    """The definitions of the watched tables, of the people's, and of all that conditions reach.
+
+    Among those reached are the tables whose hierarchy a condition asks for.
+    """
     schema: dict[str, TableSchema] = {}
     roots = (*tables, *PEOPLE)
     wanted = set(roots)
@@ -26,6 +30,7 @@ def describe_tables(
         for name in sorted(wanted):
             schema[name] = describe(name)
         reached = {name for root in roots for name in tables_reached(rule_set, root, schema)}
+        reached |= list_hierarchical_tables(rule_set, schema)
         wanted = reached - schema.keys()
     return schema
 

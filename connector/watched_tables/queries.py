@@ -19,6 +19,7 @@ from engine.conditions.language.model import ColumnPath, Condition
 from engine.conditions.language.operators import Family, family_of
 from engine.errors import ConfigProblem
 from engine.rules.models import AccountColumn, Rule
+from engine.rules.placed_conditions import list_conditions
 from engine.rules.rule_set import RuleSet
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, Schema, TableSchema
 
@@ -82,7 +83,7 @@ def build_target_query(
     """What has to be read of sellers, teams or queues; raises ConfigProblem for unknown columns."""
     reader = _ColumnReader(schema)
     known = schema[table]
-    conditions = list(target_conditions(rule_set, table))
+    conditions = list(_target_conditions(rule_set, table))
     paths = {path for condition in conditions for path in columns_of(condition)}
     navigations = {path for condition in conditions for path in navigations_of(condition)}
     own = [path[0] for path in paths if len(path) == 1]
@@ -96,29 +97,15 @@ def build_target_query(
     return query
 
 
-def target_conditions(rule_set: RuleSet, table: str) -> Iterator[Condition]:
-    """The conditions on sellers (systemuser), teams or queues of all rules."""
-    kind = {"systemuser": "sellers", "team": "teams", "queue": "queues"}[table]
-    for rule in rule_set.rules:
-        selection = getattr(rule.assign_to, kind, None)
-        if selection is not None and selection.matching is not None:
-            yield selection.matching
-        if kind == "sellers":
-            yield from _owner_conditions(rule)
-
-
 def tables_reached(rule_set: RuleSet, table: str, schema: Schema) -> frozenset[str]:
     """The tables whose metadata the conditions on rows of one table need, itself included.
 
     Paths end where `schema` does not know the next table yet: ask again once it does.
     """
     reached = {table}
-    if table in {"systemuser", "team", "queue"}:
-        conditions = list(target_conditions(rule_set, table))
-    else:
-        conditions = list(_record_conditions(rule_set, table))
-        for path in _seller_side_paths(rule_set, table):
-            reached |= set(_walk(schema, table, path[:-1]))
+    conditions = [*_target_conditions(rule_set, table), *_record_conditions(rule_set, table)]
+    for path in _seller_side_paths(rule_set, table):
+        reached |= set(_walk(schema, table, path[:-1]))
     for condition in conditions:
         for navigation in navigations_of(condition):
             reached |= set(_walk(schema, table, navigation))
@@ -183,20 +170,29 @@ class _ColumnReader:
 
 
 def _record_conditions(rule_set: RuleSet, table: str) -> Iterator[Condition]:
-    """The conditions on rows of the table: those of segments and of rules."""
-    for segment in rule_set.segments:
-        if segment.table == table and segment.when is not None:
-            yield segment.when
-    for rule in _rules_of(rule_set, table):
-        if rule.when is not None:
-            yield rule.when
+    """The conditions of segments and rules on rows of the table.
+
+    What ends a sequence is not among them: no cycle evaluates it.
+    """
+    for placed in list_conditions(rule_set):
+        is_own = placed.table == table and placed.record_table is None
+        if is_own and placed.path[0] != "sequences":
+            yield placed.condition
+
+
+def _target_conditions(rule_set: RuleSet, table: str) -> Iterator[Condition]:
+    """The conditions on the sellers (systemuser), teams or queues that work can go to."""
+    for placed in list_conditions(rule_set):
+        if placed.table == table and placed.record_table is not None:
+            yield placed.condition
 
 
 def _seller_side_paths(rule_set: RuleSet, table: str) -> Iterator[ColumnPath]:
     """Columns of the row that conditions on sellers, teams and queues compare with."""
+    for placed in list_conditions(rule_set):
+        if placed.record_table == table:
+            yield from record_columns_of(placed.condition)
     for rule in _rules_of(rule_set, table):
-        for condition in _target_conditions(rule):
-            yield from record_columns_of(condition)
         if isinstance(rule.assign_to, AccountColumn):
             yield ("msdyn_relatedrecord", rule.assign_to.account_column)
         if rule.sticky_owner:
@@ -213,23 +209,6 @@ def _touch_columns(rule_set: RuleSet, table: TableSchema) -> list[str]:
     policies = [rule.take_back for rule in _rules_of(rule_set, table.name) if rule.take_back]
     named = [policy.touch_column for policy in policies if policy.touch_column]
     return [*named, "modifiedby"] if policies else []
-
-
-def _target_conditions(rule: Rule) -> Iterator[Condition]:
-    target = rule.assign_to
-    for name in ("sellers", "teams", "queues"):
-        selection = getattr(target, name, None)
-        if selection is not None and selection.matching is not None:
-            yield selection.matching
-    yield from _owner_conditions(rule)
-
-
-def _owner_conditions(rule: Rule) -> Iterator[Condition]:
-    """The conditions on the primary and secondary owners of insights."""
-    primary = getattr(rule.assign_to, "primary", None)
-    if primary is not None:
-        yield primary
-    yield from getattr(rule.assign_to, "secondary", ())
 
 
 def _rules_of(rule_set: RuleSet, table: str) -> Sequence[Rule]:

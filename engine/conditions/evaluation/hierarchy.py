@@ -8,14 +8,14 @@ from engine.records import Row
 
 Hierarchies = Mapping[str, Mapping[str, str | None]]
 
-PARENT_COLUMNS = (
-    "parentaccountid",
-    "parentsystemuserid",
-    "parentbusinessunitid",
-    "parentterritoryid",
-    "parentpositionid",
-)
-"""Lookups that Dataverse's own hierarchical relationships run along."""
+PARENT_COLUMNS: Mapping[str, str] = {
+    "account": "parentaccountid",
+    "systemuser": "parentsystemuserid",
+    "businessunit": "parentbusinessunitid",
+    "territory": "parentterritoryid",
+    "position": "parentpositionid",
+}
+"""The lookup of each table that Dataverse's own hierarchical relationships run along."""
 
 
 def ancestors(row_id: str, hierarchies: Hierarchies, row: Row | None = None) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _parent(
 def _nested_parent(row: Row | None) -> tuple[str | None, Row | None]:
     if row is None:
         return None, None
-    for column in PARENT_COLUMNS:
+    for column in PARENT_COLUMNS.values():
         parent = row.get(f"_{column}_value")
         if isinstance(parent, str) and parent:
             nested = row.get(column)

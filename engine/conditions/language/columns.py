@@ -1,5 +1,7 @@
 """Which columns and navigation properties a condition reads; nothing is evaluated here."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import assert_never
 
 from engine.conditions.language.model import (
@@ -36,6 +38,11 @@ def record_columns_of(condition: Condition) -> frozenset[ColumnPath]:
     )
 
 
+def comparisons_of(condition: Condition) -> Iterator[Compare]:
+    """Every comparison with a constant, its path as it leads from the condition's own row."""
+    return _comparisons(condition, ())
+
+
 def navigations_of(condition: Condition) -> frozenset[ColumnPath]:
     """Every path of navigation properties that has to be expanded, outer ones included."""
     found = {path[:-1] for path in columns_of(condition)}
@@ -64,6 +71,14 @@ def children_of(condition: Condition) -> tuple[Condition, ...]:
             return ()
         case _:
             assert_never(condition)
+
+
+def _comparisons(condition: Condition, prefix: ColumnPath) -> Iterator[Compare]:
+    if isinstance(condition, Compare):
+        yield replace(condition, path=prefix + condition.path)
+    inner = prefix + condition.navigation if isinstance(condition, Related) else prefix
+    for child in children_of(condition):
+        yield from _comparisons(child, inner)
 
 
 def _own(condition: Condition, prefix: ColumnPath) -> set[ColumnPath]:
