@@ -52,9 +52,11 @@ def machine_time() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class EmulatorOptions:
-    """How an emulator is started; `data` replaces the seed for the sets it holds, `traffic` is
-    how many changes a second sellers, customers and managers make, `cascade_delay_seconds` how
-    long an assignment takes to reach the rows below.
+    """How an emulator is started.
+
+    `data` replaces the seed for the sets it holds, `traffic` is how many changes a second sellers,
+    customers and managers make, `cascade_delay_seconds` how long an assignment takes to reach the
+    rows below.
     """
 
     host: str = "127.0.0.1"
@@ -132,11 +134,9 @@ LOOP_TURNS = 20
 class EmulatorServer:
     """A running emulator; a context manager for tests.
 
-    `url`, `ca_file`, `authority`, `tenant_id`, `client_id`, `client_secret` are what a client
-    needs;
-    `organization`, `privileges`, `tenant`, `throttle`, `faults`, `log` and `clock` are for the
-    test (hold
-    `organization.lock` around changes to rows).
+    `url`, `ca_file`, `authority`, `tenant_id`, `client_id` and `client_secret` are what a client
+    needs; `organization`, `privileges`, `tenant`, `throttle`, `faults`, `log` and `clock` are for
+    the test. Hold `organization.lock` around changes to rows.
     """
 
     def __init__(self, options: EmulatorOptions | None = None) -> None:
@@ -195,7 +195,7 @@ class EmulatorServer:
         return self.url
 
     def _open(self) -> Organization:
-        """The organisation, seeded unless the state file was; raises DataProblem for that file."""
+        """The organization, seeded unless the state file was; raises DataProblem for that file."""
         options = self.options
         try:
             organization = open_organization(options.source, seed=options.seed, path=options.state)

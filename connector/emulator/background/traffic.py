@@ -1,4 +1,4 @@
-"""Life in the emulated organisation: sellers, customers and managers who keep changing rows.
+"""Traffic: sellers, customers and managers of the emulated organization who keep changing rows.
 
 Every change goes through the same rules as a client's write; who reads the changes is elsewhere.
 """
@@ -203,8 +203,8 @@ class Traffic:
     def _person(self, holders: str, *parameters: str) -> str | None:
         found = self._organization.storage.query(
             "SELECT systemuserid FROM systemuser WHERE isdisabled IS NOT 1 "  # noqa: S608  two texts of our own
-            "AND isintegrationuser IS NOT 1 AND applicationid IS NULL "
-            f"AND systemuserid IN ({holders}) ORDER BY systemuserid",
+            "AND isintegrationuser IS NOT 1 AND applicationid IS NULL AND systemuserid IN "
+            f"({holders}) ORDER BY systemuserid",
             parameters,
         )
         return str(self._dice.pick(found)[0]) if found else None

@@ -1,7 +1,8 @@
 """Sends webhook calls as the platform does: late, at most twice, in no promised order.
 
 https://learn.microsoft.com/power-apps/developer/data-platform/use-webhooks
-What is sent is made in `events`; registration for tests is at the bottom, real rows do as well.
+What is sent is made in `rows.events`. Tests register a webhook at the bottom; rows that a client
+writes do as well.
 """
 
 import asyncio
@@ -40,8 +41,10 @@ _SYSTEM_EVENT, _COMPLETED, _FAILED = 1, 3, 31
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySettings:
-    """How unreliable delivery is: probabilities of losing and repeating a call, mixed order, and
-    how many seconds a receiver has.
+    """How unreliable delivery is.
+
+    `drop` and `duplicate` are probabilities, `shuffle` mixes the order, `timeout_seconds` is how
+    long a receiver has.
     """
 
     drop: float = 0
@@ -74,7 +77,7 @@ class _Call:
 
 
 class WebhookSender:
-    """Takes waiting calls from the organisation and makes them; `log` holds the last ones."""
+    """Takes waiting calls from the organization and makes them; `log` holds the last ones."""
 
     def __init__(self, organization: Organization, privileges: Privileges, dice: Dice) -> None:
         self.settings = DeliverySettings()

@@ -99,8 +99,10 @@ class DateBehavior(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of a choice; `state` ties a status to its state, `default_status` a state to
-    its status.
+    """One option of a choice.
+
+    `state` is the state that a status reason belongs to, `default_status` the status reason a state
+    takes.
     """
 
     value: int
@@ -111,8 +113,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnDefinition:
-    """One column. `navigation` is the N:1 property's name where it is not derived from
-    `schema_name`, `format` what the metadata tells where it is not the usual one of the type.
+    """One column.
+
+    `navigation` is the N:1 property's name where it does not follow from `schema_name`, `format`
+    what the metadata tells where it is not the usual one of the type.
     """
 
     logical_name: str

@@ -1,7 +1,7 @@
 """Tables, columns, choices, keys and relationships as the metadata part of the Web API shows them.
 
 https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query-metadata-web-api
-Selecting and filtering is in `definitions`.
+Selecting and filtering is in `reads`.
 """
 
 from typing import Any
@@ -45,7 +45,7 @@ _SYSTEM_REQUIRED = frozenset({"ownerid", "statecode"})
 
 
 def label(text: str) -> Document:
-    """A label in the organisation's one language."""
+    """A label in the organization's one language."""
     shown = {
         "Label": text,
         "LanguageCode": LANGUAGE,

@@ -1,6 +1,6 @@
 """Reads of `EntityDefinitions`, `RelationshipDefinitions` and `GlobalOptionSetDefinitions`.
 
-The documents themselves are built in `definition_documents`.
+The documents themselves are built in `documents`.
 """
 
 from dataclasses import dataclass
@@ -203,8 +203,8 @@ def _find_table(catalog: Catalog, segment: Segment) -> TableDefinition:
     raise ODataError(
         404,
         ErrorCode.BAD_REQUEST_URL,
-        f"Could not find an entity with name {wanted} and id "
-        "00000000-0000-0000-0000-000000000000 in the MetadataCache.",
+        f"Could not find an entity with name {wanted} and id 00000000-0000-0000-0000-000000000000 "
+        "in the MetadataCache.",
     )
 
 

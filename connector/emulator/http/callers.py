@@ -33,9 +33,7 @@ def find_caller(
     application_id: str,
     headers: Mapping[str, str],
 ) -> Caller:
-    """The application user, or the user it acts for; raises ODataError 403 when it may not
-    enter.
-    """
+    """The application user or whom it acts for; raises ODataError 403 when they may not enter."""
     user = _application_user(organization, application_id)
     user_id = str(user["systemuserid"])
     _raise_if_disabled(user)

@@ -50,7 +50,7 @@ _HANDLED_METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"})
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Answers requests of one organisation."""
+    """Answers requests of one organization."""
 
     organization: Organization
     privileges: Privileges

@@ -1,7 +1,7 @@
-"""What an emulator knows beside its rows, kept in the same database: clock, privileges, marks.
+"""What an emulator knows beside its rows, kept in the same database: clock, privileges, settings.
 
-So a state file can be opened again after any end, and a snapshot holds everything. Registered
-applications and changed table definitions are not kept.
+With it a state file can be opened again after any end, and a snapshot holds everything. Registered
+applications are not kept.
 """
 
 from dataclasses import asdict, dataclass, field

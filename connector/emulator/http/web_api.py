@@ -1,5 +1,6 @@
-"""The HTTP surface: tells sign-in, Web API and control requests apart and adds the standard
-headers.
+"""The HTTP surface: tells sign-in, Web API and control requests apart.
+
+It adds the headers that every answer carries; what a request means is in `router`.
 """
 
 import re
@@ -227,9 +228,8 @@ class WebApi:
                 400,
                 "invalid_request",
                 90002,
-                f"Tenant '{name[:80]}' not found. Check to make sure you have the correct "
-                "tenant ID "
-                "and are signing into the correct cloud.",
+                f"Tenant '{name[:80]}' not found. Check to make sure you have the correct tenant "
+                "ID and are signing into the correct cloud.",
             )
 
 

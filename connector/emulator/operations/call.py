@@ -1,4 +1,4 @@
-"""What functions and actions are given when they are called; which there are is in `actions`."""
+"""What functions and actions are given when they are called; which there are is in `registry`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

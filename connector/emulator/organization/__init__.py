@@ -1,1 +1,1 @@
-"""The state of one organisation: clock, dice, tokens, privileges."""
+"""The state of one organization: clock, dice, tokens, privileges."""

@@ -1,6 +1,4 @@
-"""The emulator's clock: a given source of time plus an offset, which tests freeze, set and
-advance.
-"""
+"""The emulator's clock: a given source of time plus an offset; tests freeze, set and advance it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,7 +7,7 @@ TimeSource = Callable[[], datetime]
 
 
 class EmulatorClock:
-    """Time as the emulated organisation sees it; tokens, versions and expiry all follow it."""
+    """Time as the emulated organization sees it; tokens, versions and expiry all follow it."""
 
     def __init__(self, source: TimeSource) -> None:
         self._source = source

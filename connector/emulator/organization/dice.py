@@ -1,6 +1,4 @@
-"""Repeatable pseudo-random choices from a seed, by hashing; the emulator's only source of
-chance.
-"""
+"""Repeatable pseudo-random choices from a seed, by hashing: the only source of chance here."""
 
 from collections.abc import Sequence
 from hashlib import blake2b

@@ -1,4 +1,4 @@
-"""One emulated organisation: its rows, definitions, clock, chance and the ids everything hangs on.
+"""One emulated organization: its rows, definitions, clock, chance and fixed ids.
 
 What requests do with it is in the modules that take it as their first argument.
 """
@@ -43,8 +43,7 @@ class Organization:
     """The state shared by all requests; hold `lock` while touching it from another thread.
 
     `metadata_changes` remembers, by table, the row version at which its definition last changed:
-    older
-    delta tokens of that table are refused. Assignments reach the rows below after
+    older delta tokens of that table are refused. Assignments reach the rows below after
     `cascade_delay_seconds`; RetrieveTotalRecordCount tells numbers up to `count_age_seconds` old.
     """
 
@@ -66,7 +65,7 @@ class Organization:
 def open_organization(
     source: TimeSource, *, seed: int = 7, path: Path | None = None
 ) -> Organization:
-    """An organisation with empty tables, in memory or on disk."""
+    """An organization with empty tables, in memory or on disk."""
     catalog = standard_catalog()
     storage = Storage(catalog, path)
     register_functions(storage.connection)

@@ -1,6 +1,6 @@
 """Who may do what: roles with privileges per table, and the users and teams that hold them.
 
-Depths are Dataverse's: 1 own rows, 2 the business unit, 4 the units below too, 8 the organisation.
+Depths are Dataverse's: 1 own rows, 2 the business unit, 4 the units below too, 8 the organization.
 """
 
 from collections.abc import Iterable
@@ -107,7 +107,7 @@ class Privileges:
                 raise denied(user_id, verb, table)
 
     def raise_unless_global(self, caller: Caller, verb: str, table: TableDefinition) -> None:
-        """403 unless the privilege covers the whole organisation."""
+        """403 unless the privilege covers the whole organization."""
         if self.depth(caller.user_id, verb, table) < GLOBAL:
             raise denied(caller.user_id, verb, table)
 
@@ -169,7 +169,6 @@ def denied(user_id: str, verb: str, table: TableDefinition) -> ODataError:
         ErrorCode.PRIVILEGE_DENIED,
         f"Principal user (Id={user_id}, type=8, roleCount=0, privilegeCount=0, accessMode=0) is "
         f"missing {name} privilege (Id={fixed_id('privilege/' + name)}) on "
-        f"OTC={table.object_type_code} "
-        f"for entity '{table.logical_name}' (LocalizedName='{table.display_name}'). "
-        "context.Caller=" + user_id,
+        f"OTC={table.object_type_code} for entity '{table.logical_name}' "
+        f"(LocalizedName='{table.display_name}'). context.Caller=" + user_id,
     )

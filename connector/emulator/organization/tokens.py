@@ -1,7 +1,7 @@
 """Sign-in as Entra ID serves it: discovery, the token endpoint, and the check of bearer tokens.
 
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
-Who the token's application is in the organisation is settled in `callers`.
+Who the token's application is in the organization is settled in `http.callers`.
 """
 
 import json
@@ -46,8 +46,9 @@ class SignInError(Exception):
 
 @dataclass(slots=True)
 class Application:
-    """An app registration: secrets, and certificates by SHA-1 and SHA-256 thumbprint
-    (base64url).
+    """An app registration: its secrets, and its certificates by SHA-1 and SHA-256 thumbprint.
+
+    Thumbprints are in base64url, as `x5t` and `x5t#S256` carry them.
     """
 
     client_id: str
@@ -112,8 +113,8 @@ class Tenant:
     def issue(self, form: Mapping[str, str], root: str) -> dict[str, Any]:
         """Answer a token request; raises SignInError.
 
-        Client credentials by secret or signed assertion (RS256 or PS256, thumbprint in x5t or
-        x5t#S256).
+        Client credentials by secret or by signed assertion: RS256 or PS256, thumbprint in x5t or
+        x5t#S256.
         """
         grant = form.get("grant_type")
         if grant != "client_credentials":
@@ -142,8 +143,10 @@ class Tenant:
         }
 
     def application_of(self, token: str, hosts: Collection[str]) -> str | None:
-        """The application a bearer token was issued to; None when it is wrong, expired, revoked or
-        meant for none of the hosts that this environment goes by.
+        """The application a bearer token was issued to.
+
+        None when the token is wrong, expired, revoked or meant for none of the hosts that this
+        environment goes by.
         """
         if self.accept_any_token:
             return CLIENT_ID
@@ -203,8 +206,7 @@ class Tenant:
                 "invalid_client",
                 700027,
                 "The certificate with identifier used to sign the client assertion is not "
-                "registered "
-                f"on application. [Thumbprint of key used by client: '{name[:100]}']",
+                f"registered on application. [Thumbprint of key used by client: '{name[:100]}']",
             )
         if not _is_signed_by(certificate, header, parts):
             raise SignInError(
@@ -271,8 +273,7 @@ def _audience_of(scope: str, *, v1: bool) -> str:
             "invalid_scope",
             1002012,
             f"The provided value for scope {scope[:100]} is not valid. Client credential flows "
-            "must "
-            "have a scope value with /.default suffixed to the resource identifier "
+            "must have a scope value with /.default suffixed to the resource identifier "
             "(application ID URI).",
         )
     return scope.removesuffix("/.default").rstrip("/")

@@ -1,7 +1,7 @@
 """Scripted failures: which requests they hit and what happens to those.
 
+Real environments answer with what this page lists:
 https://learn.microsoft.com/power-apps/developer/data-platform/webapi/compose-http-requests-handle-errors
-lists what real environments answer with.
 """
 
 import asyncio
@@ -36,10 +36,8 @@ DEADLOCK = ODataError(
     500,
     ErrorCode.SQL_ERROR,
     "Sql error: Generic SQL error. CRM ErrorCode: -2147204784 Sql ErrorCode: -2146232060 Sql "
-    "Number: "
-    "1205: Transaction was deadlocked on lock resources with another process and has been "
-    "chosen as "
-    "the deadlock victim. Rerun the transaction.",
+    "Number: 1205: Transaction was deadlocked on lock resources with another process and has been "
+    "chosen as the deadlock victim. Rerun the transaction.",
 )
 
 
@@ -47,9 +45,8 @@ DEADLOCK = ODataError(
 class Fault:
     """One line of the script.
 
-    It hits requests whose method and path (decoded, with `/api/data/v9.2/`) match, `skip` of
-    them later,
-    at most `count` times (None = always), each with `probability`.
+    It hits requests whose method and path (decoded, with `/api/data/v9.2/`) match, `skip` of them
+    later, at most `count` times (None = always), each with `probability`.
     """
 
     kind: Kind = "status"

@@ -124,8 +124,7 @@ class Throttle:
                 "Combined execution time of incoming requests exceeded limit of "
                 f"{limits.seconds * 1000:,.0f} milliseconds over time window of "
                 f"{limits.window_seconds:g} seconds. Decrease number of concurrent requests or "
-                "reduce "
-                "the duration of requests and try again later."
+                "reduce the duration of requests and try again later."
             )
             return ErrorCode.EXECUTION_TIME_LIMIT_EXCEEDED, message, wait
         if usage.running >= limits.concurrent:

@@ -1,8 +1,7 @@
-"""Reads `$batch` requests, runs them through a given executor and writes the answer in
-Dataverse's shape.
+"""Reads `$batch` requests, runs them through an executor and answers in Dataverse's shape.
 
-What a single request means is the executor's business; https://learn.microsoft.com/power-apps/developer/
-data-platform/webapi/execute-batch-operations-using-web-api describes the envelope.
+What a single request means is the executor's business. The envelope is described on
+https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-using-web-api
 """
 
 import json
@@ -30,10 +29,9 @@ _KEPT_HEADERS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InnerRequest:
-    """One request of a batch. `target` is relative to the service root:
-    `leads(guid)?$select=subject`.
+    """One request of a batch; header names are lower-case.
 
-    Header names are lower-case.
+    `target` is relative to the service root: `leads(guid)?$select=subject`.
     """
 
     method: str
@@ -78,8 +76,11 @@ class BatchResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSeam:
-    """What running a batch needs: an executor, a transaction that rolls back when it is left by an
-    exception, and a source of GUIDs for boundaries and request ids."""
+    """What running a batch needs.
+
+    An executor, a transaction that rolls back when it is left by an exception, and a source of
+    GUIDs for boundaries and request ids.
+    """
 
     execute: Callable[[InnerRequest], InnerResponse]
     transaction: Callable[[], AbstractContextManager[None]]
@@ -179,9 +180,8 @@ def _parse_member(part: MimePart) -> InnerRequest:
     if request.method not in _WRITES:
         raise _bad_envelope(
             f"An invalid HTTP method '{request.method}' was detected for a request in a change "
-            "set. "
-            "Requests in change sets only support the HTTP methods 'POST', 'PUT', 'DELETE', and "
-            "'PATCH'."
+            "set. Requests in change sets only support the HTTP methods 'POST', 'PUT', 'DELETE', "
+            "and 'PATCH'."
         )
     if not request.content_id:
         raise bad_query("Content-ID header not present")
@@ -194,8 +194,7 @@ def _raise_if_repeated(requests: tuple[InnerRequest, ...]) -> None:
         if request.content_id in seen:
             raise _bad_envelope(
                 f"The content ID '{request.content_id}' was found more than once in the same "
-                "change "
-                "set. Content IDs have to be unique across all operations of a change set."
+                "change set. Content IDs have to be unique across all operations of a change set."
             )
         seen.add(request.content_id)
 
@@ -222,9 +221,7 @@ def _parse_request(part: MimePart) -> InnerRequest:
 
 
 def relative_target(url: str) -> str:
-    """An absolute, root-relative or service-relative URL as a target relative to the service
-    root.
-    """
+    """Any URL (absolute, relative to host or service) as a target relative to the service root."""
     if len(url) > LONGEST_URL:
         raise ODataError(
             414, ErrorCode.BAD_REQUEST_URL, "The request URI in the batch part is too long."

@@ -1,7 +1,7 @@
-"""Every error code the emulator answers with, under Microsoft's name; what provokes each is
-elsewhere.
+"""Every error code the emulator answers with, under Microsoft's name.
 
 https://learn.microsoft.com/power-apps/developer/data-platform/reference/web-service-error-codes
+What provokes each is elsewhere.
 """
 
 from enum import StrEnum, unique

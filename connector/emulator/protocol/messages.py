@@ -1,6 +1,4 @@
-"""A Web API request and its answer, free of the HTTP server; `$batch` parts are the same two
-types.
-"""
+"""A Web API request and its answer, free of the HTTP server and of `$batch`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -38,9 +36,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose request it is: the user and, when acting for somebody, the application user
-    behind it.
-    """
+    """Whose request it is: the user, and the application user that acts for it, if one does."""
 
     user_id: str
     business_unit_id: str
@@ -49,7 +45,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request. `path` is relative to the service root and still encoded; headers are
+    """One request; `path` is relative to the service root and still encoded, headers are
     lower-case.
 
     `base` is the service root without a trailing slash (`https://127.0.0.1:43121/api/data/v9.2`);

@@ -1,5 +1,6 @@
-"""Cuts multipart/mixed bodies into parts, leniently about line ends and missing headers;
-no HTTP rules.
+"""Cuts multipart/mixed bodies into parts, leniently about line ends and missing headers.
+
+It knows no HTTP rules.
 """
 
 import re
@@ -51,8 +52,9 @@ def boundary_of(content_type: str) -> str | None:
 
 
 def split_parts(body: bytes, boundary: str) -> Iterator[MimePart]:
-    """The parts between `--boundary` lines; a missing closing delimiter is forgiven, no part is
-    not.
+    """The parts between `--boundary` lines; raises ODataError when there is none.
+
+    A missing closing delimiter is forgiven.
     """
     mark = re.escape(boundary.encode("utf-8", "surrogateescape"))
     delimiter = re.compile(rb"(?:\A|\r?\n)--" + mark + rb"(--)?[ \t]*(?=\r?\n|\Z)")

@@ -1,3 +1,1 @@
-"""Reads OData query options, resource paths and FetchXML and turns them into SQL;
-serves no HTTP.
-"""
+"""Turns OData query options, resource paths and FetchXML into SQL; serves no HTTP."""

@@ -45,9 +45,7 @@ _STAMP_FORMAT = "%m/%d/%Y %H:%M:%S"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The versions a tracked read covers: above `after` up to `up_to`; `after` -1 = the first
-    read.
-    """
+    """The versions a tracked read covers: above `after` (-1 in the first read) up to `up_to`."""
 
     after: int
     up_to: int
@@ -99,7 +97,7 @@ def is_tracked(options: QueryOptions, preferences: Preferences) -> bool:
 def raise_if_cannot_track(
     organization: Organization, privileges: Privileges, table: TableDefinition, request: Request
 ) -> None:
-    """Refuse tables without tracking and callers without organisation-wide read."""
+    """Refuse tables without tracking and callers without organization-wide read."""
     if not table.change_tracking:
         raise ODataError(
             400,

@@ -143,7 +143,7 @@ class CollectionResource:
         return TrackedRead(self.organization, self.table, self.request, self.options)
 
     def _row_security(self) -> Sql | None:
-        """Own rows only, for a privilege that does not cover the organisation."""
+        """Own rows only, for a privilege that does not cover the organization."""
         caller = self.request.caller
         depth = self.privileges.depth(caller.user_id, "Read", self.table)
         if depth >= GLOBAL or not self.table.is_owned:

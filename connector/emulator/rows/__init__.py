@@ -1,1 +1,1 @@
-"""Rows of the emulated organisation: values, owners, states, what a write changes."""
+"""Rows of the emulated organization: values, owners, states, what a write changes."""

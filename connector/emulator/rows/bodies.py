@@ -1,7 +1,7 @@
-"""Request bodies as changes to a row: plain columns, lookups to bind or clear, rows to create
-along.
+"""Request bodies as changes to a row.
 
-Whether the changes are allowed is decided in `writes`.
+A body holds plain columns, lookups to bind or clear, and rows to create along. Whether the changes
+are allowed is decided in `writes`.
 """
 
 from collections.abc import Mapping
@@ -31,12 +31,11 @@ class Reference:
 
 @dataclass(slots=True)
 class Changes:
-    """What a body asks for. `values` are stored values by SQL column, lookups and their types
-    included.
+    """What a body asks for.
 
-    `touched` are the logical names given, `created` rows to create and bind (N:1), `members`
-    rows to
-    create below the new row and `linked` rows to attach to it, by navigation property.
+    `values` are stored values by SQL column, lookups and their types included; `touched` are the
+    logical names given. `created` are rows to create and bind (N:1), `members` rows to create below
+    the new row, `linked` rows to attach to it, each with its navigation property.
     """
 
     values: dict[str, StoredValue] = field(default_factory=dict[str, StoredValue])
@@ -68,8 +67,8 @@ def read_changes(
     *,
     creating: bool,
 ) -> Changes:
-    """Read a body; raises ODataError for undeclared properties, wrong values and missing bind
-    targets.
+    """Read a body; raises ODataError for undeclared properties, wrong values and missing rows to
+    bind.
 
     Columns that only the server sets are left out silently.
     https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api
@@ -136,19 +135,17 @@ def _unknown_property(table: TableDefinition, name: str) -> ODataError:
     return payload_error(
         table,
         f"The property '{name}' does not exist on type "
-        f"'Microsoft.Dynamics.CRM.{table.logical_name}'. "
-        "Make sure to only use property names that are defined by the type.",
+        f"'Microsoft.Dynamics.CRM.{table.logical_name}'. Make sure to only use property names "
+        "that are defined by the type.",
     )
 
 
 def _undeclared_annotation(table: TableDefinition, name: str) -> ODataError:
     return payload_error(
         table,
-        f"An undeclared property '{name}' which only has property annotations in the payload "
-        "but no "
-        "property value was found in the payload. In OData, only declared navigation "
-        "properties and "
-        "declared named streams can be represented as properties without values.",
+        f"An undeclared property '{name}' which only has property annotations in the payload but "
+        "no property value was found in the payload. In OData, only declared navigation "
+        "properties and declared named streams can be represented as properties without values.",
     )
 
 
@@ -230,9 +227,7 @@ def _set_lookup(column: ColumnDefinition, reference: Reference | None, changes: 
 def resolve_reference(
     organization: Organization, table: TableDefinition, navigation: Navigation, uri: str
 ) -> Reference:
-    """The row a URI names (absolute, root-relative or relative); it must exist and fit the
-    property.
-    """
+    """The row that a URI names; it must exist and fit the property, or ODataError is raised."""
     found = _parse_reference(organization, uri)
     if found is None or found[0].logical_name not in navigation.targets:
         raise payload_error(

@@ -1,7 +1,8 @@
 """What happened to a row, as webhooks are told: which steps it concerns and what they are sent.
 
 https://learn.microsoft.com/power-apps/developer/data-platform/use-webhooks
-Calls wait in the database, inside the transaction that caused them; sending is in `webhooks`.
+Calls wait in the database, inside the transaction that caused them; sending is in
+`background.webhooks`.
 """
 
 from collections.abc import Mapping

@@ -90,7 +90,7 @@ def owner_values(
 def cascade_assignment(
     organization: Organization, table: TableDefinition, row_id: str, owner: OwnerValue, by: str
 ) -> None:
-    """Hand on a new owner to the rows below, at once or after the organisation's delay.
+    """Hand on a new owner to the rows below, at once or after the organization's delay.
 
     https://learn.microsoft.com/power-apps/developer/data-platform/configure-entity-relationship-cascading-behavior
     """

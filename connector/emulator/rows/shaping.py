@@ -1,6 +1,5 @@
 # ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
-"""Stored rows as the Web API shows them: property names, types, ETag, annotations, formatted
-values.
+"""Stored rows as the Web API shows them: names, types, ETag, annotations, formatted values.
 
 Which rows and columns are shown is decided elsewhere.
 """
@@ -123,8 +122,8 @@ class RowShaper:
     def annotations(
         self, table: TableDefinition, column: ColumnDefinition, stored: Mapping[str, Any], key: str
     ) -> WireRow:
-        """The annotations of one value under another name (`key`), for linked and aliased
-        columns.
+        """The annotations of one value under another name, `key`, as linked and aliased columns
+        have.
         """
         wire: WireRow = {}
         if self._annotates and stored[column.logical_name] is not None:

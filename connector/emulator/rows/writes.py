@@ -1,6 +1,6 @@
 """Creating, changing and deleting rows, with every rule the server applies on the way.
 
-Callers wrap a request in one transaction. HTTP preconditions are in `preconditions`.
+Callers wrap a request in one transaction. HTTP preconditions are in `resources.preconditions`.
 """
 
 from collections.abc import Mapping
@@ -373,10 +373,8 @@ class Writer:
                     412,
                     ErrorCode.DUPLICATE_RECORD_ENTITY_KEY,
                     f"A record that has the attribute values {', '.join(key.columns)} already "
-                    "exists. "
-                    f"The entity key {key.logical_name} requires that this set of attributes "
-                    "contains "
-                    "unique values. Select unique values and try again.",
+                    f"exists. The entity key {key.logical_name} requires that this set of "
+                    "attributes contains unique values. Select unique values and try again.",
                 )
 
     def _release_children(self, relationship: ManyToOne, row_id: str) -> None:

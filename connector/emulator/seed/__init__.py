@@ -1,1 +1,1 @@
-"""The example organisation, and the loading of others."""
+"""The example organization, and the loading of others."""

@@ -22,7 +22,7 @@ SEGMENTS = (
 
 
 def seed_assignment_tables(rows: SeedRows, people: SeededPeople) -> None:
-    """Rows an organisation that used work assignment would have; its rules are switched off."""
+    """Rows an organization that used work assignment would have; its rules are switched off."""
     rows.add("msdyn_sequence", [_sequence(*each) for each in SEQUENCES])
     rows.add("msdyn_segment", [_segment(*each) for each in SEGMENTS])
     rows.add("msdyn_segmentattribute", [_priorities(table) for table in TABLE_CODES])

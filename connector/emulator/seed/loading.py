@@ -1,6 +1,6 @@
 """Loads rows from files: `<entity set>.json`, arrays of rows as the Web API returns them.
 
-What is not known (columns, tables) is left out with a note; lookups to rows that are not there
+Columns and tables that are not known are left out with a note; lookups to rows that are not there
 are kept.
 """
 

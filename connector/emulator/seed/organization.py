@@ -1,5 +1,4 @@
-"""Fills an organisation with a sales company: fixed rows first, then people, customers and
-pipeline.
+"""Fills an organization with a sales company: fixed rows, then people, customers and pipeline.
 
 Everything is drawn from the seed and dated relative to the clock's start; nothing reads files.
 """
@@ -45,9 +44,8 @@ def seed_organization(
 ) -> None:
     """Make every table that was not loaded from files.
 
-    When users were loaded they keep their company: no people are invented, and those without a
-    role get
-    the salesperson's, as nobody without one may own rows.
+    When users were loaded they keep their company: no people are invented, and those without a role
+    get the salesperson's, as nobody without one may own rows.
     """
     rows = SeedRows(organization, Dice(seed, "seed"), loaded)
     _seed_platform(rows, organization.clock.now())

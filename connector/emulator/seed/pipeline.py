@@ -1,5 +1,5 @@
-"""The seed's customers and pipeline: accounts with hierarchies, contacts, campaigns, leads
-and the rest.
+"""The seed's customers and pipeline: accounts with hierarchies, contacts, campaigns, leads and
+others.
 """
 
 from datetime import timedelta

@@ -1,6 +1,4 @@
-"""Where the seed puts its rows: completed as the server would, tables loaded from files left
-alone.
-"""
+"""Where the seed puts its rows: completed as the server would; tables loaded from files stay."""
 
 from datetime import datetime, timedelta
 
@@ -21,7 +19,7 @@ from connector.emulator.storage.sql_names import type_column
 
 
 class SeedRows:
-    """Adds rows to the tables of an organisation."""
+    """Adds rows to the tables of an organization."""
 
     def __init__(self, organization: Organization, dice: Dice, loaded: frozenset[str]) -> None:
         self.organization = organization
@@ -35,7 +33,7 @@ class SeedRows:
             self.add_fixed(table_name, rows)
 
     def add_fixed(self, table_name: str, rows: list[StoredRow]) -> None:
-        """Add rows in any case: the organisation cannot do without them."""
+        """Add rows in any case: the organization cannot do without them."""
         table = self.organization.catalog.tables[table_name]
         present = [
             row

@@ -1,12 +1,10 @@
 # ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
-"""Rows in SQLite: one SQL table per Dataverse table, one organisation-wide version counter,
-tombstones.
+"""Rows in SQLite: one SQL table per Dataverse table, one version counter for all, tombstones.
 
 Layout (queries are compiled against exactly this):
 * SQL table = logical name, SQL column = logical name of every column whose `is_stored` is true;
 * ids and lookups: lower-case GUID text; a polymorphic lookup has `<column>__type` beside it with
-the
-  target's logical name;
+  the target's logical name;
 * text: collation DATAVERSE (Unicode case folding, trailing blanks ignored);
 * date and time: 'YYYY-MM-DDTHH:MM:SSZ'; date only: 'YYYY-MM-DD'; both compare as text;
 * choice, integer, bigint: INTEGER; two options: 0/1; money, decimal, double: REAL;
@@ -52,12 +50,12 @@ _OWN_TABLES = (
     "CREATE TABLE IF NOT EXISTS emulator_counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS emulator_setting (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     (
-        "CREATE TABLE IF NOT EXISTS emulator_tombstone "
-        "(table_name TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL)"
+        "CREATE TABLE IF NOT EXISTS emulator_tombstone (table_name TEXT NOT NULL, id TEXT NOT "
+        "NULL, version INTEGER NOT NULL)"
     ),
     (
-        "CREATE INDEX IF NOT EXISTS emulator_tombstone_version "
-        "ON emulator_tombstone (table_name, version)"
+        "CREATE INDEX IF NOT EXISTS emulator_tombstone_version ON emulator_tombstone (table_name, "
+        "version)"
     ),
     (
         "CREATE TABLE IF NOT EXISTS emulator_cascade (number INTEGER PRIMARY KEY, "
@@ -65,12 +63,12 @@ _OWN_TABLES = (
         "owner_id TEXT NOT NULL, by_user TEXT NOT NULL)"
     ),
     (
-        "CREATE TABLE IF NOT EXISTS emulator_count "
-        "(table_name TEXT PRIMARY KEY, counted_at REAL NOT NULL, value INTEGER NOT NULL)"
+        "CREATE TABLE IF NOT EXISTS emulator_count (table_name TEXT PRIMARY KEY, counted_at REAL "
+        "NOT NULL, value INTEGER NOT NULL)"
     ),
     (
-        "CREATE TABLE IF NOT EXISTS emulator_outbox "
-        "(number INTEGER PRIMARY KEY AUTOINCREMENT, step TEXT NOT NULL, document TEXT NOT NULL)"
+        "CREATE TABLE IF NOT EXISTS emulator_outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "step TEXT NOT NULL, document TEXT NOT NULL)"
     ),
 )
 """What the emulator itself remembers, so that snapshots and state files hold it too: settings,
@@ -107,9 +105,7 @@ class Tombstone:
 
 
 class Storage:
-    """The database of one emulated organisation. Not thread-safe: one thread serves all
-    requests.
-    """
+    """The database of one emulated organization; not thread-safe: one thread serves all."""
 
     def __init__(self, catalog: Catalog, path: Path | None = None) -> None:
         self.catalog = catalog
@@ -239,7 +235,7 @@ class Storage:
         )
 
     def next_version(self) -> int:
-        """Take the next number of the organisation-wide counter; numbers have gaps.
+        """Take the next number of the organization-wide counter; numbers have gaps.
 
         A write that was made to commit late uses the number it took on arrival (`pinned_version`).
         """

@@ -1,6 +1,4 @@
-"""SQL Server's LIKE and local dates as SQLite functions;
-which operators use them is decided elsewhere.
-"""
+"""SQL Server's LIKE and local dates as SQLite functions; operators that use them are elsewhere."""
 
 import re
 import sqlite3
@@ -15,8 +13,9 @@ WILDCARDS = frozenset("%_[")
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
-    """Make `dataverse_like(pattern, text)`, `dataverse_fold(text)` and
-    `dataverse_local(instant, zone)` known to a connection.
+    """Make `dataverse_like`, `dataverse_fold` and `dataverse_local` known to a connection.
+
+    Their arguments are (pattern, text), (text) and (instant, zone).
     """
     connection.create_function("dataverse_like", 2, like, deterministic=True)
     connection.create_function("dataverse_fold", 1, folded, deterministic=True)

@@ -49,8 +49,8 @@ def test_the_rows_a_query_names_are_gone_and_the_job_tells_it(api: Api, leads: l
     assert (job["statecode"], job["statuscode"], job["operationtype"]) == (3, 30, 13)
     assert (job["name"], job["_ownerid_value"]) == ("Tidy", api.get("WhoAmI").json()["UserId"])
     counts = api.rows(
-        "bulkdeleteoperations?$select=successcount,failurecount"
-        f"&$filter=_asyncoperationid_value eq {answer.json()['JobId']}"
+        "bulkdeleteoperations?$select=successcount,failurecount&$filter=_asyncoperationid_value "
+        f"eq {answer.json()['JobId']}"
     )
     assert [(row["successcount"], row["failurecount"]) for row in counts] == [(3, 0)]
     assert subjects(api) == ["D-3", "D-4", "D-5"]

@@ -27,7 +27,7 @@ def write(directory: Path, **files: object) -> Path:
     return directory
 
 
-def test_the_seed_is_a_sales_organisation(api: Api) -> None:
+def test_the_seed_is_a_sales_organization(api: Api) -> None:
     cities = {row["address1_city"] for row in api.rows("systemusers?$filter=title ne null")}
     assert len(cities) > 5
     assert len(api.rows("teams")) == 5

@@ -13,7 +13,7 @@ OTHER = fixed_id("systemuser/seller/4")
 
 @pytest.fixture
 def slow(api: Api) -> Iterator[Api]:
-    """An organisation whose assignments take ten seconds to reach the rows below."""
+    """An organization whose assignments take ten seconds to reach the rows below."""
     api.control("POST", "behaviour", {"cascade_delay_seconds": 10})
     yield api
     api.control(

@@ -131,8 +131,8 @@ def test_aggregates_and_fetchxml_stay_inside_a_rows_collection(api: Api) -> None
 def test_equality_ignores_case_and_trailing_blanks(api: Api, text: str) -> None:
     api.create("leads", {"subject": "Blank", "companyname": "Kelso  "})
     fetch = (
-        "<fetch><entity name='lead'><filter>"
-        f"<condition attribute='companyname' operator='eq' value='{text}'/></filter></entity></fetch>"
+        "<fetch><entity name='lead'><filter><condition attribute='companyname' operator='eq' "
+        f"value='{text}'/></filter></entity></fetch>"
     )
     assert len(api.rows(f"leads?$filter=companyname eq '{text}'")) == 1
     assert len(api.rows(f"leads?fetchXml={quote(fetch)}")) == 1

@@ -1,4 +1,4 @@
-"""The columns of `lead` beside the metadata of a real organisation, when somebody has a copy.
+"""The columns of `lead` beside the metadata of a real organization, when somebody has a copy.
 
 `LEADROBIN_TEST_LEAD_METADATA` names a JSON file: an object with the members of EntityMetadata and
 `Attributes`, a list of objects with `LogicalName`, `SchemaName`, `AttributeType` and, for choices,

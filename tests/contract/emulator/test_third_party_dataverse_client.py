@@ -105,10 +105,10 @@ def test_fetchxml_returns_rows_of_linked_tables(client: DataverseClient) -> None
         "lead", {"subject": "Linked", "parentaccountid@odata.bind": f"/accounts({account})"}
     )
     rows = client.query.fetchxml(
-        "<fetch><entity name='lead'><attribute name='subject'/>"
-        "<link-entity name='account' from='accountid' to='parentaccountid' alias='a'>"
-        "<attribute name='name'/><filter><condition attribute='name' operator='eq' value='Fetched'/>"
-        "</filter></link-entity></entity></fetch>"
+        "<fetch><entity name='lead'><attribute name='subject'/><link-entity name='account' "
+        "from='accountid' to='parentaccountid' alias='a'><attribute "
+        "name='name'/><filter><condition attribute='name' operator='eq' "
+        "value='Fetched'/></filter></link-entity></entity></fetch>"
     ).execute()
     assert [(row["subject"], row["a.name"]) for row in rows] == [("Linked", "Fetched")]
 

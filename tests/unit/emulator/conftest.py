@@ -1,4 +1,4 @@
-"""A small organisation for the query tests: accounts in a tree, leads, users, teams, tags."""
+"""A small organization for the query tests: accounts in a tree, leads, users, teams, tags."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime

@@ -46,7 +46,7 @@ def test_days_are_the_callers_days_on_both_sides_of_a_clock_change(
     assert window(context, operator, *numbers, **LONDON) == expected
 
 
-def test_weeks_start_where_the_organisation_says(context: QueryContext) -> None:
+def test_weeks_start_where_the_organization_says(context: QueryContext) -> None:
     assert window(context, "this-week")[0] == "2026-03-15T00:00:00Z"
     assert window(context, "this-week", week_start=0)[0] == "2026-03-16T00:00:00Z"
     assert window(context, "next-week", week_start=2) == (

@@ -210,7 +210,7 @@ def owner_columns() -> tuple[ColumnDefinition, ...]:
 
 
 def organization_columns() -> tuple[ColumnDefinition, ...]:
-    """The column of tables that belong to the organisation."""
+    """The column of tables that belong to the organization."""
     return (read_only(lookup("OrganizationId", "organization")),)
 
 

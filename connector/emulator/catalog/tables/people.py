@@ -1,4 +1,4 @@
-"""Tables of the organisation: users, teams, queues, units, roles, territories, currencies."""
+"""Tables of the organization: users, teams, queues, units, roles, territories, currencies."""
 
 from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.catalog.tables.columns import (

@@ -1,6 +1,4 @@
-"""The outputs of aggregate FetchXML: groups, date parts, sums and counts;
-paging is in `fetching`.
-"""
+"""The outputs of aggregate FetchXML: groups, date parts, sums and counts; paging is in `plan`."""
 
 from connector.emulator.catalog.table_definition import ColumnType
 from connector.emulator.protocol.errors import invalid_argument
@@ -73,8 +71,7 @@ def _output(source: Source, attribute: FetchAttribute, context: QueryContext) ->
     if function in ("avg", "sum") and not is_number(column.definition.edm_type):
         raise invalid_argument(
             f"The aggregate '{function}' can't be used with the attribute '{attribute.name}' of "
-            "type "
-            f"{column.definition.type}."
+            f"type {column.definition.type}."
         )
     sql = aggregate_sql(function, column.sql, distinct=attribute.is_distinct)
     if function.startswith("count"):

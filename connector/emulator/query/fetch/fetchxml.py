@@ -95,9 +95,7 @@ class Fetch:
 
 
 def parse_fetchxml(text: str) -> Fetch:
-    """Read a FetchXML query; raises ODataError 400 for anything malformed, 501 for what is not
-    served.
-    """
+    """Read a FetchXML query; raises ODataError 400 when malformed, 501 when not served."""
     root = _parse_xml(text)
     if root.tag != "fetch":
         raise invalid_argument(f"The root element of FetchXML must be 'fetch', not '{root.tag}'.")

@@ -1,6 +1,7 @@
 # ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
-"""Compiles a FetchXML tree to one SQL query and reads a page of it;
-the tree is read in `fetchxml`.
+"""Compiles a FetchXML tree to one SQL query and reads a page of it.
+
+The tree is read in `fetchxml`.
 """
 
 import sqlite3

@@ -1,5 +1,6 @@
-"""Reads the tokens and conditions of `?sql=` SELECT statements;
-the statement itself is in `selects`.
+"""Reads the tokens and conditions of `?sql=` statements.
+
+The statement itself is read in `select_statement`.
 """
 
 import re

@@ -98,7 +98,7 @@ def find_attribute(table: TableDefinition, name: str) -> ColumnDefinition:
 def join_links(
     sources: Sources, parent: Source, links: Iterable[FetchLink]
 ) -> tuple[Sql, list[Sql]]:
-    """FROM's continuation for the links of a table, and the conditions of links that only
+    """What FROM goes on with for the links of a table, and the conditions of links that only
     filter.
     """
     joins, conditions = Sql(""), list[Sql]()

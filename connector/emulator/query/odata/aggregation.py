@@ -51,8 +51,9 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A parsed `$apply`: filters, then grouping columns (None: one row over everything), then
-    aggregates.
+    """A parsed `$apply`: filters, then grouping columns, then aggregates.
+
+    `groups` None is one row over everything.
     """
 
     filters: tuple[Node, ...] = ()

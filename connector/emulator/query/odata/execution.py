@@ -1,6 +1,7 @@
 # ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
-"""Runs plans: reads the page, then each expanded navigation property in batches of keys;
-no JSON.
+"""Runs plans: reads the page, then each expanded navigation property in batches of keys.
+
+The JSON is made elsewhere.
 """
 
 import sqlite3
@@ -48,9 +49,7 @@ _PARENT = "__parent"
 
 
 def run_plan(plan: SelectPlan, connection: sqlite3.Connection) -> ResultPage:
-    """Read one page with everything expanded; `connection` has the functions of `patterns`
-    registered.
-    """
+    """Read one page with everything expanded; `connection` has the functions of `sql_functions`."""
     found = _query(connection, plan.sql)
     shown = found[: plan.limit]
     rows = [ResultRow(plan.table, plan.columns, values) for values in shown]

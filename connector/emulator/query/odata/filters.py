@@ -228,9 +228,8 @@ def _call(node: Call, scope: Scope) -> Sql:
 def _no_signature(name: str) -> ODataError:
     return bad_query(
         f"No function signature for the function with name '{name}' matches the specified "
-        "arguments. "
-        f"The function signatures considered are: "
-        f"{name}(Edm.String Nullable=true, Edm.String Nullable=true)."
+        f"arguments. The function signatures considered are: {name}(Edm.String Nullable=true, "
+        "Edm.String Nullable=true)."
     )
 
 

@@ -92,7 +92,7 @@ _TWO_VALUES = {
 }
 _NOT_SERVED = {
     "Contains": "needs full-text columns: use contains()",
-    "EqualRoleBusinessId": "is not served: roles belong to the whole organisation here",
+    "EqualRoleBusinessId": "is not served: roles belong to the whole organization here",
 }
 
 

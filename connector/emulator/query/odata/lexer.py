@@ -52,9 +52,7 @@ _LONGEST_NUMBER = 60
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of `text`, ended by one END token;
-    raises ODataError with the offending position.
-    """
+    """The tokens of `text`, ended by one END token; raises ODataError with the position."""
     tokens: list[Token] = []
     position = 0
     while position < len(text):

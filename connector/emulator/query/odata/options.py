@@ -1,6 +1,4 @@
-"""Splits and decodes the query string exactly once;
-what an option's text means is read elsewhere.
-"""
+"""Splits and decodes the query string exactly once; options are read where they are used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,8 +114,8 @@ def parse_top_option(text: str | None) -> int | None:
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
         raise bad_query(
-            f"Invalid value '{text}' for $top query option found. "
-            "The $top query option requires a non-negative integer value."
+            f"Invalid value '{text}' for $top query option found. The $top query option requires "
+            "a non-negative integer value."
         )
     return int(digits)
 

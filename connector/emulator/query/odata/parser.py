@@ -182,8 +182,8 @@ def _parse_comparison(cursor: Cursor) -> Node:
     token = cursor.token
     if cursor.is_word(*_UNSUPPORTED_OPERATORS):
         raise not_supported(
-            "The method or operation is not implemented: "
-            f"operator '{token.text}' at position {token.start} in '{cursor.text}'."
+            f"The method or operation is not implemented: operator '{token.text}' at position "
+            f"{token.start} in '{cursor.text}'."
         )
     if not cursor.is_word(*COMPARISONS):
         return left

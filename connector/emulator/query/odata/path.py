@@ -1,5 +1,6 @@
-"""Parses resource paths (`leads(guid)/ownerid/$ref`) and resolves them against the catalog;
-reads no rows.
+"""Parses resource paths (`leads(guid)/ownerid/$ref`) and resolves them against the catalog.
+
+It reads no rows.
 """
 
 import json
@@ -94,8 +95,8 @@ class Resource:
 def unrecognized_path() -> ODataError:
     """The refusal of a path whose segment names nothing (400, as Dataverse answers it)."""
     return bad_query(
-        "URL was not parsed due to an ODataUnrecognizedPathException. "
-        "Resource not found for the segment provided in the URL."
+        "URL was not parsed due to an ODataUnrecognizedPathException. Resource not found for the "
+        "segment provided in the URL."
     )
 
 
@@ -241,9 +242,9 @@ def _undefined_key(table: TableDefinition) -> ODataError:
     return ODataError(
         400,
         ErrorCode.ENTITY_KEY_NOT_DEFINED,
-        f"The key in the request URI is not valid for resource "
+        "The key in the request URI is not valid for resource "
         f"'Microsoft.Dynamics.CRM.{table.logical_name}'. Ensure that the names and number of key "
-        f"properties match the declared or alternate key properties for the resource "
+        "properties match the declared or alternate key properties for the resource "
         f"'Microsoft.Dynamics.CRM.{table.logical_name}'.",
     )
 

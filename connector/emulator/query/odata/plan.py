@@ -72,11 +72,10 @@ def plan_collection(
     parent: Parent | None = None,
     restriction: Sql | None = None,
 ) -> SelectPlan:
-    """Compile a request for a set or a filtered collection.
+    """Compile a request for a set or a filtered collection; raises ODataError.
 
-    `page_size` is `odata.maxpagesize` (capped at 5,000; `$top` is ignored beside it).
-    `restriction` is an additional condition on alias t0 (row security, one row by id). Raises
-    ODataError.
+    `page_size` is `odata.maxpagesize` (capped at 5,000; `$top` is ignored beside it). `restriction`
+    is an additional condition on alias t0 (row security, one row by id).
     """
     scope = Scope(context, table, MAIN_ALIAS, Budget())
     order = options.get("$orderby")
@@ -112,8 +111,8 @@ def compile_count(
     parent: Parent | None = None,
     restriction: Sql | None = None,
 ) -> Sql:
-    """The query behind `/$count`: one row, one number, capped at 5,001 so that the caller can
-    tell.
+    """The query behind `/$count`: one row with one number, at most 5,001 to tell that there are
+    more.
     """
     scope = Scope(context, table, MAIN_ALIAS, Budget())
     return _count(scope, _conditions(scope, options, parent, restriction))
@@ -149,9 +148,7 @@ def fetched_names(
     columns: tuple[ColumnDefinition, ...],
     expansions: tuple[Expansion, ...],
 ) -> tuple[str, ...]:
-    """The SQL columns to read: what is shown, the key, the version and the lookups that are
-    expanded.
-    """
+    """The SQL columns to read: those shown, the key, the version and the lookups to expand."""
     names = [table.primary_id, "versionnumber"]
     for column in columns:
         names.extend(sql_names(column))

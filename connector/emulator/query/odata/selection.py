@@ -30,17 +30,14 @@ from connector.emulator.query.sql.syntax import ExpandItem, Name, Node, OrderIte
 
 _LIMITED = (
     "Only $select and $filter clause can be provided while doing $expand on many-to-one "
-    "relationship "
-    "or nested one-to-many relationship."
+    "relationship or nested one-to-many relationship."
 )
 _NESTED_OPTIONS = ("$select", "$filter", "$orderby", "$top", "$expand")
 
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """One checked `$expand` item: `columns` None selects every column, children are nested
-    expands.
-    """
+    """One checked `$expand` item with its nested items; `columns` None selects every column."""
 
     navigation: Navigation
     item: ExpandItem
@@ -174,8 +171,8 @@ def _not_expandable(table: TableDefinition, item: ExpandItem) -> ODataError:
         return missing_property(item.navigation, table.logical_name)
     return bad_query(
         f"Property '{item.navigation}' on type 'Microsoft.Dynamics.CRM.{table.logical_name}' is "
-        "not a "
-        "navigation property or complex property. Only navigation properties can be expanded."
+        "not a navigation property or complex property. Only navigation properties can be "
+        "expanded."
     )
 
 
@@ -258,8 +255,8 @@ class _NestedOptions:
             raise bad_query(f"The query option '{name}' is not supported inside $expand.")
         if any(name == known for known, _ in self.texts):
             raise bad_query(
-                f"Query option '{name}' was specified more than once, "
-                "but it must be specified at most once."
+                f"Query option '{name}' was specified more than once, but it must be specified at "
+                "most once."
             )
 
     def _read_option(self, name: str, cursor: Cursor) -> None:

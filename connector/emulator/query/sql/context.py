@@ -17,7 +17,7 @@ def _no_index(_table: TableDefinition, _column: ColumnDefinition) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryContext:
-    """The caller and the organisation's settings.
+    """The caller and the organization's settings.
 
     `now` is aware; `time_zone` is the caller's IANA zone, for relative dates; `week_start` counts
     from Monday = 0; the fiscal year starts on the first day of `fiscal_month` and has

@@ -1,7 +1,5 @@
 # ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
-"""Operators about the caller and about hierarchies: eq-userid, eq-userteams, under, above;
-SQL only.
-"""
+"""Operators about the caller and hierarchies as SQL: eq-userid, eq-userteams, under, above."""
 
 from connector.emulator.catalog.catalog import Catalog
 from connector.emulator.catalog.table_definition import TableDefinition
@@ -84,9 +82,7 @@ def _subordinates(column: ColumnRef, context: QueryContext) -> Sql:
 
 
 def parent_column(catalog: Catalog, table: TableDefinition) -> str | None:
-    """The lookup that makes a table a hierarchy: the first one to the table itself named
-    `parent…`.
-    """
+    """The lookup that makes a table a hierarchy: its first to itself with a name `parent…`."""
     found = [
         each.referencing_column
         for each in catalog.relationships_from(table.logical_name)

@@ -1,6 +1,7 @@
 # ruff: noqa: S608  identifiers come from the catalog and are quoted, values are bound
-"""Sort keys as SQL, and the condition that continues behind the last row of a page;
-parses nothing.
+"""Sort keys as SQL, and the condition that continues behind the last row of a page.
+
+It parses nothing.
 """
 
 from dataclasses import dataclass
@@ -27,9 +28,7 @@ from connector.emulator.storage.sql_names import quote
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """One sort key: an SQL expression without parameters;
-    `name` is the element of a paging cookie.
-    """
+    """One sort key: SQL without parameters; `name` is its element in paging cookies."""
 
     name: str
     sql: str

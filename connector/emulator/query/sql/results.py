@@ -12,10 +12,11 @@ LARGEST_PAGE = 5000
 
 @dataclass(slots=True)
 class ResultRow:
-    """One row. `columns` are to be shown, in order; `values` are stored values by SQL column name.
+    """One row.
 
-    `values` hold at least the shown columns, their `__type` columns, the primary key and
-    `versionnumber`. `expanded` has an entry for every expanded navigation property, in order.
+    `columns` are to be shown, in order. `values` are stored values by SQL column name: at least the
+    shown columns, their `__type` columns, the primary key and `versionnumber`. `expanded` has an
+    entry for every expanded navigation property, in order.
     """
 
     table: TableDefinition
@@ -57,10 +58,10 @@ Expanded = ExpandedRow | ExpandedRows
 
 @dataclass(slots=True)
 class ResultPage:
-    """One page. `next_token` is the value of `$skiptoken`, ready to stand in a link.
+    """One page.
 
-    `total` is capped at 5,000 (None when `$count` was not asked), `total_exceeded` says that it
-    was.
+    `next_token` is the value of `$skiptoken`, ready to stand in a link. `total` is capped at 5,000
+    (None when `$count` was not asked), `total_exceeded` says that it was.
     """
 
     rows: list[ResultRow]
@@ -86,9 +87,7 @@ class Cell:
 
 @dataclass(slots=True)
 class CellRow:
-    """A row of cells; null cells were left out. `id` and `version` are those of the table's own
-    row.
-    """
+    """A row of cells without the null ones; `id` and `version` are those of the table's own row."""
 
     cells: list[Cell]
     id: str | None = None
@@ -97,9 +96,7 @@ class CellRow:
 
 @dataclass(slots=True)
 class CellPage:
-    """The answer to `$apply` or FetchXML; the cookie is the value of the paging cookie
-    annotation.
-    """
+    """The answer to `$apply` or FetchXML; `paging_cookie` is the value of its annotation."""
 
     table: TableDefinition
     rows: list[CellRow]

@@ -28,9 +28,7 @@ class ColumnRef:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The rows an expression speaks of: a table under an alias, and the lambda variables around
-    it.
-    """
+    """The rows an expression speaks of: a table under an alias, and the lambda variables around."""
 
     context: QueryContext
     table: TableDefinition

@@ -36,9 +36,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A property or a path of navigation properties that ends in one: `("primarycontactid",
-    "fullname")`.
-    """
+    """A property, or a path to one: `("primarycontactid", "fullname")`."""
 
     path: tuple[str, ...]
     position: int

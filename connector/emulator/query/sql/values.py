@@ -1,5 +1,6 @@
-"""Turns constants, typed or written as text, into the form a column is stored in;
-builds no conditions.
+"""Turns constants, typed or written as text, into the form a column is stored in.
+
+It builds no conditions.
 """
 
 from datetime import UTC, date, datetime
@@ -69,8 +70,9 @@ def text_to_stored(text: str, column: ColumnDefinition, context: QueryContext) -
 
 
 def parse_instant(text: str, context: QueryContext) -> datetime:
-    """An ISO 8601 instant or day; without an offset it is the caller's local time. Raises
-    ValueError.
+    """An ISO 8601 instant or day; raises ValueError.
+
+    Without an offset it is the caller's local time.
     """
     moment = datetime.fromisoformat(text.strip())
     if moment.tzinfo is None:

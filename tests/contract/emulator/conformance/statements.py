@@ -1,5 +1,4 @@
-"""The conformance list: what is true of a Dataverse Web API, and the test that holds the emulator to
-it.
+"""The conformance list: what is true of a Dataverse Web API, and the test that holds us to it.
 
 One group for each numbered module; `test_statements` keeps list and modules together. Error codes
 have a list of their own in `test_error_codes`.
@@ -65,18 +64,18 @@ STATEMENTS: dict[str, dict[str, str]] = {
         "a deletion for what came and went": "test_a_row_that_came_and_went_is_only_a_deletion",
         "an empty delta": "test_nothing_changed_is_an_empty_list_and_a_link",
         "$count on a token": "test_pending_changes_are_counted",
-        "expiry after the organisation's days": (
-            "test_a_link_expires_with_the_organisations_setting"
+        "expiry after the organization's days": (
+            "test_a_link_expires_with_the_organizations_setting"
         ),
         "0x80044352 on expiry": "test_an_expired_link_asks_for_a_full_read",
         "0x80044352 after a change of metadata": (
             "test_a_changed_definition_expires_links_of_its_table"
         ),
-        "read on the whole organisation is needed": "test_tracking_needs_organisation_wide_read",
+        "read on the whole organization is needed": "test_tracking_needs_organization_wide_read",
         "$select travels in the link": "test_a_link_keeps_the_columns_that_were_selected",
     },
     "07_versions": {
-        "one counter for the organisation": "test_one_counter_serves_every_table",
+        "one counter for the organization": "test_one_counter_serves_every_table",
         "versionnumber is the ETag": "test_the_version_is_the_etag",
         "the delta token holds a version": (
             "test_a_delta_token_starts_with_the_version_it_reaches"

@@ -1,4 +1,4 @@
-"""Sign-in as Entra ID does it, and who may enter the organisation."""
+"""Sign-in as Entra ID does it, and who may enter the organization."""
 
 from datetime import UTC, datetime
 

@@ -115,7 +115,7 @@ def test_a_table_without_tracking_refuses(api: Api) -> None:
     assert "isn't enabled for change tracking" in answer.json()["error"]["message"]
 
 
-def test_a_link_expires_with_the_organisations_setting(api: Api) -> None:
+def test_a_link_expires_with_the_organizations_setting(api: Api) -> None:
     _, link = track(api)
     api.server.clock.advance(timedelta(days=7, seconds=1))
     token = refreshed(api)
@@ -147,14 +147,14 @@ def test_a_changed_definition_expires_links_of_its_table(api: Api) -> None:
     assert api.get(again).status_code == 200
 
 
-def test_links_of_another_organisation_are_refused(api: Api) -> None:
+def test_links_of_another_organization_are_refused(api: Api) -> None:
     _, link = track(api)
     head, _, token = link.rpartition("$deltatoken=")
     assert error_of(api.get(f"{head}$deltatoken=99{token}")) == (400, "0x80044352")
     assert api.get(f"{head}$deltatoken=nonsense").status_code == 400
 
 
-def test_tracking_needs_organisation_wide_read(api: Api) -> None:
+def test_tracking_needs_organization_wide_read(api: Api) -> None:
     roles = api.server.privileges.roles
     roles.grant(ADMINISTRATOR_ROLE_ID, "Read", "lead", LOCAL)
     try:

@@ -1,4 +1,4 @@
-"""Point 7: one version counter of the organisation feeds rows, ETags and delta tokens."""
+"""Point 7: one version counter of the organization feeds rows, ETags and delta tokens."""
 
 import re
 from itertools import pairwise
