@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from connector.ports import TableReader
+from connector.ports import Comparator, Comparison, TableReader
 from engine.conditions.evaluation.hierarchy import PARENT_COLUMNS
 from engine.conditions.language.columns import comparisons_of
 from engine.conditions.language.context import column_of, table_of
@@ -55,5 +55,5 @@ def _list_compared(table: str, comparison: Compare, schema: Schema) -> Collectio
 def _fetch_parents(schema: Schema, table: str, reader: TableReader) -> Mapping[str, str | None]:
     """Id → parent's id of the rows that have one, in lower case."""
     key, parent = schema[table].primary_id, f"_{PARENT_COLUMNS[table]}_value"
-    rows = reader.read_rows(table, (key, parent), filter=f"{parent} ne null")
+    rows = reader.read_rows(table, (key, parent), where=(Comparison(parent, Comparator.NE, None),))
     return {str(row[key]).lower(): str(row[parent]).lower() for row in rows}
