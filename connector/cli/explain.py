@@ -9,18 +9,15 @@ from connector.cli.arguments import parse_id
 from connector.cli.invocation import settings_of
 from connector.cli.printing.output import write_json
 from connector.cli.printing.talk import talk
-from connector.cycle.rows.outcomes import UNDONE
 from connector.state.decision_document import build_decision_data, parse_decision
 from connector.state.plan_document import parse_reference
-from connector.state.records import DecisionRecord, LedgerRow
+from connector.state.records import DecisionKind, DecisionRecord, LedgerRow
 from connector.store.opening import open_store
 from engine.decisions.explanation import explain_decision
 from engine.errors import ConfigProblem, LeadrobinError
 from engine.instants import print_instant
 from engine.records import EntityReference
 from engine.statuses import RoutingStatus
-
-MANUAL = "manual"
 
 
 def register(app: typer.Typer) -> None:
@@ -62,9 +59,9 @@ def explain(
 
 def print_explanation(decision: DecisionRecord) -> None:
     """A stored decision in words, on stdout."""
-    if decision.outcome == MANUAL:
+    if decision.kind is DecisionKind.MANUAL:
         lines = describe_manual(decision)
-    elif decision.after.get(UNDONE):
+    elif decision.kind is DecisionKind.UNDONE:
         lines = describe_undo(decision)
     else:
         lines = _describe(decision)

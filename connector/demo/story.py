@@ -17,7 +17,13 @@ from connector.service.application import Application
 from connector.service.bootstrap import open_application
 from connector.service.options import RunOptions
 from connector.state.plan_document import parse_reference
-from connector.state.records import BacklogEntry, CycleRecord, DecisionRecord
+from connector.state.records import (
+    BacklogEntry,
+    CycleRecord,
+    DecisionKind,
+    DecisionRecord,
+    Outcome,
+)
 from settings.model import (
     AuthSettings,
     DataverseSettings,
@@ -30,7 +36,7 @@ from settings.model import (
 
 RULES_FILE = Path(__file__).parent / "rules.yaml"
 SIZE = SeedSize(sellers=12, leads=240, opportunities=90, insights=30)
-ARRIVED = frozenset({"applied", "already_so", "unchanged"})
+ARRIVED = frozenset({Outcome.APPLIED, Outcome.ALREADY_SO, Outcome.UNCHANGED})
 ENTITY_SETS = {
     "lead": ("leads", "subject"),
     "opportunity": ("opportunities", "name"),
@@ -92,8 +98,8 @@ class Stage:
         """Cycles decide and write; the visitor reads back what they wrote."""
         self.story.cycles = self._application.run_once()
         decisions = [d for cycle in self.story.cycles for d in self._decisions_of(cycle)]
-        self.story.manual = sum(1 for decision in decisions if decision.outcome == "manual")
-        taken = [decision for decision in decisions if decision.outcome != "manual"]
+        self.story.manual = sum(1 for decision in decisions if decision.kind is DecisionKind.MANUAL)
+        taken = [decision for decision in decisions if decision.kind is not DecisionKind.MANUAL]
         self.story.compared = [self._compare(decision) for decision in taken]
         self.story.titles = {found.decision.row_id: found.title for found in self.story.compared}
         with self._application.parts.store.begin() as session:

@@ -1,10 +1,12 @@
-"""Stored decisions as the engine's values again, and as plain data for people and programs."""
+"""Stored decisions as the engine's values again, as documents, and as data for other programs."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, cast
 
-from connector.state.plan_document import parse_reference
-from connector.state.records import DecisionRecord
+from connector.state.plan_document import build_reference_data, parse_reference
+from connector.state.records import DecisionKind, DecisionRecord, Outcome, Previous
 from engine.decisions.decision import AssignmentDecision
 from engine.decisions.plain_data import trace_from_data
 from engine.instants import print_instant
@@ -12,6 +14,16 @@ from engine.records import EntityReference
 from engine.statuses import RoutingStatus, SegmentationStatus, SequenceStatus
 
 Data = Mapping[str, object]
+
+TAKEN_FROM, UNDONE = "taken_from", "undone"
+WAS_DECIDED, WAS_MANUAL = "was_decided", "was_manual"
+"""How documents say under `after` what a decision went back on, as they did from the first."""
+
+_KIND_KEYS = frozenset({TAKEN_FROM, UNDONE, WAS_DECIDED, WAS_MANUAL})
+
+_FIELDS = tuple(
+    field.name for field in fields(DecisionRecord) if field.name not in {"kind", "previous"}
+)
 
 
 def parse_decision(record: DecisionRecord) -> AssignmentDecision:
@@ -35,6 +47,45 @@ def parse_decision(record: DecisionRecord) -> AssignmentDecision:
         ),
         trace=None if record.trace is None else trace_from_data(record.trace),
     )
+
+
+def build_decision_document(record: DecisionRecord) -> dict[str, object]:
+    """A decision as plans keep it, in files and in the store."""
+    # Not `asdict`: it copies the trace, which is most of a decision and plain data already.
+    data = {name: getattr(record, name) for name in _FIELDS}
+    return {
+        **data,
+        "decided_at": print_instant(record.decided_at),
+        "after": {**record.after, **_spell_kind(record)},
+    }
+
+
+def parse_decision_document(data: Mapping[str, Any]) -> DecisionRecord:
+    """The decision behind a document; raises KeyError, TypeError or ValueError when it is none."""
+    outcome = Outcome(data["outcome"])
+    kind, previous = parse_kind(outcome, data["after"])
+    return DecisionRecord(
+        **{
+            **data,
+            "decided_at": datetime.fromisoformat(data["decided_at"]),
+            "outcome": outcome,
+            "kind": kind,
+            "previous": previous,
+            "after": {key: data["after"][key] for key in data["after"] if key not in _KIND_KEYS},
+        }
+    )
+
+
+def parse_kind(outcome: Outcome, after: Data) -> tuple[DecisionKind, Previous]:
+    """What a document, or a store of an earlier version, says a decision went back on."""
+    if outcome is Outcome.MANUAL:
+        return DecisionKind.MANUAL, Previous()
+    if TAKEN_FROM in after:
+        return DecisionKind.TAKEN_BACK, Previous(owner=parse_reference(after[TAKEN_FROM]))
+    if UNDONE in after:
+        was_decided, was_manual = bool(after.get(WAS_DECIDED, True)), bool(after.get(WAS_MANUAL))
+        return DecisionKind.UNDONE, Previous(was_decided=was_decided, was_manual=was_manual)
+    return DecisionKind.ASSIGNED, Previous()
 
 
 def build_decision_data(record: DecisionRecord) -> dict[str, object]:
@@ -61,6 +112,21 @@ def build_decision_data(record: DecisionRecord) -> dict[str, object]:
         "message": record.message,
         "trace": record.trace,
     }
+
+
+def _spell_kind(record: DecisionRecord) -> dict[str, object]:
+    previous = record.previous
+    match record.kind:
+        case DecisionKind.TAKEN_BACK:
+            return {TAKEN_FROM: build_reference_data(previous.owner)}
+        case DecisionKind.UNDONE:
+            return {
+                UNDONE: True,
+                WAS_DECIDED: previous.was_decided,
+                WAS_MANUAL: previous.was_manual,
+            }
+        case DecisionKind.ASSIGNED | DecisionKind.MANUAL:
+            return {}
 
 
 def _items(data: object) -> Sequence[Data]:

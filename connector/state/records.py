@@ -122,11 +122,56 @@ class OpenPlan:
     fingerprints: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+class Outcome(StrEnum):
+    """How a decision ended: as its write did, or without one.
+
+    INTENDED = its write is still to come. UNCHANGED = there was nothing to write. MANUAL = a person
+    chose the owner. The others are those of `ports.WriteOutcome`.
+    """
+
+    INTENDED = "intended"
+    APPLIED = "applied"
+    ALREADY_SO = "already_so"
+    CONFLICT = "conflict"
+    ROW_GONE = "row_gone"
+    FORBIDDEN = "forbidden"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNCHANGED = "unchanged"
+    MANUAL = "manual"
+
+
+class DecisionKind(StrEnum):
+    """Who decided about a row, and what for.
+
+    ASSIGNED = the rules, also where they found nobody. TAKEN_BACK = the rules, because the seller
+    who had the row did not touch it. UNDONE = somebody put it back to where it was before a cycle.
+    MANUAL = a person gave it its owner in Dataverse.
+    """
+
+    ASSIGNED = "assigned"
+    TAKEN_BACK = "taken_back"
+    UNDONE = "undone"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previous:
+    """What a decision that goes back on an earlier one found.
+
+    `owner` is from whom a row was taken back. The others say what an undone row goes back to: was
+    it decided at all, and had a person chosen its owner.
+    """
+
+    owner: EntityReference | None = None
+    was_decided: bool = True
+    was_manual: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRecord:
     """One decision as it was taken and how it ended; never changed once saved.
 
-    `outcome` is a write outcome, "unchanged" when there was nothing to write, or "manual".
     `before` and `after` hold owner, segment and sequence as plain data, `trace` everything that
     was tried.
     """
@@ -135,9 +180,11 @@ class DecisionRecord:
     row_id: str
     cycle_id: str
     decided_at: datetime
-    outcome: str
+    outcome: Outcome
     plan_checksum: str
     rule_set_checksum: str
+    kind: DecisionKind = DecisionKind.ASSIGNED
+    previous: Previous = Previous()
     segment: str | None = None
     rule: str | None = None
     segmentation_status: int | None = None

@@ -14,6 +14,7 @@ from connector.state.records import (
     LeaseRecord,
     LedgerRow,
     OpenPlan,
+    Outcome,
     QuarantinedRow,
     SellerClock,
     Watermark,
@@ -171,7 +172,7 @@ class AssignmentState(Protocol):
         ...
 
     def load_latest(
-        self, table: str, ids: Sequence[str], outcomes: Collection[str]
+        self, table: str, ids: Sequence[str], outcomes: Collection[Outcome]
     ) -> Mapping[str, DecisionRecord]:
         """Of each of the rows `ids` the last decision that ended in one of `outcomes`, by row id.
 
@@ -180,7 +181,7 @@ class AssignmentState(Protocol):
         ...
 
     def load_before(
-        self, numbers: Sequence[int], outcomes: Collection[str]
+        self, numbers: Sequence[int], outcomes: Collection[Outcome]
     ) -> Mapping[str, DecisionRecord]:
         """What other cycles decided of rows before the decisions with these numbers, by row id.
 

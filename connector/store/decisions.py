@@ -2,10 +2,21 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, or_, select, update
 
-from connector.state.records import BacklogEntry, DecisionRecord, OpenPlan, SellerClock
+from connector.state.decision_document import parse_kind
+from connector.state.plan_document import build_reference_data, parse_reference
+from connector.state.records import (
+    BacklogEntry,
+    DecisionKind,
+    DecisionRecord,
+    OpenPlan,
+    Outcome,
+    Previous,
+    SellerClock,
+)
 from connector.store.open_plans import build_open_plan_document, parse_open_plan
 from connector.store.seller_clocks import CLOCK_LOCK
 from connector.store.statements import chunk_ids, upsert_rows
@@ -128,7 +139,7 @@ class AssignmentSession:
         return list(self._connection.execute(query).scalars())
 
     def load_latest(
-        self, table: str, ids: Sequence[str], outcomes: Collection[str]
+        self, table: str, ids: Sequence[str], outcomes: Collection[Outcome]
     ) -> Mapping[str, DecisionRecord]:
         """Of each of the rows `ids` the last decision that ended in one of `outcomes`, by row id.
 
@@ -139,14 +150,14 @@ class AssignmentSession:
             latest = (
                 select(func.max(decision_rows.c.number))
                 .where(decision_rows.c.table_name == table, decision_rows.c.row_id.in_(chunk))
-                .where(decision_rows.c.outcome.in_(sorted(outcomes)))
+                .where(decision_rows.c.outcome.in_([outcome.value for outcome in outcomes]))
                 .group_by(decision_rows.c.row_id)
             )
             found |= self._load_numbered(latest)
         return found
 
     def load_before(
-        self, numbers: Sequence[int], outcomes: Collection[str]
+        self, numbers: Sequence[int], outcomes: Collection[Outcome]
     ) -> Mapping[str, DecisionRecord]:
         """What other cycles decided of rows before the decisions with these numbers, by row id.
 
@@ -161,7 +172,7 @@ class AssignmentSession:
                 older.c.row_id == given.c.row_id,
                 older.c.number < given.c.number,
                 older.c.cycle_id != given.c.cycle_id,
-                older.c.outcome.in_(sorted(outcomes)),
+                older.c.outcome.in_([outcome.value for outcome in outcomes]),
             )
             .order_by(older.c.number.desc())
             .limit(1)
@@ -268,7 +279,30 @@ class AssignmentSession:
 def read_decision(row: RowMapping) -> DecisionRecord:
     """A row of `decisions` as the value it was saved from."""
     fields = {name: value for name, value in row.items() if name not in {"number", "table_name"}}
+    outcome = Outcome(row["outcome"])
+    kind, previous = _read_kind(row, outcome)
+    fields |= {"outcome": outcome, "kind": kind, "previous": previous}
     return DecisionRecord(table=row["table_name"], **fields)
+
+
+def _read_kind(row: RowMapping, outcome: Outcome) -> tuple[DecisionKind, Previous]:
+    """What the row says, or the keys of one that a version before those columns wrote."""
+    if row["kind"] is None:
+        return parse_kind(outcome, row["after"])
+    data: Mapping[str, Any] = row["previous"] or {}
+    return DecisionKind(row["kind"]), Previous(
+        **{**data, "owner": parse_reference(data.get("owner"))}
+    )
+
+
+def _previous_data(previous: Previous) -> dict[str, object] | None:
+    if previous == Previous():
+        return None
+    return {
+        "owner": build_reference_data(previous.owner),
+        "was_decided": previous.was_decided,
+        "was_manual": previous.was_manual,
+    }
 
 
 def _decision_values(decision: DecisionRecord) -> dict[str, object]:
@@ -277,9 +311,11 @@ def _decision_values(decision: DecisionRecord) -> dict[str, object]:
         "row_id": decision.row_id,
         "cycle_id": decision.cycle_id,
         "decided_at": decision.decided_at,
-        "outcome": decision.outcome,
+        "outcome": decision.outcome.value,
         "plan_checksum": decision.plan_checksum,
         "rule_set_checksum": decision.rule_set_checksum,
+        "kind": decision.kind.value,
+        "previous": _previous_data(decision.previous),
         "segment": decision.segment,
         "rule": decision.rule,
         "segmentation_status": decision.segmentation_status,

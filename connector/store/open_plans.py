@@ -1,17 +1,15 @@
 """Open plans as documents of the store; what a plan document looks like is in `plan_document`."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
 
+from connector.state.decision_document import build_decision_document, parse_decision_document
 from connector.state.plan_document import build_plan_document, parse_plan_document
-from connector.state.records import DecisionRecord, OpenPlan, PlanOrigin, SellerClock
+from connector.state.records import OpenPlan, PlanOrigin, SellerClock
 from engine.instants import print_instant
-
-_DECISION_FIELDS = tuple(field.name for field in fields(DecisionRecord))
 
 
 def build_open_plan_document(open_plan: OpenPlan) -> dict[str, object]:
@@ -20,7 +18,7 @@ def build_open_plan_document(open_plan: OpenPlan) -> dict[str, object]:
         "plan": build_plan_document(open_plan.plan),
         "clocks": [_clock_data(clock) for clock in open_plan.clocks],
         "clocks_after": [_clock_data(clock) for clock in open_plan.clocks_after],
-        "decisions": [_decision_data(decision) for decision in open_plan.decisions],
+        "decisions": [build_decision_document(decision) for decision in open_plan.decisions],
         "watched_set": open_plan.watched_set,
         "fingerprints": dict(open_plan.fingerprints),
     }
@@ -38,7 +36,7 @@ def parse_open_plan(row: RowMapping) -> OpenPlan:
         plan=parse_plan_document(document["plan"]),
         clocks=tuple(_parse_clock(clock) for clock in document["clocks"]),
         clocks_after=tuple(_parse_clock(clock) for clock in document["clocks_after"]),
-        decisions=tuple(_parse_decision(decision) for decision in document["decisions"]),
+        decisions=tuple(parse_decision_document(decision) for decision in document["decisions"]),
         watched_set=document["watched_set"],
         fingerprints=document["fingerprints"],
     )
@@ -75,15 +73,3 @@ def _instant_data(at: datetime | None) -> str | None:
 
 def _parse_instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
-
-
-def _decision_data(decision: DecisionRecord) -> dict[str, object]:
-    # Not `asdict`: it copies the trace, which is most of a decision and plain data already.
-    data = {name: getattr(decision, name) for name in _DECISION_FIELDS}
-    return {**data, "decided_at": print_instant(decision.decided_at)}
-
-
-def _parse_decision(data: Mapping[str, Any]) -> DecisionRecord:
-    fields = dict(data)
-    fields["decided_at"] = datetime.fromisoformat(data["decided_at"])
-    return DecisionRecord(**fields)

@@ -30,7 +30,7 @@ from connector.store.ledger import LedgerSession
 from connector.store.rule_sets import RuleSetSession
 from engine.errors import ConfigProblem
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """The revisions of the migrations, oldest first; the last one is what this program writes."""
 
 

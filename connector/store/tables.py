@@ -152,6 +152,9 @@ decisions = Table(
     Column("outcome", String(16), nullable=False),
     Column("plan_checksum", String(64), nullable=False),
     Column("rule_set_checksum", String(64), nullable=False),
+    # None in what a version before this column wrote: then keys of `after` say what it was.
+    Column("kind", String(16)),
+    Column("previous", JSON(none_as_null=True)),
     Column("segment", String(200)),
     Column("rule", String(200)),
     Column("segmentation_status", Integer),

@@ -11,6 +11,7 @@ from sqlalchemy import event
 from connector.cycle.context import CycleOptions
 from connector.cycle.review.preview import preview_cycle
 from connector.cycle.review.preview_state import Carried
+from connector.state.records import Outcome
 from engine.records import EntityReference
 from tests.support.worlds import RULES, World, seller_id
 
@@ -62,8 +63,8 @@ def test_every_statement_of_a_cycle_finds_its_rows_by_an_index(tmp_path: Path) -
         session.page_decisions(after=5, limit=20)
         session.page_cycle("a cycle", after=5, limit=20)
         session.list_recorded("a cycle", "a plan")
-        session.load_latest("lead", ["a row", "another"], {"applied"})
-        session.load_before([1, 2], {"applied", "unchanged"})
+        session.load_latest("lead", ["a row", "another"], {Outcome.APPLIED})
+        session.load_before([1, 2], {Outcome.APPLIED, Outcome.UNCHANGED})
         [first, *_] = session.list_undecided("lead", None, 10)
         for at in (None, first.created_on):
             session.list_undecided("lead", replace(first, created_on=at), 10, with_rules={"UK"})

@@ -39,7 +39,6 @@ from connector.cycle.review.reviewed_plan import (
     merge_previews,
     parse_document,
 )
-from connector.cycle.rows.decisions import TAKEN_FROM
 from connector.cycle.table_cycle import run_cycle
 from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.emulator.protection.faults import KINDS
@@ -47,6 +46,8 @@ from connector.emulator.seed.organization import SeedSize
 from connector.errors import FatalError, LeaseHeld
 from connector.ports import WriteOutcome
 from connector.service.leases import StoreLeases, hold_file_lease
+from connector.state.decision_document import TAKEN_FROM
+from connector.state.records import Outcome
 from engine.errors import LeadrobinError
 from engine.statuses import RoutingStatus
 from tests.support.emulated import (
@@ -658,7 +659,7 @@ class CycleMachine(RuleBasedStateMachine):
         """Of a late cycle that wrote something."""
         with process.store.begin() as session:
             decided = session.list_decisions(limit=100)
-        applied = [found.cycle_id for found in decided if found.outcome == WriteOutcome.APPLIED]
+        applied = [found.cycle_id for found in decided if found.outcome is Outcome.APPLIED]
         cycles = list(dict.fromkeys(applied))
         if len(cycles) <= back:
             return

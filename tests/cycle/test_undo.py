@@ -13,7 +13,7 @@ from connector.cycle.review.apply import apply_plan
 from connector.cycle.review.preview import preview_backfill
 from connector.cycle.review.undo import UndoPlan, plan_undo
 from connector.ports import RowWrite, WriteOutcome, WriteResult
-from connector.state.records import CycleRecord, PlanOrigin
+from connector.state.records import CycleRecord, Outcome, PlanOrigin
 from tests.support.fake_dataverse import Crash
 from tests.support.worlds import NOBODY, RULES, World, build_people, lead_id, seller_id
 
@@ -67,7 +67,7 @@ def record_later(world: World, number: int, count: int) -> None:
     """Other cycles look at a row and find nothing to write."""
     latest = world.decisions(number)[-1]
     later = [
-        replace(latest, cycle_id=f"later {at}", outcome="unchanged", etag=None)
+        replace(latest, cycle_id=f"later {at}", outcome=Outcome.UNCHANGED, etag=None)
         for at in range(count)
     ]
     with world.store.begin() as session:
@@ -90,7 +90,7 @@ def test_what_stood_before_is_found_behind_any_number_of_tries(world: World) -> 
     world.put_lead(2, address1_country="UK")
     world.cycle()
     latest = world.decisions(2)[-1]
-    tries = [replace(latest, cycle_id=f"try {at}", outcome="refused") for at in range(1100)]
+    tries = [replace(latest, cycle_id=f"try {at}", outcome=Outcome.REFUSED) for at in range(1100)]
     with world.store.begin() as session:
         session.add_decisions(tries)
     world.put_lead(2, address1_country="France", revenue=5000)
@@ -264,7 +264,9 @@ def test_an_open_plan_is_settled_without_the_traces_of_its_cycle(world: World) -
     world.restart()
     [open_plan] = world.read(lambda session: session.list_open_plans("lead"))
     large = {"rules": ["x" * 1000] * 50}
-    made = replace(open_plan.decisions[0], outcome="applied", plan_checksum="an earlier page's")
+    made = replace(
+        open_plan.decisions[0], outcome=Outcome.APPLIED, plan_checksum="an earlier page's"
+    )
     for start in range(0, 2000, 500):
         page = [
             replace(made, row_id=lead_id(10_000 + at), trace=large)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from connector.cycle.context import CycleParts, CycleRun, RowToDecide, pin_people
 from connector.cycle.rows.arrivals import TO_DECIDE, Arrival, ArrivedRow, leave_undecided
 from connector.cycle.rows.decisions import (
-    TAKEN_FROM,
     Batch,
     build_open_plan,
     decide_rows,
@@ -25,7 +24,14 @@ from connector.cycle.rows.seller_clocks import touch_clock
 from connector.cycle.rows.take_back_watch import note_touches
 from connector.cycle.rows.writes import write_rows
 from connector.ports import RowPage
-from connector.state.records import DecisionRecord, LedgerRow, OpenPlan, Watermark
+from connector.state.records import (
+    DecisionKind,
+    DecisionRecord,
+    LedgerRow,
+    OpenPlan,
+    Outcome,
+    Watermark,
+)
 from connector.state.session import StateSession
 from engine.plans.changes import Placement, PlannedRow
 from engine.statuses import RoutingStatus
@@ -80,7 +86,8 @@ def begin_plan(
     unwritten = [
         row
         for row in batch.rows
-        if not isinstance(row.planned, PlannedRow) and TAKEN_FROM not in row.decision.after
+        if not isinstance(row.planned, PlannedRow)
+        and row.decision.kind is not DecisionKind.TAKEN_BACK
     ]
     record_rows(parts, run, session, unwritten, {})
     if not batch.plan.rows:
@@ -228,7 +235,8 @@ def _manual_decision(parts: CycleParts, run: CycleRun, arrived: ArrivedRow) -> D
         row_id=arrived.record.id,
         cycle_id=run.id,
         decided_at=parts.clock.now(),
-        outcome="manual",
+        outcome=Outcome.MANUAL,
+        kind=DecisionKind.MANUAL,
         plan_checksum="",
         rule_set_checksum=parts.rule_set.checksum,
         segment=before.segment if before else None,

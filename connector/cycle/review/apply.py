@@ -17,10 +17,9 @@ from connector.cycle.rows.decisions import (
     count_owned,
     placement_of,
 )
-from connector.cycle.rows.outcomes import UNDONE
 from connector.cycle.rows.reading import examine_rows, fetch_complete
 from connector.cycle.rows.seller_clocks import clock_rule, clocks_of, touch_clock
-from connector.state.records import DecisionRecord
+from connector.state.records import DecisionKind, DecisionRecord
 from connector.state.session import StateSession
 from engine.plans.changes import PlannedRow
 from engine.plans.plan import build_plan
@@ -113,7 +112,7 @@ def _build_batch(
     moved: list[str] = []
     for row in ready:
         change = row.planned.owner_change if isinstance(row.planned, PlannedRow) else None
-        if change is not None and UNDONE not in row.decision.after:
+        if change is not None and row.decision.kind is not DecisionKind.UNDONE:
             seller, now = change.after.id, parts.clock.now()
             rule = clock_rule(parts.rule_set, row.decision.rule)
             clocks[seller] = touch_clock(clocks, seller, now, rule=rule)

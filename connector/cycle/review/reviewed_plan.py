@@ -1,15 +1,14 @@
 """A plan with the decisions behind it, as `plan --out` saves it and `apply` reads it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any, cast
 
 from connector.cycle.review.preview import Preview, written_rows
+from connector.state.decision_document import build_decision_document, parse_decision_document
 from connector.state.plan_document import build_plan_document, parse_plan_document
 from connector.state.records import DecisionRecord
 from engine.errors import ConfigProblem
-from engine.instants import print_instant
 from engine.plans.plan import Plan, build_plan
 
 
@@ -49,10 +48,7 @@ def build_document(reviewed: ReviewedPlan) -> dict[str, object]:
     """The plan as plain data; its traces are what `explain` knows once it is written."""
     return {
         **build_plan_document(reviewed.plan),
-        "decisions": [
-            {**asdict(decision), "decided_at": print_instant(decision.decided_at)}
-            for decision in reviewed.decisions
-        ],
+        "decisions": [build_decision_document(decision) for decision in reviewed.decisions],
     }
 
 
@@ -61,16 +57,10 @@ def parse_document(document: object) -> ReviewedPlan:
     plan = parse_plan_document(document)
     try:
         raw = cast("Mapping[str, Any]", document)["decisions"]
-        decisions = [_parse_decision(data) for data in raw]
+        decisions = [parse_decision_document(data) for data in raw]
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigProblem("the plan's decisions cannot be read; make a new plan") from error
     known = {(decision.table, decision.row_id) for decision in decisions}
     if {(row.table, row.id) for row in plan.rows} - known:
         raise ConfigProblem("the plan lacks decisions for some of its rows; make a new plan")
     return ReviewedPlan(plan=plan, decisions=decisions)
-
-
-def _parse_decision(data: Mapping[str, Any]) -> DecisionRecord:
-    fields = dict(data)
-    fields["decided_at"] = datetime.fromisoformat(data["decided_at"])
-    return DecisionRecord(**fields)

@@ -8,17 +8,19 @@ from connector.cycle.review.apply import Leftover
 from connector.cycle.rows.arrivals import ArrivedRow
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.cycle.rows.decisions import placement_data, placement_of
-from connector.cycle.rows.outcomes import ARRIVED, UNDONE, WAS_MANUAL
 from connector.cycle.rows.reading import examine_rows, fetch_complete
 from connector.state.plan_document import parse_reference
-from connector.state.records import DecisionRecord
+from connector.state.records import DecisionKind, DecisionRecord, Outcome, Previous
 from engine.plans.changes import OwnerChange, Placement, PlannedRow, SegmentChange, SequenceChange
 from engine.statuses import RoutingStatus
 
 PAGE = 5000
 """Rows that are read and looked at together."""
 
-STANDING = frozenset({*ARRIVED, "unchanged", "manual"})
+WRITTEN = frozenset({Outcome.APPLIED, Outcome.ALREADY_SO})
+"""Outcomes of decisions whose write is in the row."""
+
+STANDING = WRITTEN | {Outcome.UNCHANGED, Outcome.MANUAL}
 """Outcomes of decisions that took effect."""
 
 
@@ -69,7 +71,7 @@ def _load_written(parts: CycleParts, run: CycleRun, cycle_id: str) -> dict[str, 
     """What the cycle wrote, by row id, in the order it began to."""
     written: dict[str, _Written] = {}
     for number, decision in _page_through(parts, cycle_id):
-        if decision.table != run.table.name or decision.outcome not in ARRIVED:
+        if decision.table != run.table.name or decision.outcome not in WRITTEN:
             continue
         known = written.get(decision.row_id)
         if known is not None and _goes_on_from(known.last, decision):
@@ -121,9 +123,9 @@ def _add(
         undo.leftovers.append(Leftover(row_id=row_id, reason=reason or ""))
         return
     current = placement_of(run.table, row.record, row.before)
-    previous = _leave_out_undecided(around.before.get(row_id))
+    earlier = _leave_out_undecided(around.before.get(row_id))
     undo.rows.append(_reverse(written.first, row, current))
-    undo.decisions.append(_build_undo(parts, run, written.first, previous, current=current))
+    undo.decisions.append(_build_undo(parts, run, written.first, earlier, current=current))
 
 
 def _why_not(
@@ -142,51 +144,48 @@ def _build_undo(
     parts: CycleParts,
     run: CycleRun,
     undone: DecisionRecord,
-    previous: DecisionRecord | None,
+    earlier: DecisionRecord | None,
     *,
     current: Placement,
 ) -> DecisionRecord:
-    """What is recorded of a row that is put back to where the previous decision had left it."""
+    """What is recorded of a row that is put back to where the earlier decision had left it."""
     restored = _parse_placement(undone.before)
     return DecisionRecord(
         table=undone.table,
         row_id=undone.row_id,
         cycle_id=run.id,
         decided_at=parts.clock.now(),
-        outcome="intended",
+        outcome=Outcome.INTENDED,
         plan_checksum="",
         rule_set_checksum=parts.rule_set.checksum,
-        segment=previous.segment if previous else None,
-        rule=previous.rule if previous else None,
+        segment=earlier.segment if earlier else None,
+        rule=earlier.rule if earlier else None,
         message=f"undo of cycle {undone.cycle_id}",
+        kind=DecisionKind.UNDONE,
+        previous=Previous(was_decided=earlier is not None, was_manual=_was_manual(earlier)),
         before=placement_data(current),
-        after={
-            **placement_data(replace(restored, owner=restored.owner or current.owner)),
-            UNDONE: True,
-            "was_decided": previous is not None,
-            WAS_MANUAL: _was_manual(previous),
-        },
+        after=placement_data(replace(restored, owner=restored.owner or current.owner)),
     )
 
 
-def _leave_out_undecided(previous: DecisionRecord | None) -> DecisionRecord | None:
+def _leave_out_undecided(earlier: DecisionRecord | None) -> DecisionRecord | None:
     """What stood before, unless it found nobody, or was undone to where nothing stood.
 
     A row that goes back to waiting must neither be given away at once nor be forgotten: it counts
     as never decided.
     """
-    if previous is None or not previous.after.get("was_decided", True):
+    if earlier is None or not earlier.previous.was_decided:
         return None
-    status = previous.routing_status
+    status = earlier.routing_status
     is_nobodys = status is not None and RoutingStatus(status).name.lower() in ROUTING_CODES
-    return None if is_nobodys else previous
+    return None if is_nobodys else earlier
 
 
-def _was_manual(previous: DecisionRecord | None) -> bool:
+def _was_manual(earlier: DecisionRecord | None) -> bool:
     """The row goes back to whom a person gave it."""
-    if previous is None:
+    if earlier is None:
         return False
-    return previous.outcome == "manual" or bool(previous.after.get(WAS_MANUAL))
+    return earlier.kind is DecisionKind.MANUAL or earlier.previous.was_manual
 
 
 def _reverse(decision: DecisionRecord, row: ArrivedRow, current: Placement) -> PlannedRow:

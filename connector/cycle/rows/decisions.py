@@ -18,7 +18,15 @@ from connector.cycle.rows.seller_clocks import (
 from connector.ports import RecordDecider
 from connector.state.fingerprints import build_fingerprint
 from connector.state.plan_document import build_reference_data
-from connector.state.records import DecisionRecord, LedgerRow, OpenPlan, SellerClock
+from connector.state.records import (
+    DecisionKind,
+    DecisionRecord,
+    LedgerRow,
+    OpenPlan,
+    Outcome,
+    Previous,
+    SellerClock,
+)
 from connector.watched_tables.watched_table import WatchedTable
 from engine.decisions.decision import AssignmentDecision
 from engine.decisions.plain_data import trace_to_data
@@ -28,9 +36,6 @@ from engine.plans.safety import raise_if_unsafe
 from engine.policies.take_backs import pass_over
 from engine.records import Record
 from engine.sellers import Directory
-
-TAKEN_FROM = "taken_from"
-"""In what a decision led to: the seller that the row was taken back from."""
 
 
 class DecidingState(Protocol):
@@ -195,7 +200,8 @@ def _take_back(
         decision=replace(
             made,
             message=f"taken back from {name}, untouched",
-            after={**made.after, TAKEN_FROM: build_reference_data(record.owner)},
+            kind=DecisionKind.TAKEN_BACK,
+            previous=Previous(owner=record.owner),
         ),
     )
 
@@ -247,7 +253,7 @@ def _build_decision(
         row_id=decision.id,
         cycle_id=run.id,
         decided_at=decision.now,
-        outcome="intended",
+        outcome=Outcome.INTENDED,
         plan_checksum="",
         rule_set_checksum=parts.rule_set.checksum,
         segment=decision.segment,

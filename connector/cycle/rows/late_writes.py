@@ -6,13 +6,19 @@ from dataclasses import replace
 from connector.cycle.context import CycleParts, CycleRun
 from connector.cycle.rows.arrivals import is_another
 from connector.cycle.rows.backlog_entries import Waiting, wait_for_write
-from connector.cycle.rows.decisions import TAKEN_FROM
-from connector.cycle.rows.outcomes import UNDONE, with_decision
+from connector.cycle.rows.outcomes import may_stay, with_decision
 from connector.cycle.rows.seller_clocks import clock_rule, touch_clock
 from connector.cycle.rows.take_back_watch import Given, note_late_handovers
 from connector.ports import WriteOutcome
 from connector.state.plan_document import parse_reference
-from connector.state.records import DecisionRecord, LedgerRow, OpenPlan, SellerClock
+from connector.state.records import (
+    DecisionKind,
+    DecisionRecord,
+    LedgerRow,
+    OpenPlan,
+    Outcome,
+    SellerClock,
+)
 from connector.state.session import StateSession
 from engine.normalise import normalise
 from engine.records import EntityReference, Record, Row
@@ -46,7 +52,7 @@ def adopt_late_writes(
             # Nothing of ours was written to this one; it is decided as the new row that it is.
             continue
         if not _is_in_force(decision, before, record):
-            if TAKEN_FROM in decision.after or UNDONE in decision.after:
+            if may_stay(decision):
                 # Its owner has it still; when it is due again, `taking_back` will know, and who
                 # wants it undone may say so again.
                 left.append(row_id)
@@ -66,7 +72,7 @@ def _take_turns(
     parts: CycleParts, session: StateSession, decisions: Sequence[DecisionRecord]
 ) -> None:
     """The clocks went back when the writes seemed to have failed; an undo never moves them."""
-    decisions = [decision for decision in decisions if UNDONE not in decision.after]
+    decisions = [decision for decision in decisions if decision.kind is not DecisionKind.UNDONE]
     if not decisions:
         return
     session.lock_clocks()
@@ -99,7 +105,7 @@ def leave_unreadable(
     for decision in open_plan.decisions:
         if decision.row_id not in ids:
             continue
-        failed = replace(decision, outcome=WriteOutcome.FAILED.value, message=UNREADABLE)
+        failed = replace(decision, outcome=Outcome.FAILED, message=UNREADABLE)
         row = Waiting(decision=failed, before=waiting.get(decision.row_id))
         session.save_rows([_as_planned(run, open_plan, decision, known.get(decision.row_id))])
         session.save_backlog([wait_for_write(row, WriteOutcome.FAILED, now, message=UNREADABLE)])
@@ -131,7 +137,7 @@ def _as_planned(
 def _find_decision(session: StateSession, table: str, row_id: str) -> DecisionRecord | None:
     row = EntityReference(table=table, id=row_id)
     latest = next(iter(session.list_decisions(row=row, limit=1)), None)
-    is_failed = latest is not None and latest.outcome == WriteOutcome.FAILED.value
+    is_failed = latest is not None and latest.outcome is Outcome.FAILED
     return latest if is_failed else None
 
 
@@ -150,7 +156,7 @@ def _arrived(parts: CycleParts, run: CycleRun, decision: DecisionRecord) -> Deci
     return replace(
         decision,
         cycle_id=run.id,
-        outcome=WriteOutcome.ALREADY_SO.value,
+        outcome=Outcome.ALREADY_SO,
         message=f"the write of cycle {decision.cycle_id} arrived although no answer did",
         request_id=None,
         decided_at=parts.clock.now(),

@@ -11,12 +11,20 @@ from connector.cycle.rows.backlog_entries import (
     wait_for_routing,
     wait_for_write,
 )
-from connector.cycle.rows.decisions import TAKEN_FROM, DecidedRow
+from connector.cycle.rows.decisions import DecidedRow
 from connector.cycle.rows.seller_clocks import restore_clocks
 from connector.cycle.rows.take_back_watch import find_rule, note_handovers
 from connector.cycle.rows.wake_ups import Openings
 from connector.ports import WriteOutcome, WriteResult
-from connector.state.records import BacklogEntry, DecisionRecord, LedgerRow, OpenPlan, PlanOrigin
+from connector.state.records import (
+    BacklogEntry,
+    DecisionKind,
+    DecisionRecord,
+    LedgerRow,
+    OpenPlan,
+    Outcome,
+    PlanOrigin,
+)
 from connector.state.session import StateSession
 from connector.watched_tables.watched_table import WatchedTable
 from engine.plans.changes import (
@@ -30,14 +38,6 @@ from engine.plans.changes import (
 from engine.statuses import RoutingStatus, SegmentationStatus
 
 ARRIVED = frozenset({WriteOutcome.APPLIED, WriteOutcome.ALREADY_SO})
-
-
-UNDONE = "undone"
-"""In what a decision led to: it took an earlier one back."""
-
-
-WAS_MANUAL = "was_manual"
-"""Beside it: what was taken back had moved a row that a person gave to somebody."""
 
 
 Results = Mapping[str, WriteResult]
@@ -107,10 +107,10 @@ def settle_clocks(
 
 def _finish(decision: DecisionRecord, result: WriteResult | None) -> DecisionRecord:
     if result is None:
-        return replace(decision, outcome="unchanged")
+        return replace(decision, outcome=Outcome.UNCHANGED)
     return replace(
         decision,
-        outcome=result.outcome.value,
+        outcome=Outcome(result.outcome.value),
         request_id=result.request_id,
         message=result.message or decision.message,
         etag=result.etag,
@@ -154,16 +154,16 @@ def with_decision(seen: LedgerRow, decision: DecisionRecord) -> LedgerRow:
     An undone one leaves the row as the decision before had left it, a person's choice included;
     without one before, a backfill takes it up again.
     """
-    if UNDONE in decision.after:
+    if decision.kind is DecisionKind.UNDONE:
         return replace(
             seen,
             segment=decision.segment,
             rule=decision.rule,
-            is_manual=bool(decision.after.get(WAS_MANUAL)),
+            is_manual=decision.previous.was_manual,
             segmentation_status=None,
             routing_status=None,
             sequence_status=None,
-            decided_at=decision.decided_at if decision.after["was_decided"] else None,
+            decided_at=decision.decided_at if decision.previous.was_decided else None,
         )
     is_assigned = decision.routing_status == RoutingStatus.OWNER_ASSIGNED
     segment = seen.segment
@@ -218,7 +218,7 @@ def _wait(
             chance_at=openings.find_next_chance(row.decision),
         )
     is_lost = result.outcome is WriteOutcome.FAILED
-    if result.outcome is WriteOutcome.ROW_GONE or (_may_stay(row.decision) and not is_lost):
+    if result.outcome is WriteOutcome.ROW_GONE or (may_stay(row.decision) and not is_lost):
         return None
     return wait_for_write(row, result.outcome, openings.now, message=result.message)
 
@@ -238,16 +238,12 @@ def _is_left_alone(parts: CycleParts, row: Waiting) -> bool:
     return all((rule.table, rule.segment) != segment for rule in parts.rule_set.rules)
 
 
-def _is_take_back(decision: DecisionRecord) -> bool:
-    return TAKEN_FROM in decision.after
-
-
-def _may_stay(decision: DecisionRecord) -> bool:
+def may_stay(decision: DecisionRecord) -> bool:
     """The row is somebody's whatever becomes of it: it does not wait.
 
     One to be taken back stays due; one to be undone can be undone again.
     """
-    return _is_take_back(decision) or UNDONE in decision.after
+    return decision.kind in {DecisionKind.TAKEN_BACK, DecisionKind.UNDONE}
 
 
 def _is_news(
@@ -266,7 +262,8 @@ def _count(
     run.counts["decided"] += 1
     if decision.routing_status == RoutingStatus.OWNER_ASSIGNED:
         run.counts["assigned"] += 1
-    if _is_take_back(decision) and result is not None and result.outcome in ARRIVED:
+    is_take_back = decision.kind is DecisionKind.TAKEN_BACK
+    if is_take_back and result is not None and result.outcome in ARRIVED:
         run.counts["taken_back"] += 1
     if result is not None:
         run.counts[result.outcome.value] += 1

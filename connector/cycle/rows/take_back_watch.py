@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from connector.cycle.context import CycleParts, CycleRun
 from connector.cycle.rows.arrivals import Arrival, ArrivedRow
-from connector.cycle.rows.decisions import TAKEN_FROM, DecidedRow
-from connector.state.records import DecisionRecord, Handover
+from connector.cycle.rows.decisions import DecidedRow
+from connector.state.records import DecisionKind, DecisionRecord, Handover
 from connector.state.session import StateSession
 from engine.calendars.working_time import add_working_time
 from engine.plans.changes import PlannedRow
@@ -125,7 +125,7 @@ def _build_handover(
         rule=decision.rule or "",
         assigned_at=parts.clock.now(),
         due_at=None,
-        hops=(before.hops if before else 0) + (TAKEN_FROM in decision.after),
+        hops=(before.hops if before else 0) + (decision.kind is DecisionKind.TAKEN_BACK),
         had_by=tuple(dict.fromkeys([*(before.had_by if before else ()), seller.id])),
     )
 

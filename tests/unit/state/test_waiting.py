@@ -6,7 +6,7 @@ import pytest
 
 from connector.cycle.rows.backlog_entries import Waiting, wait_for_routing, wait_for_write
 from connector.ports import WriteOutcome
-from connector.state.records import BacklogEntry, DecisionRecord
+from connector.state.records import BacklogEntry, DecisionRecord, Outcome
 from engine.rules.models import Retry
 from tests.support.fake_dataverse import START
 
@@ -19,7 +19,7 @@ def decision(status: int | None, rule: str | None = None) -> DecisionRecord:
         row_id="1",
         cycle_id="c",
         decided_at=START,
-        outcome="unchanged",
+        outcome=Outcome.UNCHANGED,
         plan_checksum="",
         rule_set_checksum="",
         rule=rule,

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from connector.state.records import CycleRecord, DecisionRecord, PlanOrigin
+from connector.state.records import CycleRecord, DecisionRecord, Outcome, PlanOrigin
 from connector.store.history_export import PAGE, export_history
 from connector.store.opening import SqlStore
 from engine.errors import ConfigProblem
@@ -23,7 +23,7 @@ def decision(number: int) -> DecisionRecord:
         row_id=f"{number:036d}",
         cycle_id="c",
         decided_at=NOW + timedelta(days=number),
-        outcome="applied",
+        outcome=Outcome.APPLIED,
         plan_checksum="p",
         rule_set_checksum="r",
         segment="UK's",

@@ -9,12 +9,15 @@ from connector.state.records import (
     BacklogEntry,
     CycleOutcome,
     CycleRecord,
+    DecisionKind,
     DecisionRecord,
     Handover,
     LeaseRecord,
     LedgerRow,
     OpenPlan,
+    Outcome,
     PlanOrigin,
+    Previous,
     QuarantinedRow,
     ReadMode,
     SellerClock,
@@ -177,11 +180,13 @@ def test_an_open_plan_comes_back_until_it_is_closed(store: SqlStore) -> None:
         row_id="1",
         cycle_id="c1",
         decided_at=NOW,
-        outcome="intended",
+        outcome=Outcome.INTENDED,
         plan_checksum=plan.checksum,
         rule_set_checksum="rules",
         trace={"segments": []},
     )
+    taken = replace(decision, kind=DecisionKind.TAKEN_BACK, previous=Previous(owner=MIRIAM))
+    undone = replace(decision, kind=DecisionKind.UNDONE, previous=Previous(was_decided=False))
     open_plan = OpenPlan(
         id="i1",
         table="lead",
@@ -191,7 +196,7 @@ def test_an_open_plan_comes_back_until_it_is_closed(store: SqlStore) -> None:
         plan=plan,
         clocks=(SellerClock(seller_id=MIRIAM.id),),
         clocks_after=(SellerClock(seller_id=MIRIAM.id, last_assigned_at=NOW, order=1),),
-        decisions=(decision,),
+        decisions=(decision, taken, undone),
     )
     with store.begin() as session:
         session.save_open_plan(open_plan)
@@ -207,25 +212,32 @@ def test_decisions_are_listed_newest_first(store: SqlStore) -> None:
         row_id="1",
         cycle_id="c1",
         decided_at=NOW,
-        outcome="applied",
+        outcome=Outcome.APPLIED,
         plan_checksum="p",
         rule_set_checksum="r",
         after={"owner": None},
         trace={"rules": []},
     )
-    second = replace(first, cycle_id="c2", outcome="unchanged", trace=None)
+    second = replace(first, cycle_id="c2", outcome=Outcome.UNCHANGED, trace=None)
+    undone = replace(first, kind=DecisionKind.UNDONE, previous=Previous(was_manual=True))
+    taken = replace(undone, kind=DecisionKind.TAKEN_BACK, previous=Previous(owner=MIRIAM))
     with store.begin() as session:
         session.add_decisions([first, second])
+        session.add_decisions([replace(found, cycle_id="c3") for found in (undone, taken)])
     with store.begin() as session:
         row = EntityReference(table="lead", id="1")
-        assert session.list_decisions(row=row) == [second, first]
+        later = session.list_decisions(cycle_id="c3")
+        assert [replace(found, cycle_id="c1") for found in later] == [taken, undone]
+        assert session.list_decisions(row=row) == [*later, second, first]
         assert session.list_decisions(cycle_id="c1") == [first]
 
 
 def test_the_decisions_around_those_of_a_cycle_are_found_without_their_traces(
     store: SqlStore,
 ) -> None:
-    def decision(row_id: str, cycle_id: str, outcome: str, table: str = "lead") -> DecisionRecord:
+    def decision(
+        row_id: str, cycle_id: str, outcome: Outcome, table: str = "lead"
+    ) -> DecisionRecord:
         return DecisionRecord(
             table=table,
             row_id=row_id,
@@ -237,11 +249,17 @@ def test_the_decisions_around_those_of_a_cycle_are_found_without_their_traces(
             trace={"rules": []},
         )
 
-    earlier = [decision("1", "c1", "applied"), decision("1", "c2", "failed")]
-    own = [decision("2", "c3", "applied"), *(decision("1", "c3", "applied") for _ in range(2))]
-    others = [decision("1", "c4", "applied", table="account"), decision("3", "c4", "applied")]
-    later = [decision("1", f"later {number}", "unchanged") for number in range(1200)]
-    in_vain = [decision("2", "c5", "refused")]
+    earlier = [decision("1", "c1", Outcome.APPLIED), decision("1", "c2", Outcome.FAILED)]
+    own = [
+        decision("2", "c3", Outcome.APPLIED),
+        *(decision("1", "c3", Outcome.APPLIED) for _ in range(2)),
+    ]
+    others = [
+        decision("1", "c4", Outcome.APPLIED, table="account"),
+        decision("3", "c4", Outcome.APPLIED),
+    ]
+    later = [decision("1", f"later {number}", Outcome.UNCHANGED) for number in range(1200)]
+    in_vain = [decision("2", "c5", Outcome.REFUSED)]
     with store.begin() as session:
         session.add_decisions([*earlier, *own, *others, *later, *in_vain])
     with store.begin() as session:
@@ -251,12 +269,14 @@ def test_the_decisions_around_those_of_a_cycle_are_found_without_their_traces(
         recorded = session.list_recorded("c3", "plan of c3")
         assert sorted(recorded) == ["1", "1", "2"]
         assert session.list_recorded("c3", "another plan") == []
-        latest = session.load_latest("lead", ["1", "2", "4"], {"applied", "unchanged"})
+        latest = session.load_latest("lead", ["1", "2", "4"], {Outcome.APPLIED, Outcome.UNCHANGED})
         assert {row_id: found.cycle_id for row_id, found in latest.items()} == {
             "1": "later 1199",
             "2": "c3",
         }
-        before = session.load_before([number for number, _ in numbered], {"applied", "unchanged"})
+        before = session.load_before(
+            [number for number, _ in numbered], {Outcome.APPLIED, Outcome.UNCHANGED}
+        )
         assert before == {"1": replace(earlier[0], trace=None)}
 
 
