@@ -18,12 +18,12 @@ from connector.cycle.rows.decisions import (
     placement_of,
 )
 from connector.cycle.rows.reading import examine_rows, fetch_complete
+from connector.cycle.rows.refusals import raise_if_unsafe
 from connector.cycle.rows.seller_clocks import clock_rule, clocks_of, touch_clock
 from connector.state.records import DecisionKind, DecisionRecord
 from connector.state.session import StateSession
 from engine.plans.changes import PlannedRow
 from engine.plans.plan import build_plan
-from engine.plans.safety import raise_if_unsafe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Protocol
 
 from connector.cycle.context import CycleParts, CycleRun, RowToDecide
+from connector.cycle.rows.refusals import raise_if_unsafe
 from connector.cycle.rows.seller_clocks import (
     apply_state,
     clocks_of,
@@ -32,7 +33,6 @@ from engine.decisions.decision import AssignmentDecision
 from engine.decisions.plain_data import trace_to_data
 from engine.plans.changes import Placement, PlannedRow, Skip, choose_placement, plan_row
 from engine.plans.plan import Plan, build_plan, count_taken
-from engine.plans.safety import raise_if_unsafe
 from engine.policies.take_backs import pass_over
 from engine.records import Record
 from engine.sellers import Directory

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.cycle.rows.refusals import raise_if_unsafe
 from connector.state.plan_document import build_plan_document, parse_plan_document
 from engine.decisions.decision import AssignmentDecision
 from engine.errors import ConfigProblem, UnsafePlan
@@ -22,7 +23,7 @@ from engine.plans.changes import (
     plan_row,
 )
 from engine.plans.plan import Plan, build_plan, count_by
-from engine.plans.safety import SafetyLimits, raise_if_unsafe
+from engine.plans.safety import SafetyLimits
 from engine.records import EntityReference, Record
 from engine.statuses import RoutingStatus, SegmentationStatus, SequenceStatus
 
