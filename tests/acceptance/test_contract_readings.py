@@ -150,7 +150,10 @@ def test_a_choice_takes_its_number_or_its_label(
 
 def test_a_label_of_the_tenants_own_is_found_in_the_row(simulate: Simulate) -> None:
     label = "leadsourcecode@OData.Community.Display.V1.FormattedValue"
-    rows = [{"leadsourcecode": 100_000_001, label: "Pódcast"}, {"leadsourcecode": 100_000_001}]
+    rows: list[dict[str, Any]] = [
+        {"leadsourcecode": 100_000_001, label: "Pódcast"},
+        {"leadsourcecode": 100_000_001},
+    ]
     assert holds(simulate, compare("leadsourcecode", "eq", "PÓDCAST"), rows) == [True, False]
     assert holds(simulate, compare("leadsourcecode", "ne", "PÓDCAST"), rows) == [False, True]
 
@@ -258,7 +261,7 @@ def test_through_an_absent_row_every_column_is_null(simulate: Simulate) -> None:
     assert holds(simulate, compare(path, "null"), rows) == [False, True, True, True]
     assert holds(simulate, compare(path, "ne", 6), rows) == [False, True, True, True]
     assert holds(simulate, compare(path, "eq", 6), rows) == [True, False, False, False]
-    deep = [
+    deep: list[dict[str, Any]] = [
         {"parentaccountid": {"primarycontactid": {"address1_city": "Rome"}}},
         {"parentaccountid": {"primarycontactid": None}},
     ]
@@ -281,7 +284,10 @@ def test_contains_data_over_one_to_many_and_many_to_many(simulate: Simulate) -> 
     assert holds(simulate, {**exists, "where": both}, rows) == [True, False, False, False]
     assert holds(simulate, {**absent, "where": both}, rows) == [False, True, True, True]
     assert holds(simulate, {"not": {**absent, "where": both}}, rows) == [True, False, False, False]
-    many = [{"accountleads_association": [{"name": "X"}]}, {"accountleads_association": [{}]}]
+    many: list[dict[str, Any]] = [
+        {"accountleads_association": [{"name": "X"}]},
+        {"accountleads_association": [{}]},
+    ]
     named = {"related": "accountleads_association", "where": compare("name", "eq", "x")}
     assert holds(simulate, named, many) == [True, False]
 

@@ -722,7 +722,7 @@ def test_parquet_cells_are_read_by_their_types(simulate: Simulate) -> None:
 
 
 def test_a_sequence_is_connected_when_nobody_was_found(simulate: Simulate) -> None:
-    chosen = {
+    chosen: dict[str, Any] = {
         "sequences": [{"name": "Go", "table": "lead"}],
         "segments": [{**ALL, "sequence": "Go"}],
         "rules": [rule("R", NOBODY)],

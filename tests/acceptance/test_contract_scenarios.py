@@ -310,7 +310,7 @@ def test_rules_with_an_order_come_first_then_the_file_order(simulate: Any) -> No
     assert simulate(Scenario(rules, THREE, [lead(10)])).column("rule") == ["c"]
 
 
-MOVING = {
+MOVING: dict[str, Any] = {
     "sequences": [
         {
             "name": "Old steps",
@@ -415,12 +415,13 @@ def test_load_balancing_takes_the_most_capacity_then_the_longest_waiting(simulat
 
 def test_capacity_counts_only_tables_with_active_rules(simulate: Any) -> None:
     person = seller(1, "Alex", capacity={"max": 30, "consumed": {"lead": 20, "opportunity": 10}})
-    rules = {"segments": [ALL], "rules": [ANY | {"respect_capacity": True}]}
+    limited = ANY | {"respect_capacity": True}
+    rules = {"segments": [ALL], "rules": [limited]}
     assert simulate(Scenario(rules, {"sellers": [person]}, [lead(10)])).owners() == ["Alex"]
     opportunity = {"name": "Opps", "table": "opportunity", "default": True}
-    both = {
+    both: dict[str, Any] = {
         "segments": [ALL, opportunity],
-        "rules": [*rules["rules"], ANY | {"name": "O", "table": "opportunity", "segment": "Opps"}],
+        "rules": [limited, ANY | {"name": "O", "table": "opportunity", "segment": "Opps"}],
     }
     assert simulate(Scenario(both, {"sellers": [person]}, [lead(10)])).statuses() == [(1, 7, 4)]
     both["rules"][1]["active"] = False

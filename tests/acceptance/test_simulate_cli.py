@@ -83,11 +83,11 @@ def test_without_a_time_it_is_now(capsys: Capture, tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_tables_are_read_as_rows(capsys: Capture, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"leads.{suffix}"
-    rows = duckdb.sql(
+    rows = (
         "SELECT '00000000-0000-4000-8000-000000000101' AS leadid, 7 AS leadsourcecode,"
         " 'UK' AS address1_country, 20000.0 AS revenue, TIMESTAMP '2026-11-23 09:00:00' AS createdon"
     )
-    rows.write_csv(str(path)) if suffix == "csv" else rows.write_parquet(str(path))
+    duckdb.execute(f"COPY ({rows}) TO '{path}' (FORMAT {suffix})")
     run = simulate(capsys, "--now", NOW, "--table", "lead", records=path)
     assert run.code == 0
     assert run.lines[0]["segment"] == "UK trade shows"

@@ -24,7 +24,7 @@ from connector.dataverse.limits.governor import GovernorOptions
 from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wire.transport import TransportOptions
-from connector.dataverse.wiring import ClientOptions, ComparisonContext, build_client
+from connector.dataverse.wiring import ClientDependencies, ClientOptions, build_client
 from connector.dataverse.writes.sender import WriteOptions
 from connector.emulator.protection.throttle import Limits
 from connector.emulator.server import EmulatorServer
@@ -103,7 +103,7 @@ def build_ours(job: Job) -> DataverseClient:
             ),
             writes=WriteOptions(concurrency=1),
         ),
-        ComparisonContext(
+        ClientDependencies(
             clock=job.time,
             sleep=job.time.sleep,
             random=random.Random(1).random,

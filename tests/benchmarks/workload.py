@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -156,7 +156,7 @@ def draw_segments(count: int, rows: Sequence[Row], seed: int = 11) -> list[Plain
     return segments
 
 
-def _test(condition: Condition):
+def _test(condition: Condition) -> Callable[[Row], bool]:
     predicate = compile_predicate(condition, CompileOptions(table="lead", schema=table()))
     return lambda row: predicate(row, NOW)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from connector.cycle.context import CycleOptions
 from connector.cycle.cycle_records import start_run
@@ -232,6 +233,7 @@ def test_a_crash_between_the_queue_and_its_outcome_leaves_one_item(to_queue: Wor
     kept = to_queue.dataverse.queued
 
     class Dying(list[Any]):
+        @override
         def append(self, item: Any) -> None:
             super().append(item)
             raise Crash

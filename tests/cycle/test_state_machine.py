@@ -30,6 +30,7 @@ import structlog
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from typing_extensions import override
 
 from connector.cycle.review.preview import preview_cycle
 from connector.cycle.review.preview_state import Carried
@@ -250,7 +251,7 @@ class CycleMachine(RuleBasedStateMachine):
         self.held.enter_context(writing_in_turn())
         self.logged = self.held.enter_context(_captured_logs())
         self.ways = Ways()
-        self.rules: Mapping[str, Any] = seeded().rules[0]
+        self.rules_file: Mapping[str, Any] = seeded().rules[0]
         self.manual: dict[str, str] = {}
         self.assigned: defaultdict[str, list[str]] = defaultdict(list)
         self.unreadable: set[str] = set()
@@ -266,6 +267,7 @@ class CycleMachine(RuleBasedStateMachine):
         self.lives: Counter[str] = Counter()
         self.process = self._start()
 
+    @override
     def teardown(self) -> None:
         self.process.end()
         self.held.close()
@@ -352,7 +354,7 @@ class CycleMachine(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 4))
     def change_rules(self, number: int) -> None:
-        self.rules = seeded().rules[number]
+        self.rules_file = seeded().rules[number]
 
     # What the connector does, and what happens to it.
 
@@ -390,7 +392,7 @@ class CycleMachine(RuleBasedStateMachine):
     @rule(number=NUMBERS, days=st.integers(1, 3))
     def leave_alone(self, number: int, days: int) -> None:
         """A seller is given a lead and does nothing about it."""
-        self.rules = seeded().rules[4]
+        self.rules_file = seeded().rules[4]
         if _id(number) in self.tenant.leads():
             self._delete(_id(number))
         self._put(number, address1_country=ISLAND)
@@ -547,8 +549,8 @@ class CycleMachine(RuleBasedStateMachine):
         assert writes == [], "a repeated cycle wrote"
 
     def _preview_checksum(self) -> str:
-        parts = self.process.parts(self.rules)
-        return preview_cycle(parts, self.process.table(self.rules), Carried()).plan.checksum
+        parts = self.process.parts(self.rules_file)
+        return preview_cycle(parts, self.process.table(self.rules_file), Carried()).plan.checksum
 
     def _check_store(self) -> None:
         with self.process.store.begin() as session:
@@ -620,12 +622,14 @@ class CycleMachine(RuleBasedStateMachine):
 
     def _cycle(self, *, may_fail: bool = True) -> None:
         self._run(
-            lambda process: run_cycle(process.parts(self.rules), process.table(self.rules)),
+            lambda process: run_cycle(
+                process.parts(self.rules_file), process.table(self.rules_file)
+            ),
             may_fail=may_fail,
         )
 
     def _do(self, work: str) -> None:
-        commands = {
+        commands: dict[str, Callable[[Process], object]] = {
             "retry": self._retry,
             "apply": self._apply,
             "undo": partial(self._undo, 0),
@@ -637,21 +641,21 @@ class CycleMachine(RuleBasedStateMachine):
             self._cycle()
 
     def _retry(self, process: Process) -> None:
-        process.application(self.rules).retry_backlog(process.table(self.rules))
+        process.application(self.rules_file).retry_backlog(process.table(self.rules_file))
 
     def _plan(self, process: Process) -> None:
-        application = process.application(self.rules)
+        application = process.application(self.rules_file)
         checksum = application.parts.rule_set.checksum
         reviewed = merge_previews(application.preview(), checksum)
         self.planned = parse_document(json.loads(json.dumps(build_document(reviewed))))
 
     def _apply(self, process: Process) -> None:
         if self.planned is not None:
-            process.application(self.rules).apply_plan(self.planned)
+            process.application(self.rules_file).apply_plan(self.planned)
 
     def _backfill(self, process: Process) -> None:
         """Of large leads and islanders that were there before, and of what was undone."""
-        application, table = process.application(self.rules), process.table(self.rules)
+        application, table = process.application(self.rules_file), process.table(self.rules_file)
         preview = application.preview_backfill(table, segment=None, limit=None)
         application.backfill(table, preview)
 
@@ -663,7 +667,7 @@ class CycleMachine(RuleBasedStateMachine):
         cycles = list(dict.fromkeys(applied))
         if len(cycles) <= back:
             return
-        application, table = process.application(self.rules), process.table(self.rules)
+        application, table = process.application(self.rules_file), process.table(self.rules_file)
         reviewed, _ = application.preview_undo(table, cycles[back])
         for row in reviewed.plan.rows:
             if row.owner_change is not None:
@@ -686,7 +690,7 @@ class CycleMachine(RuleBasedStateMachine):
         leases = StoreLeases(process.store, self.tenant.clock, holder=process.name, life=LIFE)
         try:
             with leases.hold("lead") as hold:
-                run_cycle(process.parts(self.rules, hold), process.table(self.rules))
+                run_cycle(process.parts(self.rules_file, hold), process.table(self.rules_file))
         except LeadrobinError:
             return
 

@@ -175,7 +175,11 @@ def test_a_row_deleted_and_made_again_under_its_id_is_a_new_row(world: World) ->
 def test_a_conflict_waits_in_the_backlog_and_is_decided_again(world: World) -> None:
     world.cycle()
     world.put_lead(3, address1_country="UK")
-    world.dataverse.before_write = lambda write: world.put_lead(3, subject="edited meanwhile")
+
+    def edit(_write: RowWrite) -> None:
+        world.put_lead(3, subject="edited meanwhile")
+
+    world.dataverse.before_write = edit
     record = world.cycle()
     assert record.counts["conflict"] >= 1
     assert world.owner(3) is None

@@ -194,7 +194,7 @@ _OPTIONAL = {
     **{f"_{name}_value": _sometimes(_guids) for name in ("ownerid", "parentaccountid", "new_any")},
     **{name + LABEL_SUFFIX: _LABELS for name in ("source", "new_any", "interests")},
 }
-_ODD = st.one_of(
+_ODD: st.SearchStrategy[dict[str, object]] = st.one_of(
     st.just({}), st.dictionaries(st.sampled_from(list(_SUITED)), _any_cell(), max_size=1)
 )
 
@@ -307,6 +307,6 @@ date_settings = st.builds(
     fiscal_year_start=st.sampled_from(["01-01", "04-06", "07-31", "02-29"]),
     fiscal_period=st.sampled_from(list(FISCAL_PERIODS)),
 )
-attributes = st.one_of(
+attributes: st.SearchStrategy[dict[str, tuple[str, ...]] | None] = st.one_of(
     st.none(), st.just({}), st.just({"Language": ("English",), "region": ("North",)})
 )

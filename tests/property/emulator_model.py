@@ -4,7 +4,7 @@ Two tables, accounts and leads, with the columns that carry rules: text limits, 
 dates, lookups, owners, states, an alternate key. Nothing of the emulator is used here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +32,7 @@ RANGES = {
     ("account", "numberofemployees"): (0, 1_000_000_000),
 }
 LEAD_SOURCES = frozenset({*range(1, 11), 192350100, 192350000, 831900000, 804240001})
-STATES = {
+STATES: dict[str, dict[int, tuple[int, tuple[int, ...]]]] = {
     "lead": {0: (1, (1, 2, 823270000)), 1: (3, (3,)), 2: (4, (4, 5, 6, 7, 804240004))},
     "account": {0: (1, (1,)), 1: (2, (2,))},
 }
@@ -105,10 +105,11 @@ class Model:
         """The status of the answer and the row it is about; raises Refused and changes nothing."""
         before = deepcopy(self.tables)
         try:
-            return getattr(self, f"_{operation.kind}")(operation, new_id)
+            answer: tuple[int, str] = getattr(self, f"_{operation.kind}")(operation, new_id)
         except Refused:
             self.tables = before
             raise
+        return answer
 
     def _create(self, operation: Operation, new_id: Callable[[], str]) -> tuple[int, str]:
         values = self._read(operation.table, operation.body)
@@ -316,7 +317,11 @@ def _checked_text(name: str, value: Any) -> str | None:
 
 def _checked_option(table: str, name: str, value: Any) -> int:
     reasons = [reason for _, each in STATES[table].values() for reason in each]
-    options = {"statecode": STATES[table], "statuscode": reasons, "leadsourcecode": LEAD_SOURCES}
+    options: dict[str, Collection[int]] = {
+        "statecode": STATES[table],
+        "statuscode": reasons,
+        "leadsourcecode": LEAD_SOURCES,
+    }
     if _typed(value, int) not in options[name]:
         raise Refused(400, NO_OPTION)
     return int(value)

@@ -158,10 +158,11 @@ def _compare(operator: str, left: Any, right: Any) -> Truth:
         return None
     if isinstance(right, str) and len(right) != 36:
         left, right = left.casefold(), right.casefold()
-    return {
+    answers: dict[str, bool] = {
         "eq": left == right, "ne": left != right, "gt": left > right, "ge": left >= right,
         "lt": left < right, "le": left <= right,
-    }[operator]  # fmt: skip
+    }  # fmt: skip
+    return answers[operator]
 
 
 def _literal(value: Any) -> str:
@@ -176,25 +177,22 @@ def _literal(value: Any) -> str:
 @st.composite
 def comparisons(draw: st.DrawFn) -> Condition:
     """A column of a lead, or of its account, against a constant."""
-    column, values, operators = draw(
-        st.sampled_from(
-            [
-                ("subject", [None, *PLAIN_TEXTS], ("eq", "ne")),
-                ("fullname", [None, *PLAIN_TEXTS], ("eq", "ne")),
-                ("parentaccountid/name", [None, *PLAIN_TEXTS], ("eq", "ne")),
-                ("parentaccountid/revenue", [0, 10, 99.99], ("eq", "ne", "gt", "le")),
-                ("revenue", [0, 10, 10.5, 99.99, 500], ("eq", "ne", "gt", "ge", "lt", "le")),
-                ("numberofemployees", [0, 5, 50], ("eq", "ne", "gt", "ge", "lt", "le")),
-                ("leadsourcecode", [None, 1, 7, 10], ("eq", "ne")),
-                ("donotphone", [None, True, False], ("eq", "ne")),
-                ("estimatedclosedate", list(GOOD_DAYS), ("eq", "ne", "gt", "ge", "lt", "le")),
-                ("statecode", [0, 1, 2], ("eq", "ne")),
-                ("_parentaccountid_value", [None, *ACCOUNTS], ("eq", "ne")),
-                ("_customerid_value", [None, *ACCOUNTS], ("eq", "ne")),
-                ("leadid", list(LEADS), ("eq", "ne")),
-            ]
-        )
-    )
+    choices: list[tuple[str, list[Any], tuple[str, ...]]] = [
+        ("subject", [None, *PLAIN_TEXTS], ("eq", "ne")),
+        ("fullname", [None, *PLAIN_TEXTS], ("eq", "ne")),
+        ("parentaccountid/name", [None, *PLAIN_TEXTS], ("eq", "ne")),
+        ("parentaccountid/revenue", [0, 10, 99.99], ("eq", "ne", "gt", "le")),
+        ("revenue", [0, 10, 10.5, 99.99, 500], ("eq", "ne", "gt", "ge", "lt", "le")),
+        ("numberofemployees", [0, 5, 50], ("eq", "ne", "gt", "ge", "lt", "le")),
+        ("leadsourcecode", [None, 1, 7, 10], ("eq", "ne")),
+        ("donotphone", [None, True, False], ("eq", "ne")),
+        ("estimatedclosedate", list(GOOD_DAYS), ("eq", "ne", "gt", "ge", "lt", "le")),
+        ("statecode", [0, 1, 2], ("eq", "ne")),
+        ("_parentaccountid_value", [None, *ACCOUNTS], ("eq", "ne")),
+        ("_customerid_value", [None, *ACCOUNTS], ("eq", "ne")),
+        ("leadid", list(LEADS), ("eq", "ne")),
+    ]
+    column, values, operators = draw(st.sampled_from(choices))
     operator, value = draw(st.sampled_from(operators)), draw(st.sampled_from(values))
     text = f"{column} {operator} {_literal(value)}"
     return Condition(
@@ -213,7 +211,7 @@ def text_searches(draw: st.DrawFn) -> Condition:
         found = _cell(row, accounts, column)
         if found is None:
             return None
-        text, part = found.casefold(), value.casefold()
+        text, part = str(found).casefold(), value.casefold()
         return {"contains": part in text, "startswith": text.startswith(part),
                 "endswith": text.endswith(part)}[function]  # fmt: skip
 
@@ -288,7 +286,8 @@ class Query:
             if self.condition is None or self.condition.holds(row, accounts) is True
         ]
         for name, down in reversed(self.orders):
-            kept.sort(key=lambda row_id, name=name: _rank(rows[row_id][name]), reverse=down)
+            ranks = {row_id: _rank(rows[row_id][name]) for row_id in kept}
+            kept.sort(key=ranks.__getitem__, reverse=down)
         return kept
 
 

@@ -1,6 +1,6 @@
 """The compiled form of any condition answers what walking the tree answers, for any row."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -51,7 +51,7 @@ def contexts(draw: st.DrawFn) -> Context:
     )
 
 
-def _options(context: Context, samples: list[dict[str, object]]) -> CompileOptions:
+def _options(context: Context, samples: Sequence[Mapping[str, object]]) -> CompileOptions:
     return CompileOptions(
         dates=context.dates,
         table=context.table,

@@ -11,7 +11,7 @@ from engine.conditions.evaluation.interpreter import holds
 from engine.conditions.language.context import Context
 from engine.conditions.language.fetchxml import build_fetchxml, parse_fetchxml, untyped
 from engine.conditions.language.fetchxml_writing import negate
-from engine.conditions.language.model import All, Any, Compare, Condition, Not, Related
+from engine.conditions.language.model import All, Any, Compare, Condition, Not, Operator, Related
 from engine.conditions.language.parsing import parse_condition
 from engine.conditions.language.printing import describe, print_condition
 from engine.conditions.language.spelling import spell
@@ -25,7 +25,7 @@ def _non_empty(condition: Condition) -> Condition:
     match condition:
         case All(children) | Any(children):
             inner = tuple(_non_empty(child) for child in children)
-            return type(condition)(inner or (Compare(("city",), "null"),))
+            return type(condition)(inner or (Compare(("city",), Operator.NULL),))
         case Not(child):
             return Not(_non_empty(child))
         case _:
@@ -44,7 +44,7 @@ def _retyped(condition: Condition) -> Condition:
             return Related(navigation[:1], exists, inner)
         case Compare(path, operator, tuple() as values):
             return Compare(path, operator, tuple(untyped(spell(value)) for value in values))
-        case Compare(path, operator, value) if value is not None:
+        case Compare(path, operator, value) if value is not None and not isinstance(value, tuple):
             return Compare(path, operator, untyped(spell(value)))
         case _:
             return condition

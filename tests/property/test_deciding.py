@@ -14,6 +14,7 @@ from engine.errors import InvalidDocument
 from engine.normalise import normalise
 from engine.records import Record, RejectedRow
 from engine.rules.rule_set import RuleSet, build_rule_set
+from engine.sellers import Seller, Team
 from engine.statuses import RoutingStatus
 from tests.unit.assignment.builders import NOW, decider, guid, queue, row, seller, team
 
@@ -234,7 +235,8 @@ def test_a_run_may_be_cut_anywhere_and_goes_on_from_the_snapshot(
 def standing(chosen: Decider) -> list[Any]:
     """Clocks and counts; a count of nothing and none at all are the same."""
     saved = chosen.snapshot()
+    targets: tuple[Seller | Team, ...] = (*saved.sellers, *saved.teams)
     return [
         (one.id, one.last_assigned_at, one.assignment_order, +Counter(one.consumed))
-        for one in (*saved.sellers, *saved.teams)
+        for one in targets
     ]

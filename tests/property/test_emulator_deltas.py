@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from typing_extensions import override
 
 from tests.support.in_process import HOST, Answer, InProcessEmulator
 
@@ -235,6 +236,7 @@ class DeltaMachine(RuleBasedStateMachine):
             else:
                 assert (page.code, count.code) == ("0x80044352", "0x80044352")
 
+    @override
     def teardown(self) -> None:
         for name in getattr(self, "mirrors", {}):
             self.catch_up(name)

@@ -11,11 +11,11 @@ from engine.checks.implication import find_contradiction, implies, is_always, pa
 from engine.checks.labels import number_labels
 from engine.conditions.evaluation.interpreter import holds
 from engine.conditions.language.context import Context
-from engine.conditions.language.model import All, Any, Compare, Condition, Not, Operator
+from engine.conditions.language.model import All, Any, Compare, Condition, Not, Operator, Scalar
 from tests.property.condition_trees import SCHEMA
 
 CONTEXT = Context(now=datetime(2026, 11, 23, 12, tzinfo=UTC), table="lead", schema=SCHEMA)
-CELLS = {
+CELLS: dict[str, list[Scalar | None]] = {
     "city": [None, "", "London", "LONDON", "Lon", "Leeds", "L%n"],
     "revenue": [None, 0, 5, 5.0, 7.5, 10, -3],
     "source": [None, 1, 2, 7],
@@ -26,7 +26,7 @@ ROWS = [
     for pair in (("city", "revenue"), ("source", "closedate"), ("city", "source"))
     for cells in product(*(CELLS[name] for name in pair))
 ]
-CONSTANTS = {
+CONSTANTS: dict[str, list[Scalar]] = {
     "city": ["London", "london", "Lon", "Leeds", "L%n", "L_", ""],
     "revenue": [0, 5, 5.0, 7.5, 10, -3],
     "source": [1, 2, 7, "Web", "Trade Show"],

@@ -186,7 +186,9 @@ def test_trap_key_stands_in_the_url_and_in_the_body(
     wire.post(f"{API}/$batch", status=400, json=error_body("0x80060888"))
     client = build(writes=WriteOptions(way=way))
     list(client.write_rows([RowWrite(table="lead", id=ROW, etag=None, columns={"subject": "x"})]))
-    sent = bytes(wire.calls[-1].request.body or b"").partition(b"PATCH ")
+    raw = wire.calls[-1].request.body
+    assert isinstance(raw, bytes)
+    sent = raw.partition(b"PATCH ")
     body = (sent[2] or sent[0]).decode()
     assert '{"subject":"x"}' in body
     assert 'leadid":' not in body

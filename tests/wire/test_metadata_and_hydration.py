@@ -345,7 +345,7 @@ def test_binds_use_the_navigation_name_in_its_own_case(
     row = RowWrite(table="lead", id=guid(1), etag=None, binds={"msdyn_predictivescoreid": score})
     list(build().write_rows([row]))
     body = wire.calls[-1].request.body or b""
-    assert b"msdyn_PredictiveScoreId@odata.bind" in body  # type: ignore[operator]
+    assert b"msdyn_PredictiveScoreId@odata.bind" in body
 
 
 VERSION = "@Microsoft.Dynamics.CRM.globalmetadataversion"

@@ -1,6 +1,7 @@
 """What is sent again, when, and when not."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import requests
@@ -16,9 +17,9 @@ from tests.wire.conftest import API, START, Build, Timeline, add_tables, error_b
 WHO = {"UserId": "u", "OrganizationId": "o", "BusinessUnitId": "b"}
 
 
-def refuse(wire: responses.RequestsMock, times: int, status: int, **options: object) -> None:
+def refuse(wire: responses.RequestsMock, times: int, status: int, **options: Any) -> None:
     for _ in range(times):
-        wire.get(f"{API}/WhoAmI", status=status, **options)  # type: ignore[arg-type]
+        wire.get(f"{API}/WhoAmI", status=status, **options)
 
 
 def test_a_throttled_request_waits_as_long_as_the_server_says(

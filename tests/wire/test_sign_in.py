@@ -516,7 +516,11 @@ def test_a_managed_identity_asks_the_machine_for_the_environment(
 def test_a_person_signs_in_with_a_device_code_and_later_by_refresh_token(
     build: Build, wire: responses.RequestsMock, timeline: Timeline, tmp_path: Path
 ) -> None:
-    claims = {"oid": "o", "tid": TENANT, "preferred_username": "ann@contoso.example"}
+    claims: dict[str, str | int] = {
+        "oid": "o",
+        "tid": TENANT,
+        "preferred_username": "ann@contoso.example",
+    }
     claims |= {"iss": f"{LOGIN}/v2.0", "aud": "app", "sub": "s", "iat": 1, "exp": 1}
     body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     info = base64.urlsafe_b64encode(json.dumps({"uid": "o", "utid": TENANT}).encode()).decode()

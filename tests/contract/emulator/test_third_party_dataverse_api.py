@@ -1,7 +1,7 @@
 """dataverse-api, unmodified: it looks up sets, keys, messages and relationships in the metadata first."""
 
 import pytest
-from dataverse_api import (  # type: ignore[import-untyped]  # it carries no types
+from dataverse_api import (
     DataverseAPIError,
     DataverseClient,
     DataverseEntity,

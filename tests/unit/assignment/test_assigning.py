@@ -389,7 +389,7 @@ def test_spreading_over_no_team_is_status_13() -> None:
 
 def test_keep_with_creator_leaves_self_created_rows_where_they_are() -> None:
     rule_set = rules(ANY, keep_with_creator=True)
-    own = {"_ownerid_value": MIRIAM.id, "_createdby_value": MIRIAM.id}
+    own: dict[str, Any] = {"_ownerid_value": MIRIAM.id, "_createdby_value": MIRIAM.id}
     found = decide(rule_set, MIRIAM, SANJAY, **own)
     assert found.assigned_to == MIRIAM.reference()
     assert statuses(found) == (1, 9, 4)
@@ -405,7 +405,7 @@ STICKY = ANY | {"sticky_owner": True}
     "navigation", ["parentaccountid", "customerid_account", "parentcustomerid_account"]
 )
 def test_the_accounts_owner_comes_first(navigation: str) -> None:
-    account = {navigation: {"_ownerid_value": SUSANA.id.upper()}}
+    account: dict[str, Any] = {navigation: {"_ownerid_value": SUSANA.id.upper()}}
     people = [MIRIAM, SANJAY, SUSANA]
     assert owner(decide(rules(STICKY), *people, **account)) == "Susana"
     assert owner(decide(rules(ANY), *people, **account)) == "Miriam"

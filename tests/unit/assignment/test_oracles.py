@@ -288,7 +288,7 @@ def test_p6_load_balancing_with_availability_and_capacity() -> None:
     assert owners(decider(rules(rule), people), 3) == ["S1", "S2", "S1"]
 
 
-INSIGHTS = {
+INSIGHTS: dict[str, Any] = {
     "name": "Insights",
     "table": "msdyn_salessuggestion",
     "priority": 1,

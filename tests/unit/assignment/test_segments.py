@@ -38,7 +38,7 @@ def with_rules(*segments: dict[str, Any], **more: Any) -> RuleSet:
 
 
 UK, FAIR = segment("UK", 1), segment("Fair", 2)
-IN_FAIR = {"_msdyn_segmentid_value": guid(102)}
+IN_FAIR: dict[str, Any] = {"_msdyn_segmentid_value": guid(102)}
 
 
 def test_the_first_matching_segment_by_priority_takes_the_row() -> None:
@@ -159,7 +159,7 @@ def test_a_segment_that_the_rules_do_not_know_counts_as_none() -> None:
 
 def test_segment_ids_compare_without_case() -> None:
     fair = FAIR | {"segment_id": "ABCDEF00-0000-4000-8000-000000000102"}
-    previous = {"_msdyn_segmentid_value": "abcdef00-0000-4000-8000-000000000102"}
+    previous: dict[str, Any] = {"_msdyn_segmentid_value": "abcdef00-0000-4000-8000-000000000102"}
     assert statuses(decide(with_rules(fair), MIRIAM, subject="Fair", **previous)) == (4, None, 5)
 
 

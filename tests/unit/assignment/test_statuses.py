@@ -36,7 +36,7 @@ AWAY = {"available_within_hours": 2}
 
 def busy(**fields: Any) -> Seller:
     """Somebody without capacity who is not free for hours."""
-    settings = {"max_capacity": 1, "consumed": {"lead": 1}, "calendar": free_in(5)}
+    settings: dict[str, Any] = {"max_capacity": 1, "consumed": {"lead": 1}, "calendar": free_in(5)}
     return seller(1, "Miriam", **(settings | fields))
 
 
@@ -99,7 +99,8 @@ def test_permission_is_told_only_when_nothing_else_stands_in_the_way() -> None:
 
 @pytest.mark.parametrize("field", ["is_disabled", "is_assignable"])
 def test_disabled_and_switched_off_sellers_get_nothing(field: str) -> None:
-    out = seller(1, "Out", **{field: field == "is_disabled"})
+    switched_off: dict[str, Any] = {field: field == "is_disabled"}
+    out = seller(1, "Out", **switched_off)
     assert owner(decide(rules(ANY), out, seller(2, "In", "11:00"))) == "In"
     named = rules(ANY | {"assign_to": {"sellers": {"named": ["Out"]}}})
     assert decide(named, out).routing_status == 5

@@ -91,7 +91,11 @@ def test_a_rule_for_newer_rows_is_told_with_the_age() -> None:
 
 
 def test_the_rule_that_assigns_is_the_last_one_told() -> None:
-    parts = [{"name": "Big", "when": eq("subject", "big")}, {}, {"name": "Later"}]
+    parts: list[dict[str, Any]] = [
+        {"name": "Big", "when": eq("subject", "big")},
+        {},
+        {"name": "Later"},
+    ]
     tried = trace_of(parts, [DEFAULT]).rules
     assert [(trace.rule, trace.status) for trace in tried] == [("Big", 4), ("Any", 2)]
 

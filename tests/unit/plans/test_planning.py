@@ -122,7 +122,8 @@ def test_a_segment_or_sequence_without_a_row_in_the_tenant_is_not_written() -> N
 
 
 def test_the_order_of_decisions_does_not_change_the_plan() -> None:
-    rows = [owner_change("2"), owner_change("1"), Skip(table="lead", id="0", reason="x")]
+    skip = Skip(table="lead", id="0", reason="x")
+    rows: list[PlannedRow | Skip] = [owner_change("2"), owner_change("1"), skip]
     plan, reverse = build_plan("r", rows), build_plan("r", rows[::-1])
     assert [row.id for row in plan.rows] == ["1", "2"]
     assert plan == reverse

@@ -118,16 +118,16 @@ def test_a_cell_of_the_wrong_type_makes_a_bad_line(
 
 def test_parquet_keeps_nested_rows_and_times(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
-    duckdb.sql(
-        """
-        SELECT 'a' AS leadid, 7 AS leadsourcecode, 1.50::DECIMAL(10, 2) AS revenue,
+    duckdb.execute(
+        f"""
+        COPY (SELECT 'a' AS leadid, 7 AS leadsourcecode, 1.50::DECIMAL(10, 2) AS revenue,
             TIMESTAMP '2026-11-23 09:00:00' AS createdon,
             TIMESTAMPTZ '2026-11-23 09:00:00.5+01' AS modifiedon,
             DATE '2026-12-01' AS estimatedclosedate, NULL AS subject, true AS donotemail,
-            {'accountid': 'x', 'createdon': TIMESTAMP '2025-01-01 00:00:00'} AS parentaccountid,
-            [{'subject': 'call'}] AS "Lead_Tasks"
+            {{'accountid': 'x', 'createdon': TIMESTAMP '2025-01-01 00:00:00'}} AS parentaccountid,
+            [{{'subject': 'call'}}] AS "Lead_Tasks") TO '{path}' (FORMAT parquet)
         """
-    ).write_parquet(str(path))
+    )
     assert list(read_tabular(path, "lead", STANDARD_TABLES)) == [
         SourceRow(
             1,
@@ -149,7 +149,7 @@ def test_parquet_keeps_nested_rows_and_times(tmp_path: Path) -> None:
 
 def test_rows_come_in_the_order_of_the_file_however_many(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
-    duckdb.sql("SELECT range AS n FROM range(5000)").write_parquet(str(path))
+    duckdb.execute(f"COPY (SELECT range AS n FROM range(5000)) TO '{path}' (FORMAT parquet)")
     found = [row.row for row in read_tabular(path, "lead", {}) if isinstance(row, SourceRow)]
     assert found == [{"n": number} for number in range(5000)]
 
