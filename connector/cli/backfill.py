@@ -14,7 +14,7 @@ from connector.cli.printing.plans import plan_data, print_leftovers, print_plan
 from connector.cli.printing.progress import show_progress
 from connector.cli.printing.talk import talk
 from connector.cycle.review.apply import Leftover
-from connector.service.bootstrap import open_application
+from connector.service.bootstrap import bootstrap
 from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
 from connector.state.records import CycleRecord
@@ -64,7 +64,7 @@ def backfill(  # noqa: PLR0913, PLR0917  one parameter an option: the signature 
     record: CycleRecord | None = None
     with (
         show_progress("Backfill") as report,
-        open_application(
+        bootstrap(
             settings,
             RunOptions(is_forced=force, report=report, show_message=talk, rules_at=_parse_at(at)),
         ) as application,

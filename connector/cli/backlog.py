@@ -12,7 +12,7 @@ from connector.cli.printing.cycles import cycle_data, print_cycles
 from connector.cli.printing.output import print_moment, print_table, write_json
 from connector.cli.printing.talk import talk
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
-from connector.service.bootstrap import open_application
+from connector.service.bootstrap import bootstrap
 from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
 from connector.service.system import SystemClock
@@ -77,7 +77,7 @@ def retry(
     settings = settings_of(context)
     configure_logs(settings.log.level.value, settings.log.format.value)
     with (
-        open_application(settings, RunOptions(show_message=talk)) as application,
+        bootstrap(settings, RunOptions(show_message=talk)) as application,
         stopped_by_signals(application.stop),
     ):
         tables = application.tables if table is None else [application.find_table(table)]

@@ -19,7 +19,7 @@ from connector.cli.printing.plans import (
     save_plan,
 )
 from connector.cli.printing.talk import talk
-from connector.service.bootstrap import open_application
+from connector.service.bootstrap import bootstrap
 from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
 from connector.state.decision_document import build_decision_data
@@ -120,7 +120,7 @@ def undo(
     is_dry, record = dry_run or out is not None, None
     run_options = RunOptions(writes=not is_dry, is_forced=force, show_message=talk)
     with (
-        open_application(settings, run_options) as application,
+        bootstrap(settings, run_options) as application,
         stopped_by_signals(application.stop),
     ):
         table = application.find_cycle_table(cycle)

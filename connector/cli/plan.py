@@ -23,7 +23,7 @@ from connector.cli.printing.progress import show_progress
 from connector.cli.printing.talk import talk
 from connector.cycle.review.preview import Preview
 from connector.cycle.review.reviewed_plan import ReviewedPlan, merge_previews, parse_document
-from connector.service.bootstrap import open_application
+from connector.service.bootstrap import bootstrap
 from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
 from connector.telemetry.logs import configure_logs
@@ -95,7 +95,7 @@ def apply(
     run_options = RunOptions(is_forced=force, show_message=talk)
     with (
         show_progress("Apply") as report,
-        open_application(settings, run_options.reporting(report)) as application,
+        bootstrap(settings, run_options.reporting(report)) as application,
         stopped_by_signals(application.stop),
     ):
         records, leftovers = application.apply_plan(reviewed)
@@ -116,7 +116,7 @@ def apply(
 def _preview(settings: Settings) -> ReviewedPlan:
     with (
         show_progress("Plan") as report,
-        open_application(settings, RunOptions(writes=False, report=report)) as application,
+        bootstrap(settings, RunOptions(writes=False, report=report)) as application,
     ):
         previews = application.preview()
         checksum = application.parts.rule_set.checksum

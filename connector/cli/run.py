@@ -12,7 +12,7 @@ from connector.cli.printing.cycles import cycle_data, print_cycles
 from connector.cli.printing.output import write_json
 from connector.cli.printing.progress import show_progress
 from connector.cli.printing.talk import talk
-from connector.service.bootstrap import open_application
+from connector.service.bootstrap import bootstrap
 from connector.service.options import RunOptions, build_bus_options, build_hint_options
 from connector.service.signals import stopped_by_signals
 from connector.service.system import SystemClock
@@ -59,7 +59,7 @@ def run(
 def _run_once(settings: Settings, *, is_forced: bool, as_json: bool) -> None:
     with (
         show_progress("Cycle") as report,
-        open_application(
+        bootstrap(
             settings, RunOptions(is_forced=is_forced, report=report, show_message=talk)
         ) as application,
         stopped_by_signals(application.stop),
@@ -95,7 +95,7 @@ def _run_service(settings: Settings, *, is_forced: bool) -> None:
     run_options = RunOptions(is_forced=is_forced, show_message=talk)
     hints, bus = build_hint_options(settings), build_bus_options(settings)
     with (
-        open_application(settings, run_options) as application,
+        bootstrap(settings, run_options) as application,
         stopped_by_signals(application.stop),
     ):
         tables = ", ".join(table.name for table in application.tables)

@@ -14,8 +14,7 @@ from connector.demo.visitor import Visitor
 from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.service.application import Application
-from connector.service.bootstrap import open_application
-from connector.service.options import RunOptions
+from connector.service.bootstrap import bootstrap
 from connector.state.plan_document import parse_reference
 from connector.state.records import (
     BacklogEntry,
@@ -146,7 +145,7 @@ def open_stage() -> Generator[Stage]:
             with Visitor(server) as visitor:
                 prepare(visitor)
                 settings = build_settings(server, Path(folder))
-                with open_application(settings, RunOptions()) as application:
+                with bootstrap(settings) as application:
                     yield Stage(server, visitor, application)
         finally:
             server.stop()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from connector.cycle.context import CycleOptions, CycleParts, CycleRun
+from connector.cycle.context import CycleParts, CycleRun
 from connector.cycle.cycle_records import build_run, finish_run, start_run
 from connector.cycle.passes.backlog import retry_due, retry_segment
 from connector.cycle.passes.recovery import settle_open_plans
@@ -39,12 +39,6 @@ class Application:
     stop: threading.Event
     start_cycle: Callable[[], None]
     leases: TableLeases
-    forget_people: Callable[[], None]
-
-    def with_options(self, **options: object) -> "Application":
-        """The same connector with some options of its cycles changed."""
-        changed: CycleOptions = replace(self.parts.options, **options)  # type: ignore[arg-type]
-        return replace(self, parts=replace(self.parts, options=changed))
 
     def find_table(self, name: str) -> WatchedTable:
         """A watched table by logical name; raises ConfigProblem."""

@@ -5,16 +5,21 @@ import random
 import socket
 import threading
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import make_url
 
+from connector.cycle.context import CycleParts
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.wiring import ClientDependencies, build_client
+from connector.environment.directory import RememberedDirectory
 from connector.errors import RetriableError
+from connector.ports import Clock
 from connector.service.application import Application
+from connector.service.environment import Environment
 from connector.service.leases import (
     StoreLeases,
     TableLeases,
@@ -22,10 +27,7 @@ from connector.service.leases import (
     hold_file_lease,
     kept_alive,
 )
-from connector.service.options import (
-    RunOptions,
-    build_client_options,
-)
+from connector.service.options import RunOptions, build_client_options, build_cycle_options
 from connector.service.start_up import (
     StartUp,
     restore_governor,
@@ -33,45 +35,63 @@ from connector.service.start_up import (
     save_governor,
     save_metadata,
 )
-from connector.service.system import SystemClock, new_id
+from connector.service.system import SYSTEM_CLOCK, new_id
 from connector.state.session import StateStore
 from connector.store.opening import SqlStore, StoreClock, open_store
 from engine.errors import ConfigProblem
 from engine.instants import print_instant
 from engine.rules.rule_set import RuleSet, build_rule_set
+from engine.sellers import Directory
 from settings.model import Settings
 from settings.rules_file import RulesFile, load_rules_file
 from settings.sources import require_set
 
 
 @contextmanager
-def open_application(settings: Settings, run_options: RunOptions) -> Generator[Application]:
-    """The connector, ready for cycles; closes everything when the block ends.
+def bootstrap(  # noqa: PLR0913  one parameter a seam: whatever a fake can stand in for
+    settings: Settings,
+    run_options: RunOptions | None = None,
+    *,
+    rule_set: RuleSet | None = None,
+    source: Environment | None = None,
+    people: Callable[[], Directory] | None = None,
+    store: StateStore | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    ids: Callable[[], str] = new_id,
+) -> Generator[Application]:
+    """The connector, ready for cycles; what was opened for it is closed when the block ends.
+
+    Without `rule_set` the rules file is read, without `source` the environment of the settings is
+    signed in to, without `people` they are read there. Without `store` that of the settings is
+    opened and other processes are kept off it; whoever hands one in sees to that.
 
     Raises ConfigProblem for whatever in the settings, the rules file or the environment is not as
     it has to be, and LeaseHeld when another process works on the store.
     """
-    rules = load_rules(settings) if run_options.rules_at is None else None
-    stop = threading.Event()
+    options = run_options or RunOptions()
+    chosen = rule_set or options.rules_at or load_rules(settings)
     with ExitStack() as stack:
-        store = _open_store(settings)
-        stack.callback(store.close)
-        rule_set = rules.rule_set if rules else load_past_rules(store, run_options.rules_at)
-        leases: TableLeases = UnsharedLeases(store)
-        if run_options.writes:
-            leases = stack.enter_context(_open_leases(settings, store))
-        client = open_client(settings, stop=stop, show_message=run_options.show_message)
-        stack.callback(client.close)
-        restore_metadata(store, client)
-        built = StartUp(settings=settings, rule_set=rule_set, client=client, store=store)
+        seams = _Seams(settings=settings, options=options, stack=stack, clock=clock, ids=ids)
+        store, leases = (store, UnsharedLeases(store)) if store else seams.open_store()
+        source = source or seams.open_client()
+        restore_metadata(store, source)
+        start = StartUp(
+            settings=settings, rule_set=_find_rule_set(chosen, store), source=source, people=people
+        )
         # Who is named and not known stands somewhere in the rules file; past rules have no places.
-        with rules.document.explaining() if rules else nullcontext():
-            application = built.finish(stop, run_options, leases)
-        restore_governor(store, client)
-        stack.callback(save_governor, store, client)
-        save_metadata(store, client)
-        stack.callback(save_metadata, store, client)
-        yield application
+        with chosen.document.explaining() if isinstance(chosen, RulesFile) else nullcontext():
+            parts = seams.build_parts(start, store)
+        restore_governor(store, source)
+        stack.callback(save_governor, store, source, clock)
+        save_metadata(store, source, clock)
+        stack.callback(save_metadata, store, source, clock)
+        yield Application(
+            parts=parts,
+            tables=start.tables,
+            stop=seams.stop,
+            start_cycle=source.start_cycle,
+            leases=leases,
+        )
 
 
 @contextmanager
@@ -80,12 +100,12 @@ def open_locked_store(settings: Settings, table: str) -> Generator[StateStore]:
 
     Raises ConfigProblem and LeaseHeld.
     """
-    store = _open_store(settings)
-    try:
-        with _open_leases(settings, store) as leases, leases.hold(table) as hold:
-            yield hold.store
-    finally:
-        store.close()
+    with (
+        closing(_open_store(settings)) as store,
+        _open_leases(settings, store) as leases,
+        leases.hold(table) as hold,
+    ):
+        yield hold.store
 
 
 def load_rules(settings: Settings) -> RulesFile:
@@ -95,13 +115,23 @@ def load_rules(settings: Settings) -> RulesFile:
     return load_rules_file(settings.rules.file)
 
 
-def load_past_rules(store: StateStore, at: datetime | None) -> RuleSet:
-    """The rule set that cycles ran under at an instant, None = now; raises ConfigProblem."""
+def _find_rule_set(chosen: RuleSet | RulesFile | datetime, store: StateStore) -> RuleSet:
+    """The rules given, those of a file, or those that cycles ran under at an instant."""
+    match chosen:
+        case RuleSet():
+            return chosen
+        case RulesFile():
+            return chosen.rule_set
+        case datetime():
+            return _load_past_rules(store, chosen)
+
+
+def _load_past_rules(store: StateStore, at: datetime) -> RuleSet:
     with store.begin() as session:
         kept = session.find_rule_set(at=at)
     if kept is None:
         raise ConfigProblem(
-            f"no cycle had run on this store by {print_instant(at or SystemClock().now())}: the "
+            f"no cycle had run on this store by {print_instant(at)}: the "
             "rule set of then is not known; leave --at out to use the rules file"
         )
     return build_rule_set(kept.document)
@@ -111,6 +141,8 @@ def open_client(
     settings: Settings,
     *,
     stop: threading.Event,
+    clock: Clock = SYSTEM_CLOCK,
+    ids: Callable[[], str] = new_id,
     show_message: Callable[[str], None] | None = None,
 ) -> DataverseClient:
     """The client of the environment in the settings.
@@ -124,18 +156,86 @@ def open_client(
             raise RetriableError("stopped while waiting for the environment")
 
     dependencies = ClientDependencies(
-        clock=SystemClock(),
+        clock=clock,
         sleep=sleep,
         random=random.random,
-        new_id=new_id,
+        new_id=ids,
         show_message=show_message,
         is_stopping=stop.is_set,
     )
     return build_client(build_client_options(settings), dependencies)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seams:
+    """What an application is put together with; what it opens is closed by `stack`."""
+
+    settings: Settings
+    options: RunOptions
+    stack: ExitStack
+    clock: Clock
+    ids: Callable[[], str]
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def open_store(self) -> tuple[StateStore, TableLeases]:
+        """The store of the settings; with other processes kept off where rows may be written."""
+        store = self.stack.enter_context(closing(_open_store(self.settings)))
+        if not self.options.writes:
+            return store, UnsharedLeases(store)
+        leases = _open_leases(self.settings, store, clock=self.clock, ids=self.ids)
+        return store, self.stack.enter_context(leases)
+
+    def open_client(self) -> DataverseClient:
+        """The client of the environment."""
+        client = open_client(
+            self.settings,
+            stop=self.stop,
+            clock=self.clock,
+            ids=self.ids,
+            show_message=self.options.show_message,
+        )
+        return self.stack.enter_context(client)
+
+    def build_parts(self, start: StartUp, store: StateStore) -> CycleParts:
+        """What cycles work with, everything about the environment having been looked at."""
+        we = start.sign_in()
+        if self.options.writes:
+            start.raise_if_rules_active()
+        start.note_link_life(store, self.clock.now())
+        directory = self._remember_people(start)
+        # Built once here, so that people whom the rules name and nobody knows stop the start.
+        start.build_decider(directory())
+        return CycleParts(
+            source=start.source,
+            writer=start.source,
+            connector=start.source,
+            store=store,
+            clock=self.clock,
+            new_id=self.ids,
+            rule_set=start.rule_set,
+            directory=directory,
+            make_decider=start.build_decider,
+            page_lock=threading.Lock(),
+            organization_id=we.organization_id,
+            user_id=we.user_id.lower(),
+            options=build_cycle_options(self.settings, self.options),
+            is_stopping=self.stop.is_set,
+            report=self.options.report,
+        )
+
+    def _remember_people(self, start: StartUp) -> RememberedDirectory:
+        life = timedelta(seconds=self.settings.poll.directory_interval_seconds)
+        return RememberedDirectory(start.fetch_people, self.clock, life=life)
+
+
 @contextmanager
-def _open_leases(settings: Settings, store: SqlStore) -> Generator[TableLeases]:
+def _open_leases(
+    settings: Settings,
+    store: SqlStore,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    ids: Callable[[], str] = new_id,
+) -> Generator[TableLeases]:
     """What keeps other processes off: a lock for a file, a lease for each table elsewhere."""
     url = make_url(settings.store.url)
     if url.get_backend_name() == "sqlite":
@@ -143,8 +243,8 @@ def _open_leases(settings: Settings, store: SqlStore) -> Generator[TableLeases]:
             yield UnsharedLeases(store)
         return
     life = timedelta(seconds=settings.store.lease_seconds)
-    holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()[:8]}"
-    leases = StoreLeases(store, StoreClock(store), holder=holder, life=life, here=SystemClock())
+    holder = f"{socket.gethostname()}:{os.getpid()}:{ids()[:8]}"
+    leases = StoreLeases(store, StoreClock(store), holder=holder, life=life, here=clock)
     with kept_alive(leases, life=life):
         yield leases
 

@@ -5,25 +5,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from connector.dataverse.client import DataverseClient
-from connector.environment.directory import DirectoryReader
-from connector.environment.hierarchies import fetch_hierarchies
-from connector.environment.microsoft_rules import raise_if_rules_active
-from connector.environment.table_definitions import (
-    PEOPLE,
-    build_tables,
-    choose_tables,
-    describe_tables,
-)
-from connector.ports import TableDescriber
+from connector.environment.table_definitions import PEOPLE, build_tables
 from connector.service.bootstrap import load_rules, open_client
+from connector.service.environment import Environment
+from connector.service.start_up import StartUp
 from connector.service.system import FIRST_ANSWER
 from connector.store.maintenance import check_store
 from connector.store.opening import open_store
 from connector.watched_tables.queries import build_target_query
-from connector.watched_tables.segment_ids import identify_segments
 from connector.watched_tables.watched_table import WriteColumns
-from engine.assignment.decider import Decider
 from engine.errors import LeadrobinError
 from engine.rules.rule_set import RuleSet
 from settings.model import FollowBy, SequenceMode, Settings
@@ -44,9 +34,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     rules = _look("rules file", lambda: f"{len(load_rules(settings).rule_set.rules)} rules")
     yield rules
     yield _look("store", lambda: _describe_store(settings))
-    stop = threading.Event()
     try:
-        client = open_client(settings, stop=stop)
+        client = open_client(settings, stop=threading.Event())
     except LeadrobinError as error:
         yield Finding(what="environment", problem=str(error))
         return
@@ -56,24 +45,22 @@ def examine(settings: Settings) -> Iterator[Finding]:
             "sign-in", lambda: f"organisation {client.who_am_i().organization_id} at {client.url}"
         )
         yield sign_in
-        if sign_in.problem or rules.problem:
-            return
-        yield from _examine_tables(settings, client)
+        if not (sign_in.problem or rules.problem):
+            yield from _examine_tables(load_rules(settings), settings, client)
 
 
-def _examine_tables(settings: Settings, client: DataverseClient) -> Iterator[Finding]:
-    rules = load_rules(settings)
-    rule_set = rules.rule_set
-    for name in choose_tables(rule_set, settings.poll.tables):
-        yield _look(f"table {name}", partial(_describe_table, settings, client, name))
-    columns = _look("columns of the rules", lambda: _describe_columns(settings, rule_set, client))
+def _examine_tables(rules: RulesFile, settings: Settings, source: Environment) -> Iterator[Finding]:
+    start = StartUp(settings=settings, rule_set=rules.rule_set, source=source)
+    for name in start.names:
+        yield _look(f"table {name}", partial(_describe_table, start, name))
+    columns = _look("columns of the rules", lambda: _describe_columns(start))
     yield columns
     if columns.problem is None:
-        yield _look("people of the rules", lambda: _describe_people(settings, rules, client))
-    for table, wanted in _rows_named(rule_set).items():
-        yield _look(f"rows of {table}", partial(_describe_rows, client, table, wanted))
+        yield _look("people of the rules", lambda: _describe_people(start, rules))
+    for table, wanted in _rows_named(rules.rule_set).items():
+        yield _look(f"rows of {table}", partial(_describe_rows, start, table, wanted))
     if not settings.write.coexist:
-        yield _look("Microsoft's own rules", lambda: _describe_rules(client))
+        yield _look("Microsoft's own rules", lambda: _describe_rules(start))
 
 
 def _describe_store(settings: Settings) -> str:
@@ -87,56 +74,51 @@ def _describe_store(settings: Settings) -> str:
     return f"{report.rows['ledger_rows']} rows, {report.rows['decisions']} decisions"
 
 
-def _describe_table(settings: Settings, client: DataverseClient, name: str) -> str:
-    table = client.describe_table(name)
-    followed = _describe_following(settings, client, is_tracked=table.change_tracking)
-    wanted = [settings.write.segment_column]
-    if settings.write.sequence_mode is SequenceMode.COLUMN:
-        wanted.append(settings.write.sequence_column)
-    missing = [column for column in wanted if column not in table.columns]
+def _describe_table(start: StartUp, name: str) -> str:
+    table, write = start.source.describe_table(name), start.settings.write
+    followed = _describe_following(start, is_tracked=table.change_tracking)
+    wanted = [write.segment_column]
+    if write.sequence_mode is SequenceMode.COLUMN:
+        wanted.append(write.sequence_column)
+    missing = [column for column in wanted if column not in table.to_schema().columns]
     left_out = f"; not written, as the table lacks it: {', '.join(missing)}" if missing else ""
     return f"{followed}{left_out}"
 
 
-def _describe_following(settings: Settings, client: DataverseClient, *, is_tracked: bool) -> str:
+def _describe_following(start: StartUp, *, is_tracked: bool) -> str:
     """How changes are found; only who insists on change tracking cannot do without it."""
-    way = settings.poll.follow_by
+    way = start.settings.poll.follow_by
     if way is FollowBy.WATERMARK:
         return "followed by modifiedon, as LEADROBIN_POLL__FOLLOW_BY says"
     if is_tracked:
-        days = client.fetch_token_life_days()
+        days = start.source.fetch_token_life_days()
         return "changes are tracked" if days is None else f"changes are tracked, kept {days} days"
     if way is FollowBy.TRACKING:
         raise LeadrobinError("change tracking is off; switch it on in the table's properties")
     return "followed by modifiedon: change tracking is off in the table's properties"
 
 
-def _describe_columns(settings: Settings, rule_set: RuleSet, client: DataverseClient) -> str:
+def _describe_columns(start: StartUp) -> str:
     """What the start of `run` looks at: everything the rules read is there."""
-    tables = choose_tables(rule_set, settings.poll.tables)
-    schema = describe_tables(rule_set, tables, _describer(client))
     watched = build_tables(
-        rule_set, tables, schema, page_size=settings.poll.page_size, writes=WriteColumns()
+        start.rule_set,
+        start.names,
+        start.schema,
+        page_size=start.settings.poll.page_size,
+        writes=WriteColumns(),
     )
     for people in PEOPLE:
-        build_target_query(rule_set, people, schema, always=())
+        build_target_query(start.rule_set, people, start.schema, always=())
     return f"{sum(len(table.query.columns) for table in watched)} are read"
 
 
-def _describe_people(settings: Settings, rules: RulesFile, client: DataverseClient) -> str:
+def _describe_people(start: StartUp, rules: RulesFile) -> str:
     """As the start of `run`: everybody whom the rules name is there."""
-    rule_set, describe = rules.rule_set, _describer(client)
-    schema = describe_tables(rule_set, choose_tables(rule_set, settings.poll.tables), describe)
-    people = DirectoryReader(client, describe, rule_set, schema=schema).fetch_directory()
-    hierarchies = fetch_hierarchies(rule_set, schema, client)
+    people = start.fetch_people()
     with rules.document.explaining():
-        Decider(identify_segments(rule_set), people, schema=schema, hierarchies=hierarchies)
+        start.build_decider(people)
     sellers, teams, queues = len(people.sellers), len(people.teams), len(people.queues)
     return f"sellers: {sellers}, teams: {teams}, queues: {queues}; all that are named are there"
-
-
-def _describer(client: DataverseClient) -> TableDescriber:
-    return lambda logical_name: client.describe_table(logical_name).to_schema()
 
 
 def _rows_named(rule_set: RuleSet) -> dict[str, dict[str, str]]:
@@ -149,12 +131,12 @@ def _rows_named(rule_set: RuleSet) -> dict[str, dict[str, str]]:
     }
 
 
-def _describe_rows(client: DataverseClient, table: str, wanted: Mapping[str, str]) -> str:
+def _describe_rows(start: StartUp, table: str, wanted: Mapping[str, str]) -> str:
     """Rows that are not there would make every write that names them be refused."""
     if not wanted:
         return "the rules name none"
-    key = client.describe_table(table).to_schema().primary_id
-    found = {str(row[key]).lower() for row in client.read_rows(table, (key,))}
+    key = start.describe(table).primary_id
+    found = {str(row[key]).lower() for row in start.source.read_rows(table, (key,))}
     missing = [f"{name} ({row_id})" for row_id, name in wanted.items() if row_id not in found]
     if missing:
         raise LeadrobinError(
@@ -164,8 +146,8 @@ def _describe_rows(client: DataverseClient, table: str, wanted: Mapping[str, str
     return f"{len(wanted)} found"
 
 
-def _describe_rules(client: DataverseClient) -> str:
-    raise_if_rules_active(client, _describer(client))
+def _describe_rules(start: StartUp) -> str:
+    start.raise_if_rules_active()
     return "none is active"
 
 

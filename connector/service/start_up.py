@@ -1,28 +1,27 @@
-"""What is done once at the start: limits and definitions restored, names and rights checked."""
+"""What is looked at before the first cycle, step by step; `doctor` looks at the same."""
 
-import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
+from functools import cached_property
 
-from connector.cycle.context import CycleParts
-from connector.dataverse.client import DataverseClient
 from connector.dataverse.reads.modified_on import is_position
-from connector.environment.directory import DirectoryReader, RememberedDirectory
+from connector.environment.directory import DirectoryReader
 from connector.environment.hierarchies import fetch_hierarchies
 from connector.environment.link_expiry import note_link_life
 from connector.environment.microsoft_rules import raise_if_rules_active
 from connector.environment.table_definitions import build_tables, choose_tables, describe_tables
-from connector.service.application import Application
-from connector.service.leases import (
-    TableLeases,
-)
-from connector.service.options import RunOptions, build_cycle_options, build_write_columns
-from connector.service.system import FIRST_ANSWER, SystemClock, new_id
-from connector.store.opening import SqlStore
+from connector.ports import Clock
+from connector.service.environment import Environment, Identity
+from connector.service.options import build_write_columns
+from connector.service.system import FIRST_ANSWER
+from connector.state.session import StateStore
 from connector.watched_tables.segment_ids import identify_segments
+from connector.watched_tables.watched_table import WatchedTable
 from engine.assignment.decider import Decider
 from engine.rules.rule_set import RuleSet
 from engine.schema import TableSchema
+from engine.sellers import Directory
 from settings.model import Settings
 
 GOVERNOR = "governor"
@@ -31,101 +30,103 @@ METADATA = "metadata"
 
 @dataclass(frozen=True, kw_only=True)
 class StartUp:
-    """The parts at hand while an application is put together."""
+    """What a rule set needs of an environment.
+
+    Every part is read at first use and raises ConfigProblem for what is not as it has to be.
+    """
 
     settings: Settings
     rule_set: RuleSet
-    client: DataverseClient
-    store: SqlStore
+    source: Environment
+    people: Callable[[], Directory] | None = None
 
-    def finish(
-        self, stop: threading.Event, run_options: RunOptions, leases: TableLeases
-    ) -> Application:
-        settings, rule_set, client = self.settings, self.rule_set, self.client
-        client.start_cycle(FIRST_ANSWER)
-        we = client.who_am_i()
-        client.start_cycle()
-        if run_options.writes and not settings.write.coexist:
-            raise_if_rules_active(client, self._describe)
-        names = choose_tables(rule_set, settings.poll.tables)
-        schema = describe_tables(rule_set, names, self._describe)
-        tables = build_tables(
-            rule_set,
-            names,
-            schema,
-            page_size=settings.poll.page_size,
-            writes=build_write_columns(settings),
-        )
-        note_link_life(
-            client.fetch_token_life_days(),
-            tables,
-            self.store,
-            SystemClock().now(),
-            follows_by_date=is_position,
-        )
-        people = DirectoryReader(client, self._describe, rule_set, schema=schema)
-        directory = RememberedDirectory(
-            people.fetch_directory,
-            SystemClock(),
-            life=timedelta(seconds=settings.poll.directory_interval_seconds),
-        )
-        hierarchies = fetch_hierarchies(rule_set, schema, client)
-        engine_rules = identify_segments(rule_set)
-        # Built once here, so that people whom the rules name and nobody knows stop the start.
-        Decider(engine_rules, directory(), schema=schema, hierarchies=hierarchies)
-        parts = CycleParts(
-            source=client,
-            writer=client,
-            store=self.store,
-            clock=SystemClock(),
-            new_id=new_id,
-            rule_set=rule_set,
-            directory=directory,
-            make_decider=lambda sellers: Decider(
-                engine_rules, sellers, schema=schema, hierarchies=hierarchies
-            ),
-            page_lock=threading.Lock(),
-            organization_id=we.organization_id,
-            user_id=we.user_id.lower(),
-            connector=client,
-            options=build_cycle_options(settings, run_options),
-            is_stopping=stop.is_set,
-            report=run_options.report,
-        )
-        return Application(
-            parts=parts,
-            tables=tables,
-            stop=stop,
-            start_cycle=client.start_cycle,
-            leases=leases,
-            forget_people=directory.forget,
+    def sign_in(self) -> Identity:
+        """Who we are; an address where nobody answers is told soon."""
+        self.source.start_cycle(FIRST_ANSWER)
+        we = self.source.who_am_i()
+        self.source.start_cycle()
+        return we
+
+    def describe(self, logical_name: str) -> TableSchema:
+        """A table as the engine knows tables."""
+        return self.source.describe_table(logical_name).to_schema()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The tables to watch."""
+        return choose_tables(self.rule_set, self.settings.poll.tables)
+
+    @cached_property
+    def schema(self) -> Mapping[str, TableSchema]:
+        """All tables that the rules reach."""
+        return describe_tables(self.rule_set, self.names, self.describe)
+
+    @cached_property
+    def tables(self) -> tuple[WatchedTable, ...]:
+        """The watched tables, with what is read of each and where decisions are written."""
+        return build_tables(
+            self.rule_set,
+            self.names,
+            self.schema,
+            page_size=self.settings.poll.page_size,
+            writes=build_write_columns(self.settings),
         )
 
-    def _describe(self, logical_name: str) -> TableSchema:
-        return self.client.describe_table(logical_name).to_schema()
+    @cached_property
+    def hierarchies(self) -> Mapping[str, Mapping[str, str | None]]:
+        """Who is below whom, where conditions ask for it."""
+        return fetch_hierarchies(self.rule_set, self.schema, self.source)
+
+    @cached_property
+    def engine_rules(self) -> RuleSet:
+        """The rule set with an id for every segment."""
+        return identify_segments(self.rule_set)
+
+    def fetch_people(self) -> Directory:
+        """Everybody as the environment has them now, unless `people` knows them."""
+        if self.people is not None:
+            return self.people()
+        reader = DirectoryReader(self.source, self.describe, self.rule_set, schema=self.schema)
+        return reader.fetch_directory()
+
+    def build_decider(self, people: Directory) -> Decider:
+        """The engine over these people; raises ConfigProblem for names that nobody has."""
+        return Decider(self.engine_rules, people, schema=self.schema, hierarchies=self.hierarchies)
+
+    def raise_if_rules_active(self) -> None:
+        """Refuse to write next to Microsoft's own engine, unless the settings allow it."""
+        if not self.settings.write.coexist:
+            raise_if_rules_active(self.source, self.describe)
+
+    def note_link_life(self, store: StateStore, now: datetime) -> None:
+        """Log how long changes are kept, and which tables were left alone for longer."""
+        days = self.source.fetch_token_life_days()
+        note_link_life(days, self.tables, store, now, follows_by_date=is_position)
 
 
-def restore_governor(store: SqlStore, client: DataverseClient) -> None:
+def restore_governor(store: StateStore, source: Environment) -> None:
+    """Take over the limits and counters that an earlier process learned."""
     with store.begin() as session:
-        saved = session.load_document(GOVERNOR, client.url)
+        saved = session.load_document(GOVERNOR, source.url)
     if saved is not None:
-        client.restore_governor(saved)
+        source.restore_governor(saved)
 
 
-def save_governor(store: SqlStore, client: DataverseClient) -> None:
+def save_governor(store: StateStore, source: Environment, clock: Clock) -> None:
+    """Keep the limits and counters for the next process."""
     with store.begin() as session:
-        session.save_document(
-            GOVERNOR, client.url, document=client.save_governor(), at=SystemClock().now()
-        )
+        session.save_document(GOVERNOR, source.url, document=source.save_governor(), at=clock.now())
 
 
-def restore_metadata(store: SqlStore, client: DataverseClient) -> None:
+def restore_metadata(store: StateStore, source: Environment) -> None:
+    """Take over the table definitions that an earlier process read."""
     with store.begin() as session:
-        client.restore_metadata(session.load_document(METADATA, client.url))
+        source.restore_metadata(session.load_document(METADATA, source.url))
 
 
-def save_metadata(store: SqlStore, client: DataverseClient) -> None:
-    found = client.save_metadata()
+def save_metadata(store: StateStore, source: Environment, clock: Clock) -> None:
+    """Keep the table definitions for the next process, when there are new ones."""
+    found = source.save_metadata()
     if found is not None:
         with store.begin() as session:
-            session.save_document(METADATA, client.url, document=found, at=SystemClock().now())
+            session.save_document(METADATA, source.url, document=found, at=clock.now())

@@ -15,6 +15,9 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+SYSTEM_CLOCK = SystemClock()
+
+
 def new_id() -> str:
     """A fresh identifier."""
     return str(uuid4())

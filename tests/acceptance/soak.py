@@ -18,14 +18,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
-from unittest.mock import patch
 
 import requests
 import structlog
 
 from connector.demo.visitor import Visitor, made_id
-from connector.service.bootstrap import open_application
-from connector.service.options import RunOptions
+from connector.service.bootstrap import bootstrap
 from settings.sources import load_settings
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -117,7 +115,6 @@ def soak(hours: int, *, step: timedelta = timedelta(minutes=1)) -> Soak:
         with (
             emulator_process() as emulator,
             tempfile.TemporaryDirectory() as folder,
-            patch("connector.service.bootstrap.SystemClock", lambda: clock),
         ):
             _serve(result, emulator, Path(folder), clock, hours=hours, step=step)
     finally:
@@ -140,7 +137,7 @@ def _serve(
     rules.write_text(RULES)
     settings = load_settings(None, build_environment(emulator, folder, rules))
     end = clock.now() + timedelta(hours=hours)
-    with open_application(settings, RunOptions()) as application:
+    with bootstrap(settings, clock=clock) as application:
         application.run_once()
         while clock.now() < end:
             with Visitor(cast("Any", emulator)) as visitor:

@@ -15,7 +15,7 @@ import structlog
 
 import connector.demo
 from connector.service.application import Application
-from connector.service.bootstrap import open_application
+from connector.service.bootstrap import bootstrap
 from connector.service.options import RunOptions
 from settings.model import Settings
 from settings.sources import load_settings
@@ -43,7 +43,7 @@ def run(leads: int = LEADS) -> None:
 
     with serve_leads(leads) as settings:
         start = read_memory("VmRSS")
-        with open_application(settings, RunOptions(report=note)) as application:
+        with bootstrap(settings, RunOptions(report=note)) as application:
             rows, seconds = read_table(application)
         peaks.append(read_memory("VmHWM"))
     if rows != leads:

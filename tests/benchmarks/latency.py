@@ -27,7 +27,7 @@ from connector.demo.visitor import Visitor
 from connector.hints.webhooks import HintOptions
 from connector.ports import RowWrite, WriteResult
 from connector.service.application import Application
-from connector.service.bootstrap import open_application
+from connector.service.bootstrap import bootstrap
 from connector.service.options import RunOptions
 from connector.service.scheduler import run_service
 from connector.service.system import SystemClock
@@ -77,7 +77,7 @@ def measure(rate: int, hints: HintOptions | None) -> list[float]:
         rules = Path(folder) / "rules.yaml"
         rules.write_text(RULES)
         settings = load_settings(None, build_environment(emulator, Path(folder), rules))
-        with open_application(settings, RunOptions()) as application:
+        with bootstrap(settings, RunOptions()) as application:
             application.run_once()
             created = serve(application, emulator, rate, hints, written)
     return [written[row_id] - at for row_id, at in created.items() if row_id in written]

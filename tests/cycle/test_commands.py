@@ -1,6 +1,5 @@
 """The commands that write do, before anything else, what a cycle that was cut short left to do."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,6 @@ import pytest
 from connector.cycle.review import pacing
 from connector.cycle.review.reviewed_plan import merge_previews
 from connector.ports import RowWrite
-from connector.service.application import Application
-from connector.service.leases import UnsharedLeases
 from tests.support.fake_dataverse import Crash
 from tests.support.worlds import NOBODY, RULES, World, lead_id
 
@@ -23,17 +20,6 @@ def world(tmp_path: Path) -> World:
     made.put_lead(1, address1_country="France")
     made.cycle()
     return made
-
-
-def build_application(world: World) -> Application:
-    return Application(
-        parts=world.parts(),
-        tables=[world.table()],
-        stop=threading.Event(),
-        start_cycle=lambda: None,
-        leases=UnsharedLeases(world.store),
-        forget_people=lambda: None,
-    )
 
 
 def assert_given_once(world: World) -> None:
@@ -55,7 +41,7 @@ def test_rows_of_a_plan_left_open_are_not_planned_again(
     world.put_lead(2, address1_country="UK")
     world.die_in_a_cycle(after_writes=after_writes)
     world.put_lead(3, address1_country="UK")
-    application = build_application(world)
+    application = world.application()
     reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
     assert [row.id for row in reviewed.plan.rows] == [lead_id(3)]
     application.apply_plan(reviewed)
@@ -67,7 +53,7 @@ def test_rows_of_a_plan_left_open_are_not_planned_again(
 def test_rows_of_a_plan_left_open_are_not_backfilled(world: World) -> None:
     world.put_lead(1, address1_country="UK")
     world.die_in_a_cycle(after_writes=1)
-    application = build_application(world)
+    application = world.application()
     preview = application.preview_backfill(world.table(), segment=None, limit=None)
     assert preview.plan.rows == ()
     application.backfill(world.table(), preview)
@@ -77,10 +63,10 @@ def test_rows_of_a_plan_left_open_are_not_backfilled(world: World) -> None:
 
 def test_a_plan_left_open_is_settled_before_a_reviewed_one_is_applied(world: World) -> None:
     world.put_lead(2, address1_country="UK")
-    application = build_application(world)
+    application = world.application()
     reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
     world.die_in_a_cycle()
-    application = build_application(world)
+    application = world.application()
     _, [left] = application.apply_plan(reviewed)
     assert (left.row_id, left.reason) == (lead_id(2), "is as planned already")
     assert_given_once(world)
@@ -93,7 +79,7 @@ def test_a_plan_left_open_is_settled_before_the_backlog_is_tried(world: World) -
     world.cycle()
     world.rules = {**RULES, "rules": [{**off, "active": True}]}
     world.die_in_a_cycle()
-    build_application(world).retry_backlog(world.table())
+    world.application().retry_backlog(world.table())
     assert_given_once(world)
 
 
@@ -103,14 +89,14 @@ def test_a_reviewed_plan_that_was_cut_short_between_its_slices_is_applied_again(
     monkeypatch.setattr(pacing, "MOST_ROWS", 2)
     for number in range(2, 8):
         world.put_lead(number, address1_country="UK")
-    application = build_application(world)
+    application = world.application()
     reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
     world.dataverse.after_write = crash_behind(world, 3)
     with pytest.raises(Crash):
         application.apply_plan(reviewed)
     world.dataverse.after_write = lambda _write: None
     world.restart()
-    _, leftovers = build_application(world).apply_plan(reviewed)
+    _, leftovers = world.application().apply_plan(reviewed)
     assert [(left.row_id, left.reason) for left in leftovers] == [
         (lead_id(number), "is as planned already") for number in range(2, 6)
     ]
@@ -132,7 +118,7 @@ def test_every_slice_has_the_time_of_a_cycle(world: World, monkeypatch: pytest.M
         world.put_lead(number, address1_country="UK")
     begun: list[int] = []
     application = replace(
-        build_application(world), start_cycle=lambda: begun.append(len(world.dataverse.writes))
+        world.application(), start_cycle=lambda: begun.append(len(world.dataverse.writes))
     )
     reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
     application.apply_plan(reviewed)
@@ -145,7 +131,7 @@ def test_a_cycle_that_was_cut_short_is_undone_with_what_was_still_to_be_written_
     monkeypatch.setattr(pacing, "MOST_ROWS", 2)
     for number in range(2, 8):
         world.put_lead(number, address1_country="UK")
-    application = build_application(world)
+    application = world.application()
     reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
     world.dataverse.after_write = crash_behind(world, 3)
     with pytest.raises(Crash):
@@ -153,7 +139,7 @@ def test_a_cycle_that_was_cut_short_is_undone_with_what_was_still_to_be_written_
     world.dataverse.after_write = lambda _write: None
     world.restart()
     cut_short = world.decisions(2)[-1].cycle_id
-    record, undone, leftovers = build_application(world).undo(world.table(), cut_short)
+    record, undone, leftovers = world.application().undo(world.table(), cut_short)
     assert (record.counts["applied"], len(undone.plan.rows), leftovers) == (4, 4, [])
     owners = {world.dataverse.owner_of("lead", lead_id(number)) for number in range(2, 8)}
     assert owners == {NOBODY.id}
@@ -165,7 +151,7 @@ def test_a_cycle_that_was_killed_in_its_first_plan_is_found_and_undone(world: Wo
     world.die_in_a_cycle(after_writes=1)
     assert world.decisions(2) == []
     [open_plan] = world.read(lambda session: session.list_open_plans("lead"))
-    application = build_application(world)
+    application = world.application()
     table = application.find_cycle_table(open_plan.cycle_id)
     record, _, leftovers = application.undo(table, open_plan.cycle_id)
     assert (record.counts["applied"], leftovers) == (2, [])

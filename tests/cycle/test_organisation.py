@@ -29,6 +29,7 @@ def cycle(world: World, organization_id: str | None) -> CycleRecord:
 def world(tmp_path: Path) -> World:
     """A lead that was there before, one that was assigned since, and an organisation that is ours."""
     made = World(folder=tmp_path)
+    made.dataverse.organization_id = OURS
     made.put_lead(1, address1_country="UK")
     cycle(made, OURS)
     made.put_lead(2, address1_country="UK")

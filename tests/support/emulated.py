@@ -8,11 +8,10 @@ import io
 import shutil
 import sqlite3
 import sys
-import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from itertools import count
@@ -27,7 +26,7 @@ from requests.structures import CaseInsensitiveDict
 from sqlalchemy import event
 from typing_extensions import override
 
-from connector.cycle.context import CycleOptions, CycleParts
+from connector.cycle.context import CycleParts
 from connector.dataverse import wiring
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.sign_in.options import SignInOptions
@@ -38,17 +37,15 @@ from connector.dataverse.wiring import ClientDependencies, ClientOptions, build_
 from connector.dataverse.writes import sender
 from connector.dataverse.writes.sender import WriteOptions
 from connector.emulator.organization.clock import EmulatorClock
-from connector.environment.directory import DirectoryReader, RememberedDirectory
-from connector.environment.table_definitions import build_tables, describe_tables
 from connector.service.application import Application
-from connector.service.leases import Hold, UnsharedLeases
+from connector.service.bootstrap import bootstrap
+from connector.service.leases import Hold
+from connector.service.start_up import StartUp
 from connector.store.opening import SqlStore, open_store
-from connector.watched_tables.segment_ids import identify_segments
-from connector.watched_tables.watched_table import WatchedTable, WriteColumns
-from engine.assignment.decider import Decider
+from connector.watched_tables.watched_table import WatchedTable
 from engine.rules.rule_set import RuleSet, build_rule_set
-from engine.schema import TableSchema
 from engine.sellers import Directory
+from settings.model import PollSettings, SequenceMode, Settings, WriteSettings
 from tests.support.in_process import HOST, BrokenConnection, InProcessEmulator
 
 WATCHED = ("/connector/cycle/", "/connector/store/", "/connector/service/leases.py")
@@ -210,17 +207,6 @@ class Ways:
     reads_people: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Built:
-    """What a process made of a rules file and the environment's metadata."""
-
-    rule_set: RuleSet
-    engine_rules: RuleSet
-    schema: Mapping[str, TableSchema]
-    table: WatchedTable
-    people: RememberedDirectory
-
-
 class Process:
     """One process of the connector: its own client and its own connections to the store."""
 
@@ -235,7 +221,7 @@ class Process:
         event.listen(self.store.engine, "checkout", self._note)
         self.client = self._connect()
         self.client.restore_metadata(tenant.known.definitions)
-        self._built: dict[int, _Built] = {}
+        self._applications: dict[int, Application] = {}
 
     def kill(self) -> None:
         """End as by `kill -9`: open transactions vanish, nothing more reaches anybody."""
@@ -252,75 +238,49 @@ class Process:
 
     def table(self, rules: Mapping[str, Any]) -> WatchedTable:
         """The watched table, from the environment's metadata."""
-        return self._build(rules).table
+        return self.application(rules).find_table("lead")
 
     def parts(self, rules: Mapping[str, Any], hold: Hold | None = None) -> CycleParts:
         """What a cycle works with."""
-        self.client.start_cycle()
-        built = self._build(rules)
-        return CycleParts(
-            source=self.client,
-            writer=self.client,
-            store=hold.store if hold else self.store,
-            clock=self._tenant.clock,
-            new_id=self._new_id,
-            rule_set=built.rule_set,
-            directory=built.people,
-            make_decider=lambda people: Decider(built.engine_rules, people, schema=built.schema),
-            page_lock=threading.Lock(),
-            connector=self.client,
-            options=CycleOptions(splits_owner=self.ways.splits_owner),
-            keep_lease=hold.keep if hold else (lambda: None),
-        )
+        parts = self.application(rules).parts
+        return replace(parts, store=hold.store, keep_lease=hold.keep) if hold else parts
 
     def application(self, rules: Mapping[str, Any]) -> Application:
-        """What the commands work with."""
-        return Application(
-            parts=self.parts(rules),
-            tables=[self.table(rules)],
-            stop=threading.Event(),
-            start_cycle=self.client.start_cycle,
-            leases=UnsharedLeases(self.store),
-            forget_people=self._build(rules).people.forget,
-        )
-
-    def _build(self, rules: Mapping[str, Any]) -> "_Built":
-        found = self._built.get(id(rules))
+        """What the commands work with; put together once for a rules file."""
+        found = self._applications.get(id(rules))
         if found is None:
-            found = self._built[id(rules)] = self._start(rules)
+            found = self._applications[id(rules)] = self._start(build_rule_set(rules))
+        found.start_cycle()
         return found
 
-    def _start(self, rules: Mapping[str, Any]) -> "_Built":
-        """What a process reads once, when it starts with a rules file."""
-        rule_set = build_rule_set(rules)
-        schema = describe_tables(rule_set, ["lead"], self._describe)
-        known = self._tenant.known
-        known.definitions = self.client.save_metadata() or known.definitions
-        columns = WriteColumns(segment="msdyn_segmentid", by_action=self.ways.connects_by_action)
-        table = build_tables(
-            rule_set, ["lead"], schema, page_size=self.ways.page_size, writes=columns
-        )[0]
-        reader = DirectoryReader(self.client, self._describe, rule_set, schema=schema)
-        return _Built(
-            rule_set=rule_set,
-            engine_rules=identify_segments(rule_set),
-            schema=schema,
-            table=table,
-            people=RememberedDirectory(
-                partial(self._read_people, reader),
-                self._tenant.clock,
-                life=timedelta(minutes=5),
+    def _start(self, rule_set: RuleSet) -> Application:
+        """What a process does once, when it starts with a rules file."""
+        mode = SequenceMode.ACTION if self.ways.connects_by_action else SequenceMode.OFF
+        settings = Settings(
+            poll=PollSettings(page_size=self.ways.page_size, tables=("lead",)),
+            write=WriteSettings(
+                sequence_mode=mode, split_owner_write=self.ways.splits_owner, coexist=True
             ),
         )
+        known = self._tenant.known
+        start = StartUp(settings=settings, rule_set=rule_set, source=self.client)
+        with bootstrap(
+            settings,
+            rule_set=rule_set,
+            source=self.client,
+            people=partial(self._read_people, start),
+            store=self.store,
+            clock=self._tenant.clock,
+            ids=self._new_id,
+        ) as application:
+            known.definitions = self.client.save_metadata() or known.definitions
+            return application
 
-    def _read_people(self, reader: DirectoryReader) -> Directory:
+    def _read_people(self, start: StartUp) -> Directory:
         known = self._tenant.known
         if self.ways.reads_people or known.people is None:
-            known.people = reader.fetch_directory()
+            known.people = start.fetch_people()
         return known.people
-
-    def _describe(self, logical_name: str) -> TableSchema:
-        return self.client.describe_table(logical_name).to_schema()
 
     def _new_id(self) -> str:
         return f"00000000-0000-4000-9000-{next(self._tenant.number):012d}"

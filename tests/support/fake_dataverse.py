@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from connector.errors import ResyncRequired
 from connector.ports import (
+    Comparison,
     RowPage,
     RowWrite,
     TableQuery,
@@ -16,7 +17,9 @@ from connector.ports import (
     WriteOutcome,
     WriteResult,
 )
+from engine.errors import ConfigProblem
 from engine.records import EntityReference, Row
+from engine.schema import Schema, TableSchema
 from engine.sellers import Directory
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -28,6 +31,10 @@ APPLICATION_USER = "00000000-0000-0000-0009-000000000001"
 
 SOMEBODY = "00000000-0000-0000-0009-000000000002"
 """Whom other clients' writes are shown as, unless they say otherwise."""
+
+
+ORGANIZATION = "00000000-0000-0000-0009-000000000003"
+"""Whom all rows belong to, unless the environment is told to be another one."""
 
 
 class Crash(BaseException):
@@ -49,12 +56,34 @@ class FakeClock:
         self.at += by
 
 
+@dataclass(frozen=True)
+class FakeIdentity:
+    """Who the connector is in the environment."""
+
+    organization_id: str
+    user_id: str = APPLICATION_USER
+
+
+@dataclass(frozen=True)
+class FakeDefinition:
+    """A table's definition."""
+
+    schema: TableSchema
+    change_tracking: bool
+
+    def to_schema(self) -> TableSchema:
+        """The table as the engine knows tables."""
+        return self.schema
+
+
 @dataclass
 class FakeDataverse:
     """Tables by logical name; `navigations` maps a navigation property to (lookup column, table)."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     directory: Directory = field(default_factory=Directory)
+    schema: Schema = field(default_factory=dict[str, TableSchema])
+    organization_id: str = ORGANIZATION
     navigations: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     page_size: int = 5000
     tables: dict[str, dict[str, dict[str, object]]] = field(
@@ -105,6 +134,59 @@ class FakeDataverse:
         """Every delta link handed out so far is no longer honoured."""
         self.expired_before = self.version + 1
         self.version += 1
+
+    @property
+    def url(self) -> str:
+        """An address that nobody asks."""
+        return "https://fake.crm.dynamics.com"
+
+    def start_cycle(self, limit: timedelta | None = None) -> None:
+        """Nothing here takes time."""
+
+    def who_am_i(self) -> FakeIdentity:
+        """The application user."""
+        return FakeIdentity(self.organization_id)
+
+    def describe_table(self, logical_name: str) -> FakeDefinition:
+        """A table of the schema; raises ConfigProblem for any other."""
+        if logical_name not in self.schema:
+            raise ConfigProblem(f"the environment has no table {logical_name}")
+        return FakeDefinition(self.schema[logical_name], self.is_tracked)
+
+    def fetch_token_life_days(self) -> int | None:
+        """Links live until they are expired."""
+        return None
+
+    def save_governor(self) -> dict[str, object]:
+        """There are no limits to learn."""
+        return {}
+
+    def restore_governor(self, data: Mapping[str, object]) -> None:
+        """There are no limits to keep."""
+
+    def save_metadata(self) -> dict[str, object] | None:
+        """The definitions are at hand anyway."""
+        return None
+
+    def restore_metadata(self, data: Mapping[str, object] | None) -> None:
+        """The definitions are at hand anyway."""
+
+    def close(self) -> None:
+        """There is no connection."""
+
+    def read_rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        expand: Mapping[str, Sequence[str]] | None = None,
+        where: Sequence[Comparison] = (),
+    ) -> Iterator[Row]:
+        """Every row of a table."""
+        assert expand is None, "the fake reads no related rows here"
+        assert not where, "the fake reads small tables in full"
+        query = TableQuery(table=table, columns=tuple(columns))
+        yield from (self._selected(row, query) for row in self.tables.get(table, {}).values())
 
     def fetch_directory(self) -> Directory:
         """The people, without clocks."""

@@ -1,8 +1,7 @@
 """A small sales world for cycle tests: a fake environment, a store in a file, a rule set, the parts."""
 
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,18 +11,19 @@ import pytest
 from connector.cycle.context import CycleOptions, CycleParts
 from connector.cycle.table_cycle import run_cycle
 from connector.ports import RowWrite
+from connector.service.application import Application
+from connector.service.bootstrap import bootstrap
 from connector.state.records import CycleRecord, DecisionRecord, LedgerRow
 from connector.state.session import StateSession
 from connector.store.opening import SqlStore, open_store
-from connector.watched_tables.queries import build_watched_table
-from connector.watched_tables.segment_ids import identify_segments
 from connector.watched_tables.watched_table import WatchedTable, WriteColumns
-from engine.assignment.decider import Decider
 from engine.records import EntityReference
 from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.schema import Column, ColumnType, Relationship, RelationshipKind, TableSchema
 from engine.sellers import Directory, Seller
-from tests.support.fake_dataverse import APPLICATION_USER, LOOKUP, Crash, FakeClock, FakeDataverse
+from engine.standard_tables import STANDARD_TABLES
+from settings.model import SequenceMode, Settings, WriteSettings
+from tests.support.fake_dataverse import LOOKUP, Crash, FakeClock, FakeDataverse
 
 Value = TypeVar("Value")
 
@@ -133,6 +133,7 @@ SCHEMA = {
         },
         is_complete=True,
     ),
+    **{name: STANDARD_TABLES[name] for name in ("systemuser", "team", "queue")},
 }
 
 
@@ -179,6 +180,7 @@ class World:
     )
 
     def __post_init__(self) -> None:
+        self.dataverse.schema = SCHEMA
         self.dataverse.navigations = {"parentaccountid": ("parentaccountid", "account")}
         if not self.dataverse.directory.sellers:
             self.dataverse.directory = build_people()
@@ -214,36 +216,48 @@ class World:
         """The rules as a value."""
         return build_rule_set(self.rules)
 
+    def settings(self) -> Settings:
+        """What a user would have set."""
+        mode = SequenceMode.COLUMN if self.writes.sequence else SequenceMode.OFF
+        return Settings(
+            write=WriteSettings(
+                segment_column=self.writes.segment or "",
+                sequence_column=self.writes.sequence or "",
+                sequence_mode=SequenceMode.ACTION if self.writes.by_action else mode,
+            )
+        )
+
+    def application(self) -> Application:
+        """A process that starts now."""
+        with bootstrap(
+            self.settings(),
+            rule_set=self.rule_set(),
+            source=self.dataverse,
+            people=self.dataverse.fetch_directory,
+            store=self.store,
+            clock=self.clock,
+            ids=lambda: f"00000000-0000-0000-0008-{next(self._ids):012d}",
+        ) as application:
+            parts = replace(
+                application.parts,
+                options=self.options,
+                is_stopping=self.is_stopping,
+                keep_lease=self.keep_lease,
+            )
+            return replace(application, parts=parts)
+
     def table(self, name: str = "lead") -> WatchedTable:
         """A table as the cycle sees it."""
-        return build_watched_table(
-            self.rule_set(), name, SCHEMA, page_size=5000, writes=self.writes
-        )
+        return self.application().find_table(name)
 
     def parts(self) -> CycleParts:
         """The parts of a process that starts now."""
-        rule_set = self.rule_set()
-        engine_rules = identify_segments(rule_set)
-        return CycleParts(
-            source=self.dataverse,
-            writer=self.dataverse,
-            store=self.store,
-            clock=self.clock,
-            new_id=lambda: f"00000000-0000-0000-0008-{next(self._ids):012d}",
-            rule_set=rule_set,
-            directory=self.dataverse.fetch_directory,
-            make_decider=lambda people: Decider(engine_rules, people, schema=SCHEMA),
-            page_lock=threading.Lock(),
-            user_id=APPLICATION_USER,
-            options=self.options,
-            is_stopping=self.is_stopping,
-            connector=self.dataverse,
-            keep_lease=self.keep_lease,
-        )
+        return self.application().parts
 
     def cycle(self, table: str = "lead") -> CycleRecord:
         """One cycle of a table."""
-        return run_cycle(self.parts(), self.table(table))
+        application = self.application()
+        return run_cycle(application.parts, application.find_table(table))
 
     def put_lead(self, number: int, **columns: Any) -> str:
         """Create or change a lead as another client would; new ones belong to nobody."""
