@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
+# JSON from outside: whoever reads a value checks its shape first.
+Json = Any
 
-def as_object(value: object) -> dict[str, Any] | None:
+
+def as_object(value: object) -> dict[str, Json] | None:
     """A JSON object."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+    return cast("dict[str, Json]", value) if isinstance(value, dict) else None
 
 
-def as_list(value: object) -> list[Any] | None:
+def as_list(value: object) -> list[Json] | None:
     """A JSON array."""
-    return list(cast("Iterable[Any]", value)) if isinstance(value, list) else None
+    return list(cast("Iterable[Json]", value)) if isinstance(value, list) else None

@@ -3,19 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Any
 
 import msgspec
 
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
-from connector.emulator.protocol.json_shapes import as_object
+from connector.emulator.protocol.json_shapes import Json, as_object
 
 JSON_TYPE = "application/json; odata.metadata=minimal"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-
-# JSON as requests carry it: shapes are checked where the values are used.
-Json = Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ Calls wait in the database, inside the transaction that caused them; sending is 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -19,8 +18,9 @@ from connector.emulator.catalog.table_definition import (
 )
 from connector.emulator.organization.organization import ORGANIZATION_ID, ROOT_UNIT_ID, Organization
 from connector.emulator.protocol.guids import EMPTY_GUID
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.rows.shaping import lookup_target
-from connector.emulator.storage.database import StoredRow
+from connector.emulator.storage.database import StoredRow, StoredValue
 
 _CONTRACTS = "http://schemas.microsoft.com/xrm/2011/Contracts"
 _QUIET_TABLES = frozenset({"asyncoperation", "bulkdeleteoperation"})
@@ -34,6 +34,12 @@ _STEPS = (
     "ORDER BY s.rank, s.sdkmessageprocessingstepid"
 )
 
+_NOTE_CALL = "INSERT INTO emulator_outbox (step, document) VALUES (?, ?)"
+_IMAGES = (
+    "SELECT entityalias, attributes FROM sdkmessageprocessingstepimage "
+    "WHERE sdkmessageprocessingstepid = ? AND imagetype IN (?, 2) ORDER BY entityalias"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -43,7 +49,7 @@ class Event:
     table: TableDefinition
     row_id: str
     user_id: str
-    changed: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    changed: Mapping[str, StoredValue] = field(default_factory=dict[str, StoredValue])
     before: StoredRow | None = None
 
 
@@ -55,63 +61,89 @@ def record_event(organization: Organization, event: Event) -> None:
     for found in organization.storage.query(_STEPS, (event.message, name)):
         step = dict(found)
         if _concerns(step, event):
-            document = build_context(organization, event, step)
-            organization.storage.query(
-                "INSERT INTO emulator_outbox (step, document) VALUES (?, ?)",
-                (step["sdkmessageprocessingstepid"], msgspec.json.encode(document).decode()),
-            )
+            document = msgspec.json.encode(build_context(organization, event, step)).decode()
+            call = (step["sdkmessageprocessingstepid"], document)
+            organization.storage.query(_NOTE_CALL, call)
 
 
-def _concerns(step: Mapping[str, Any], event: Event) -> bool:
-    wanted = {each.strip() for each in str(step["filteringattributes"] or "").split(",")} - {""}
+def _concerns(step: StoredRow, event: Event) -> bool:
+    wanted = _names(step["filteringattributes"])
     return event.message != "Update" or not wanted or not wanted.isdisjoint(event.changed)
 
 
-def build_context(
-    organization: Organization, event: Event, step: Mapping[str, Any]
-) -> dict[str, Any]:
+_CONTEXT: dict[str, Json] = {
+    "BusinessUnitId": ROOT_UNIT_ID,
+    "CorrelationId": None,
+    "Depth": 1,
+    "InitiatingUserAzureActiveDirectoryObjectId": EMPTY_GUID,
+    "InitiatingUserId": None,
+    "InputParameters": None,
+    "IsExecutingOffline": False,
+    "IsInTransaction": False,
+    "IsOfflinePlayback": False,
+    "IsolationMode": 1,
+    "MessageName": None,
+    "Mode": None,
+    "OperationCreatedOn": None,
+    "OperationId": None,
+    "OrganizationId": ORGANIZATION_ID,
+    "OrganizationName": "emulated",
+    "OutputParameters": None,
+    "OwningExtension": None,
+    "ParentContext": None,
+    "PostEntityImages": None,
+    "PreEntityImages": None,
+    "PrimaryEntityId": None,
+    "PrimaryEntityName": None,
+    "RequestId": None,
+    "SecondaryEntityName": "none",
+    "SharedVariables": [],
+    "Stage": None,
+    "UserId": None,
+}
+"""The members of a RemoteExecutionContext in the platform's order; None is filled in."""
+
+
+def build_context(organization: Organization, event: Event, step: StoredRow) -> dict[str, Json]:
     """The RemoteExecutionContext of one call."""
     operation = organization.new_id()
-    now = organization.clock.now()
     return {
-        "BusinessUnitId": ROOT_UNIT_ID,
+        **_CONTEXT,
+        **_describe_event(event),
+        **_describe_step(step),
         "CorrelationId": organization.new_id(),
-        "Depth": 1,
-        "InitiatingUserAzureActiveDirectoryObjectId": EMPTY_GUID,
-        "InitiatingUserId": event.user_id,
-        "InputParameters": [{"key": "Target", "value": _target(event)}],
-        "IsExecutingOffline": False,
-        "IsInTransaction": False,
-        "IsOfflinePlayback": False,
-        "IsolationMode": 1,
-        "MessageName": event.message,
-        "Mode": step["mode"],
-        "OperationCreatedOn": _moment(now),
+        "OperationCreatedOn": _moment(organization.clock.now()),
         "OperationId": operation,
-        "OrganizationId": ORGANIZATION_ID,
-        "OrganizationName": "emulated",
-        "OutputParameters": _output(event),
-        "OwningExtension": {
-            "Id": step["sdkmessageprocessingstepid"],
-            "KeyAttributes": [],
-            "LogicalName": "sdkmessageprocessingstep",
-            "Name": step["name"],
-            "RowVersion": None,
-        },
-        "ParentContext": None,
         "PostEntityImages": _images(organization, event, step, after=True),
         "PreEntityImages": _images(organization, event, step, after=False),
+        "RequestId": operation,
+    }
+
+
+def _describe_event(event: Event) -> dict[str, Json]:
+    return {
+        "InitiatingUserId": event.user_id,
+        "InputParameters": [{"key": "Target", "value": _target(event)}],
+        "MessageName": event.message,
+        "OutputParameters": _output(event),
         "PrimaryEntityId": event.row_id,
         "PrimaryEntityName": event.table.logical_name,
-        "RequestId": operation,
-        "SecondaryEntityName": "none",
-        "SharedVariables": [],
-        "Stage": step["stage"],
         "UserId": event.user_id,
     }
 
 
-def _target(event: Event) -> dict[str, Any]:
+def _describe_step(step: StoredRow) -> dict[str, Json]:
+    extension: dict[str, Json] = {
+        "Id": step["sdkmessageprocessingstepid"],
+        "KeyAttributes": [],
+        "LogicalName": "sdkmessageprocessingstep",
+        "Name": step["name"],
+        "RowVersion": None,
+    }
+    return {"Mode": step["mode"], "OwningExtension": extension, "Stage": step["stage"]}
+
+
+def _target(event: Event) -> dict[str, Json]:
     name = event.table.logical_name
     if event.message == "Delete":
         return _reference(name, event.row_id)
@@ -121,36 +153,41 @@ def _target(event: Event) -> dict[str, Any]:
     return _entity(event.table, event.row_id, {**shown, event.table.primary_id: event.row_id})
 
 
-def _output(event: Event) -> list[dict[str, Any]]:
+def _output(event: Event) -> list[dict[str, Json]]:
     return [{"key": "id", "value": event.row_id}] if event.message == "Create" else []
 
 
 def _images(
-    organization: Organization, event: Event, step: Mapping[str, Any], *, after: bool
-) -> list[dict[str, Any]]:
+    organization: Organization, event: Event, step: StoredRow, *, after: bool
+) -> list[dict[str, Json]]:
     """The row before or after, under the alias of every image registered for that side."""
     row = event.before
     if after:
         row = organization.storage.fetch_row(event.table, event.row_id)
     if row is None:
         return []
-    images = organization.storage.query(
-        "SELECT entityalias, attributes FROM sdkmessageprocessingstepimage "
-        "WHERE sdkmessageprocessingstepid = ? AND imagetype IN (?, 2) ORDER BY entityalias",
-        (step["sdkmessageprocessingstepid"], int(after)),
-    )
+    wanted = (step["sdkmessageprocessingstepid"], int(after))
+    images = organization.storage.query(_IMAGES, wanted)
     return [_image(event, row, each["entityalias"], each["attributes"]) for each in images]
 
 
-def _image(event: Event, row: StoredRow, alias: str, attributes: str | None) -> dict[str, Any]:
-    wanted = {each.strip() for each in (attributes or "").split(",")} - {""}
-    shown = {name: value for name, value in row.items() if not wanted or name in wanted}
+def _image(event: Event, row: StoredRow, alias: str, attributes: str | None) -> dict[str, Json]:
+    wanted = _names(attributes)
     types = {name: value for name, value in row.items() if name.endswith("__type")}
-    kept = {name: value for name, value in shown.items() if value is not None}
-    return {"key": alias, "value": _entity(event.table, event.row_id, {**types, **kept})}
+    shown = {
+        name: value
+        for name, value in row.items()
+        if value is not None and (not wanted or name in wanted)
+    }
+    return {"key": alias, "value": _entity(event.table, event.row_id, {**types, **shown})}
 
 
-def _entity(table: TableDefinition, row_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _names(listed: StoredValue) -> set[str]:
+    """Logical names from a column that holds them between commas."""
+    return {name.strip() for name in str(listed or "").split(",")} - {""}
+
+
+def _entity(table: TableDefinition, row_id: str, values: Mapping[str, Json]) -> dict[str, Json]:
     attributes = [
         {"key": name, "value": _value(column, values)}
         for name in sorted(values)
@@ -169,7 +206,7 @@ def _entity(table: TableDefinition, row_id: str, values: Mapping[str, Any]) -> d
     }
 
 
-def _reference(table: str, row_id: str) -> dict[str, Any]:
+def _reference(table: str, row_id: str) -> dict[str, Json]:
     return {
         "__type": f"EntityReference:{_CONTRACTS}",
         "Id": row_id,
@@ -180,20 +217,19 @@ def _reference(table: str, row_id: str) -> dict[str, Any]:
     }
 
 
-def _value(column: ColumnDefinition, values: Mapping[str, Any]) -> Any:
+def _value(column: ColumnDefinition, values: Mapping[str, Json]) -> Json:
     value = values[column.logical_name]
     if value is None:
         return None
     if column.type.is_lookup:
         return _reference(lookup_target(column, values), str(value))
+    if column.type.is_choice:
+        return _typed("OptionSetValue", value)
     match column.type:
-        case ColumnType.PICKLIST | ColumnType.STATE | ColumnType.STATUS:
-            return {"__type": f"OptionSetValue:{_CONTRACTS}", "Value": value}
         case ColumnType.MULTISELECT:
-            numbers = str(value).split(",")
-            return [{"__type": f"OptionSetValue:{_CONTRACTS}", "Value": int(n)} for n in numbers]
+            return [_typed("OptionSetValue", int(number)) for number in str(value).split(",")]
         case ColumnType.MONEY:
-            return {"__type": f"Money:{_CONTRACTS}", "Value": value}
+            return _typed("Money", value)
         case ColumnType.DATETIME:
             moment = datetime.fromisoformat(str(value))
             return _moment(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
@@ -201,6 +237,10 @@ def _value(column: ColumnDefinition, values: Mapping[str, Any]) -> Any:
             return bool(value)
         case _:
             return value
+
+
+def _typed(kind: str, value: Json) -> dict[str, Json]:
+    return {"__type": f"{kind}:{_CONTRACTS}", "Value": value}
 
 
 def _moment(value: datetime) -> str:

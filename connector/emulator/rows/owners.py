@@ -1,5 +1,7 @@
 """Owners: who may own rows, the columns that follow the owner, and assignments that cascade."""
 
+import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connector.emulator.catalog.relationships import Cascade, ManyToOne
@@ -43,48 +45,53 @@ def raise_if_cannot_own(
             f"The specified user (Id={owner.id}) is disabled. A record cannot be assigned to a "
             "disabled user.",
         )
+    _raise_if_owner_cannot_read(privileges, table, owner, definition.object_type_code)
+
+
+def _raise_if_owner_cannot_read(
+    privileges: Privileges, table: TableDefinition, owner: OwnerValue, code: int
+) -> None:
     roles = privileges.role_ids(owner.table, owner.id)
-    if not privileges.roles.depth(roles, "Read", table.logical_name):
-        kind = "team" if owner.table == "team" else "user"
-        code = definition.object_type_code
-        raise ODataError(
-            403,
-            ErrorCode.PRIVILEGE_DENIED,
-            f"Principal {kind} (Id={owner.id}, type={code}, roleCount={len(roles)}) is missing "
-            f"prvRead{table.schema_name} privilege on OTC={table.object_type_code} for entity "
-            f"'{table.logical_name}'.",
-        )
+    if privileges.roles.depth(roles, "Read", table.logical_name):
+        return
+    kind = "team" if owner.table == "team" else "user"
+    raise ODataError(
+        403,
+        ErrorCode.PRIVILEGE_DENIED,
+        f"Principal {kind} (Id={owner.id}, type={code}, roleCount={len(roles)}) is missing "
+        f"prvRead{table.schema_name} privilege on OTC={table.object_type_code} for entity "
+        f"'{table.logical_name}'.",
+    )
 
 
 def _raise_if_team_cannot_own(privileges: Privileges, row: StoredRow, owner: OwnerValue) -> None:
     if row["teamtype"] == 1:
-        raise ODataError(
-            400,
-            ErrorCode.CANNOT_ASSIGN_TO_ACCESS_TEAM,
-            "Cannot assign a record to an access team: access teams cannot own records.",
-        )
+        message = "Cannot assign a record to an access team: access teams cannot own records."
+        raise ODataError(400, ErrorCode.CANNOT_ASSIGN_TO_ACCESS_TEAM, message)
     if not privileges.role_ids("team", owner.id):
-        raise ODataError(
-            403,
-            ErrorCode.TEAM_NOT_ASSIGNED_ROLES,
+        message = (
             f"The team with id {owner.id} has not been assigned any roles, so it cannot own "
-            "records.",
+            "records."
         )
+        raise ODataError(403, ErrorCode.TEAM_NOT_ASSIGNED_ROLES, message)
 
 
 def owner_values(
     organization: Organization, table: TableDefinition, owner: OwnerValue
 ) -> dict[str, StoredValue]:
     """The owner column and the three the server keeps beside it."""
-    definition = organization.catalog.tables[owner.table]
-    row = organization.storage.fetch_row(definition, owner.id)
-    unit = (row or {}).get("businessunitid") or ROOT_UNIT_ID
     values: dict[str, StoredValue] = {"ownerid": owner.id, type_column("ownerid"): owner.table}
     if table.column("owninguser") is not None:
         values["owninguser"] = owner.id if owner.table == "systemuser" else None
         values["owningteam"] = owner.id if owner.table == "team" else None
-        values["owningbusinessunit"] = unit
+        values["owningbusinessunit"] = _business_unit(organization, owner)
     return values
+
+
+def _business_unit(organization: Organization, owner: OwnerValue) -> StoredValue:
+    definition = organization.catalog.tables[owner.table]
+    row = organization.storage.fetch_row(definition, owner.id) or {}
+    return row.get("businessunitid") or ROOT_UNIT_ID
 
 
 def cascade_assignment(
@@ -108,18 +115,20 @@ def cascade_assignment(
 
 def apply_due_cascades(organization: Organization) -> None:
     """Carry out the delayed assignments whose time has come on the emulator's clock."""
-    storage = organization.storage
     now = organization.clock.now().timestamp()
-    due = storage.query(
+    due = organization.storage.query(
         "SELECT * FROM emulator_cascade WHERE due <= ? ORDER BY due, number", (now,)
     )
-    if not due:
-        return
-    with storage.transaction():
-        for each in due:
-            owner = OwnerValue(each["owner_table"], each["owner_id"])
-            _cascade(organization, (each["table_name"], each["id"]), owner, each["by_user"])
-            storage.query("DELETE FROM emulator_cascade WHERE number = ?", (each["number"],))
+    if due:
+        with organization.storage.transaction():
+            for each in due:
+                _apply(organization, each)
+
+
+def _apply(organization: Organization, due: sqlite3.Row) -> None:
+    owner = OwnerValue(due["owner_table"], due["owner_id"])
+    _cascade(organization, (due["table_name"], due["id"]), owner, due["by_user"])
+    organization.storage.query("DELETE FROM emulator_cascade WHERE number = ?", (due["number"],))
 
 
 def _cascade(organization: Organization, top: tuple[str, str], owner: OwnerValue, by: str) -> None:
@@ -127,44 +136,45 @@ def _cascade(organization: Organization, top: tuple[str, str], owner: OwnerValue
     waiting = [top]
     seen = set(waiting)
     while waiting:
-        parent, parent_id = waiting.pop()
-        for relationship in organization.catalog.relationships_to(parent):
-            if relationship.assign is Cascade.CASCADE:
-                for child_id in _assign_children(
-                    organization, relationship, parent_id, owner=owner, by=by
-                ):
-                    child = (relationship.referencing_table, child_id)
-                    if child not in seen:
-                        seen.add(child)
-                        waiting.append(child)
+        for child in _cascading_children(organization, waiting.pop()):
+            table, row = child
+            key = (table.logical_name, str(row[table.primary_id]))
+            if key not in seen and _assign(organization, child, owner, by):
+                seen.add(key)
+                waiting.append(key)
 
 
-def _assign_children(
-    organization: Organization,
-    relationship: ManyToOne,
-    parent_id: str,
-    *,
-    owner: OwnerValue,
-    by: str,
-) -> list[str]:
-    child = organization.catalog.tables[relationship.referencing_table]
-    changed: list[str] = []
-    for row in children(organization, relationship, parent_id):
-        if (row["ownerid"], row[type_column("ownerid")]) == (owner.id, owner.table):
-            continue
-        row_id = str(row[child.primary_id])
-        values = owner_values(organization, child, owner)
-        written = dict(values)
-        values["modifiedon"] = timestamp(organization.clock.now())
-        values["modifiedby"] = by
-        values["versionnumber"] = organization.storage.next_version()
-        organization.storage.update_row(child, row_id, values)
-        event = Event(
-            message="Update", table=child, row_id=row_id, user_id=by, changed=written, before=row
-        )
-        record_event(organization, event)
-        changed.append(row_id)
-    return changed
+def _cascading_children(
+    organization: Organization, parent: tuple[str, str]
+) -> Iterator[tuple[TableDefinition, StoredRow]]:
+    table, row_id = parent
+    for relationship in organization.catalog.relationships_to(table):
+        if relationship.assign is Cascade.CASCADE:
+            child = organization.catalog.tables[relationship.referencing_table]
+            for row in children(organization, relationship, row_id):
+                yield child, row
+
+
+def _assign(
+    organization: Organization, child: tuple[TableDefinition, StoredRow], owner: OwnerValue, by: str
+) -> bool:
+    """Give a row its new owner; False when it has that owner already."""
+    table, row = child
+    if (row["ownerid"], row[type_column("ownerid")]) == (owner.id, owner.table):
+        return False
+    row_id = str(row[table.primary_id])
+    written = owner_values(organization, table, owner)
+    stamp: dict[str, StoredValue] = {
+        "modifiedon": timestamp(organization.clock.now()),
+        "modifiedby": by,
+        "versionnumber": organization.storage.next_version(),
+    }
+    organization.storage.update_row(table, row_id, written | stamp)
+    event = Event(
+        message="Update", table=table, row_id=row_id, user_id=by, changed=written, before=row
+    )
+    record_event(organization, event)
+    return True
 
 
 def children(
@@ -172,8 +182,7 @@ def children(
 ) -> list[StoredRow]:
     """The rows on the N side of one relationship."""
     child = organization.catalog.tables[relationship.referencing_table]
-    column = child.columns_by_name[relationship.referencing_column]
-    wanted: dict[str, StoredValue] = {column.logical_name: parent_id}
-    if column.is_polymorphic:
-        wanted[type_column(column.logical_name)] = relationship.referenced_table
+    wanted: dict[str, StoredValue] = {relationship.referencing_column: parent_id}
+    if child.columns_by_name[relationship.referencing_column].is_polymorphic:
+        wanted[type_column(relationship.referencing_column)] = relationship.referenced_table
     return organization.storage.fetch_rows_where(child, wanted)

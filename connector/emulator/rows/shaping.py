@@ -7,7 +7,6 @@ Which rows and columns are shown is decided elsewhere.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from connector.emulator.catalog.catalog import Catalog
 from connector.emulator.catalog.table_definition import (
@@ -15,6 +14,7 @@ from connector.emulator.catalog.table_definition import (
     ColumnType,
     TableDefinition,
 )
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.protocol.messages import Preferences
 from connector.emulator.storage.database import Storage
 from connector.emulator.storage.sql_names import quote, type_column
@@ -23,8 +23,8 @@ FORMATTED = "OData.Community.Display.V1.FormattedValue"
 NAVIGATION = "Microsoft.Dynamics.CRM.associatednavigationproperty"
 LOGICAL_NAME = "Microsoft.Dynamics.CRM.lookuplogicalname"
 
-WireRow = dict[str, Any]
-Converter = Callable[[Any], Any]
+WireRow = dict[str, Json]
+Converter = Callable[[Json], Json]
 
 _FOUR_PLACES = Decimal("0.0001")
 
@@ -52,7 +52,7 @@ _CONVERTERS: dict[ColumnType, Converter] = {
 }
 
 
-def wire_value(column: ColumnDefinition, value: Any) -> Any:
+def wire_value(column: ColumnDefinition, value: Json) -> Json:
     """One stored value as JSON shows it."""
     if value is None:
         return None
@@ -80,7 +80,7 @@ class RowShaper:
     def shape(
         self,
         table: TableDefinition,
-        stored: Mapping[str, Any],
+        stored: Mapping[str, Json],
         columns: Sequence[ColumnDefinition] | None = None,
         *,
         omit_nulls: bool = False,
@@ -105,7 +105,7 @@ class RowShaper:
     def shape_all(
         self,
         table: TableDefinition,
-        rows: Iterable[Mapping[str, Any]],
+        rows: Iterable[Mapping[str, Json]],
         columns: Sequence[ColumnDefinition] | None = None,
         *,
         omit_nulls: bool = False,
@@ -120,7 +120,7 @@ class RowShaper:
         return [_shape_plain(row, plan) for row in rows]
 
     def annotations(
-        self, table: TableDefinition, column: ColumnDefinition, stored: Mapping[str, Any], key: str
+        self, table: TableDefinition, column: ColumnDefinition, stored: Mapping[str, Json], key: str
     ) -> WireRow:
         """The annotations of one value under another name, `key`, as linked and aliased columns
         have.
@@ -135,25 +135,28 @@ class RowShaper:
         wire: WireRow,
         table: TableDefinition,
         column: ColumnDefinition,
-        stored: Mapping[str, Any],
+        stored: Mapping[str, Json],
         key: str | None = None,
     ) -> None:
         name = key or column.wire_name
-        if not column.type.is_lookup:
-            if self._formatted:
-                text = self.formatted_value(column, stored)
-                if text is not None:
-                    wire[f"{name}@{FORMATTED}"] = text
-            return
-        target = lookup_target(column, stored)
+        target = lookup_target(column, stored) if column.type.is_lookup else None
         if self._formatted:
-            label = self.name_of(target, stored[column.logical_name])
-            if label is not None:
-                wire[f"{name}@{FORMATTED}"] = label
+            text = self._formatted_text(column, stored, target)
+            if text is not None:
+                wire[f"{name}@{FORMATTED}"] = text
+        if target is None:
+            return
         if self._navigation:
             wire[f"{name}@{NAVIGATION}"] = self._navigation_of(table, column, target)
         if self._logical_name:
             wire[f"{name}@{LOGICAL_NAME}"] = target
+
+    def _formatted_text(
+        self, column: ColumnDefinition, stored: Mapping[str, Json], target: str | None
+    ) -> str | None:
+        if target is None:
+            return self.formatted_value(column, stored)
+        return self.name_of(target, stored[column.logical_name])
 
     def _navigation_of(self, table: TableDefinition, column: ColumnDefinition, target: str) -> str:
         for each in self._catalog.relationships_from(table.logical_name):
@@ -179,7 +182,7 @@ class RowShaper:
         )
         return rows[0][0] if rows else None
 
-    def formatted_value(self, column: ColumnDefinition, stored: Mapping[str, Any]) -> str | None:
+    def formatted_value(self, column: ColumnDefinition, stored: Mapping[str, Json]) -> str | None:
         """A value as an English-speaking user in UTC reads it; None for plain text and ids."""
         value = stored[column.logical_name]
         match column.type:
@@ -199,27 +202,27 @@ class RowShaper:
             case _:
                 return None
 
-    def _symbol(self, stored: Mapping[str, Any]) -> str:
-        currency = (
-            stored["transactioncurrencyid"] if _has(stored, "transactioncurrencyid") else None
-        )
+    def _symbol(self, stored: Mapping[str, Json]) -> str:
+        known = _has(stored, "transactioncurrencyid")
+        currency = stored["transactioncurrencyid"] if known else None
         if currency is None:
             return "$"
-        key = ("transactioncurrency/symbol", str(currency))
+        return self._currency_symbol(str(currency)) or "$"
+
+    def _currency_symbol(self, currency: str) -> str | None:
+        key = ("transactioncurrency/symbol", currency)
         if key not in self._names:
-            rows = self._storage.query(
-                "SELECT currencysymbol FROM transactioncurrency WHERE transactioncurrencyid = ?",
-                (str(currency),),
-            )
-            self._names[key] = rows[0][0] if rows else "$"
-        return self._names[key] or "$"
+            sql = "SELECT currencysymbol FROM transactioncurrency WHERE transactioncurrencyid = ?"
+            rows = self._storage.query(sql, (currency,))
+            self._names[key] = rows[0][0] if rows else None
+        return self._names[key]
 
 
-def _has(stored: Mapping[str, Any], name: str) -> bool:
+def _has(stored: Mapping[str, Json], name: str) -> bool:
     return name in stored.keys()  # noqa: SIM118  an sqlite3.Row iterates over values
 
 
-def _shape_plain(row: Mapping[str, Any], plan: list[tuple[str, str, Converter | None]]) -> WireRow:
+def _shape_plain(row: Mapping[str, Json], plan: list[tuple[str, str, Converter | None]]) -> WireRow:
     wire: WireRow = {"@odata.etag": etag_of(row["versionnumber"])}
     for name, column, convert in plan:
         value = row[column]
@@ -227,7 +230,7 @@ def _shape_plain(row: Mapping[str, Any], plan: list[tuple[str, str, Converter | 
     return wire
 
 
-def lookup_target(column: ColumnDefinition, stored: Mapping[str, Any]) -> str:
+def lookup_target(column: ColumnDefinition, stored: Mapping[str, Json]) -> str:
     """The table a lookup's value points to."""
     if column.is_polymorphic:
         return str(stored[type_column(column.logical_name)] or column.targets[0])
@@ -240,13 +243,11 @@ def complete_columns(
     """The columns a row shows: those asked for, the key, and the currency beside an amount."""
     if columns is None:
         return tuple(table.columns_by_wire_name.values())
-    shown = {column.logical_name: column for column in columns}
+    wanted = [column.logical_name for column in columns]
     if any(column.type is ColumnType.MONEY for column in columns):
-        currency = table.column("transactioncurrencyid")
-        if currency is not None:
-            shown.setdefault(currency.logical_name, currency)
-    shown.setdefault(table.primary_id, table.columns_by_name[table.primary_id])
-    return tuple(shown.values())
+        wanted.append("transactioncurrencyid")
+    found = (table.column(name) for name in dict.fromkeys([*wanted, table.primary_id]))
+    return tuple(column for column in found if column is not None)
 
 
 def format_moment(column: ColumnDefinition, value: str) -> str:

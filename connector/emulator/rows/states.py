@@ -24,14 +24,14 @@ def settle_state(table: TableDefinition, changes: Changes, current: StoredRow | 
     values = changes.values
     if current is not None and not (_STATE_COLUMNS & values.keys()):
         return
-    before = current["statecode"] if current is not None else None
+    before = None if current is None else current["statecode"]
     now = values.get("statecode")
     if now is None:
         now = before if before is not None else _state_for_new_row(state, status, values)
     reason = values.get("statuscode")
     if reason is None:
-        unchanged = current is not None and now == before
-        reason = current["statuscode"] if current and unchanged else default_status(state, int(now))
+        keeps = current is not None and now == before
+        reason = current["statuscode"] if current and keeps else default_status(state, int(now))
     raise_if_wrong_pair(table, int(now), int(reason or 0))
     values["statecode"], values["statuscode"] = now, reason
 
@@ -59,11 +59,9 @@ def raise_if_wrong_pair(table: TableDefinition, state: int, status: int) -> None
     column = table.columns_by_name["statuscode"]
     if any(option.value == status and option.state == state for option in column.options):
         return
-    raise ODataError(
-        400,
-        ErrorCode.INVALID_STATE_CODE_STATUS_CODE,
-        f"{status} is not a valid status code for state code {state} on {table.logical_name}.",
-    )
+    where = f"state code {state} on {table.logical_name}"
+    message = f"{status} is not a valid status code for {where}."
+    raise ODataError(400, ErrorCode.INVALID_STATE_CODE_STATUS_CODE, message)
 
 
 def raise_if_closed(table: TableDefinition, changes: Changes, current: StoredRow) -> None:

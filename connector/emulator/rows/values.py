@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any
 
 from connector.emulator.catalog.table_definition import (
     EDM_TYPES,
@@ -20,16 +19,17 @@ from connector.emulator.organization.clock import timestamp
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
 from connector.emulator.protocol.guids import parse_guid
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.storage.database import StoredValue
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2})?(\.\d+)?(Z|[+-]\d{2}:\d{2})?")
 _FLOOR = "1753-01-01"
 
-Reader = Callable[[TableDefinition, ColumnDefinition, Any], StoredValue]
+Reader = Callable[[TableDefinition, ColumnDefinition, Json], StoredValue]
 
 
-def read_value(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
+def read_value(table: TableDefinition, column: ColumnDefinition, value: Json) -> StoredValue:
     """One value of a request body as it is stored; raises ODataError 400 when it does not fit."""
     if value is None:
         return None
@@ -59,44 +59,51 @@ def _wrong_type(table: TableDefinition, column: ColumnDefinition, value: object)
     )
 
 
-def _read_text(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
+def _read_text(table: TableDefinition, column: ColumnDefinition, value: Json) -> StoredValue:
     if not isinstance(value, str):
         raise _wrong_type(table, column, value)
     if not value.isascii() and any(0xD800 <= ord(character) <= 0xDFFF for character in value):
         raise _wrong_type(table, column, value.encode("ascii", "replace").decode())
-    limit = column.max_length
-    if limit is not None and len(value) > limit:
-        raise ODataError(
-            400,
-            ErrorCode.STRING_LENGTH_TOO_LONG,
-            f"A validation error occurred. The length of the '{column.logical_name}' attribute of "
-            f"the '{table.logical_name}' entity exceeded the maximum allowed length of '{limit}'.",
-        )
+    if column.max_length is not None and len(value) > column.max_length:
+        raise _too_long(table, column)
     return value or None
 
 
-def _read_whole(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
+def _too_long(table: TableDefinition, column: ColumnDefinition) -> ODataError:
+    message = (
+        f"A validation error occurred. The length of the '{column.logical_name}' attribute of the "
+        f"'{table.logical_name}' entity exceeded the maximum allowed length of "
+        f"'{column.max_length}'."
+    )
+    return ODataError(400, ErrorCode.STRING_LENGTH_TOO_LONG, message)
+
+
+def _read_whole(table: TableDefinition, column: ColumnDefinition, value: Json) -> StoredValue:
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong_type(table, column, value)
     _raise_if_outside(table, column, value, ErrorCode.INTEGER_VALUE_OUT_OF_RANGE)
     return value
 
 
-def _read_exact(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise _wrong_type(table, column, value)
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation as error:
-        raise _wrong_type(table, column, value) from error
-    if not number.is_finite():
+def _read_exact(table: TableDefinition, column: ColumnDefinition, value: Json) -> StoredValue:
+    number = _decimal(value)
+    if number is None:
         raise _wrong_type(table, column, value)
     _raise_if_outside(table, column, float(number), ErrorCode.DECIMAL_VALUE_OUT_OF_RANGE)
-    places = column.precision if column.precision is not None else 4
-    return round(float(number), places)
+    return round(float(number), column.precision if column.precision is not None else 4)
 
 
-def _read_double(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
+def _decimal(value: Json) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _read_double(table: TableDefinition, column: ColumnDefinition, value: Json) -> StoredValue:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _wrong_type(table, column, value)
     _raise_if_outside(table, column, float(value), ErrorCode.DECIMAL_VALUE_OUT_OF_RANGE)
@@ -108,22 +115,26 @@ def _raise_if_outside(
 ) -> None:
     low, high = column.min_value, column.max_value
     if (low is not None and value < low) or (high is not None and value > high):
-        raise ODataError(
-            400,
-            code,
-            f"A validation error occurred. The value {value} of '{column.logical_name}' on record "
-            f"of type '{table.logical_name}' is outside the valid range. Accepted Values: {low} "
-            f"to {high}.",
-        )
+        raise _outside(table, column, f"The value {value}", f"{low} to {high}.", code)
 
 
-def _read_flag(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
+def _outside(
+    table: TableDefinition, column: ColumnDefinition, value: str, accepted: str, code: str
+) -> ODataError:
+    message = (
+        f"A validation error occurred. {value} of '{column.logical_name}' on record of type "
+        f"'{table.logical_name}' is outside the valid range. Accepted Values: {accepted}"
+    )
+    return ODataError(400, code, message)
+
+
+def _read_flag(table: TableDefinition, column: ColumnDefinition, value: Json) -> StoredValue:
     if not isinstance(value, bool):
         raise _wrong_type(table, column, value)
     return int(value)
 
 
-def _read_option(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
+def _read_option(table: TableDefinition, column: ColumnDefinition, value: Json) -> StoredValue:
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong_type(table, column, value)
     if column.options and column.option_label(value) is None:
@@ -133,26 +144,26 @@ def _read_option(table: TableDefinition, column: ColumnDefinition, value: Any) -
 
 def _no_such_option(table: TableDefinition, column: ColumnDefinition, value: object) -> ODataError:
     accepted = ",".join(str(option.value) for option in column.options)
-    return ODataError(
-        400,
-        ErrorCode.PICKLIST_VALUE_OUT_OF_RANGE,
-        f"A validation error occurred. The value '{value}' of '{column.logical_name}' on record of "
-        f"type '{table.logical_name}' is outside the valid range. Accepted Values: {accepted}",
-    )
+    code = ErrorCode.PICKLIST_VALUE_OUT_OF_RANGE
+    return _outside(table, column, f"The value '{value}'", accepted, code)
 
 
-def _read_options(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
+def _read_options(table: TableDefinition, column: ColumnDefinition, value: Json) -> StoredValue:
     try:
         numbers = {int(each) for each in str(value).split(",") if each.strip()}
     except ValueError as error:
         raise _wrong_type(table, column, value) from error
-    for number in numbers:
-        if column.option_label(number) is None:
-            raise _no_such_option(table, column, number)
+    _raise_if_unknown(table, column, numbers)
     return ",".join(str(number) for number in sorted(numbers)) or None
 
 
-def _read_moment(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
+def _raise_if_unknown(table: TableDefinition, column: ColumnDefinition, numbers: set[int]) -> None:
+    for number in numbers:
+        if column.option_label(number) is None:
+            raise _no_such_option(table, column, number)
+
+
+def _read_moment(table: TableDefinition, column: ColumnDefinition, value: Json) -> StoredValue:
     text = value.strip() if isinstance(value, str) else ""
     if column.is_date_only:
         return _read_day(table, column, text)
@@ -188,7 +199,7 @@ def _read_day(table: TableDefinition, column: ColumnDefinition, text: str) -> St
     return text
 
 
-def _read_guid(table: TableDefinition, column: ColumnDefinition, value: Any) -> StoredValue:
+def _read_guid(table: TableDefinition, column: ColumnDefinition, value: Json) -> StoredValue:
     found = parse_guid(value) if isinstance(value, str) else None
     if found is None:
         raise _wrong_type(table, column, value)

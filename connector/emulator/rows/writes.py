@@ -3,12 +3,16 @@
 Callers wrap a request in one transaction. HTTP preconditions are in `resources.preconditions`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from connector.emulator.catalog.relationships import Cascade, ManyToOne, Navigation, NavigationKind
-from connector.emulator.catalog.table_definition import ColumnType, TableDefinition
+from connector.emulator.catalog.table_definition import (
+    PRINCIPALS,
+    AlternateKey,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.organization import (
     BASE_CURRENCY_ID,
@@ -18,6 +22,7 @@ from connector.emulator.organization.organization import (
 from connector.emulator.organization.privileges import Privileges
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, invalid_argument
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.protocol.messages import Caller
 from connector.emulator.rows.bodies import (
     Changes,
@@ -25,6 +30,7 @@ from connector.emulator.rows.bodies import (
     bind_lookup,
     read_changes,
     row_not_found,
+    set_lookup,
 )
 from connector.emulator.rows.events import Event, record_event
 from connector.emulator.rows.owners import (
@@ -50,6 +56,9 @@ _NEVER_UNLINKED = frozenset(
         "organizationid",
     }
 )
+_STILL_ASSOCIATED = (
+    "The object you tried to delete is associated with another object and cannot be deleted."
+)
 _FULL_NAME_TABLES = frozenset({"lead", "contact", "systemuser"})
 _SYSTEM_REQUIRED = {"msdyn_sequencetarget": ("msdyn_sequencetargetuniquekey",)}
 
@@ -65,7 +74,7 @@ class Writer:
     def create(
         self,
         table: TableDefinition,
-        body: Mapping[str, Any],
+        body: Mapping[str, Json],
         *,
         row_id: str | None = None,
         key_columns: Mapping[str, StoredValue] | None = None,
@@ -78,9 +87,8 @@ class Writer:
         changes = read_changes(self.organization, table, body, creating=True)
         changes.values.update(key_columns or {})
         self._create_parents(table, changes)
-        if row_id is not None:
-            changes.values[table.primary_id] = row_id
-        new_id = str(changes.values.get(table.primary_id) or self.organization.new_id())
+        given = row_id or changes.values.get(table.primary_id)
+        new_id = str(given or self.organization.new_id())
         changes.values[table.primary_id] = new_id
         self._complete_new_row(table, changes)
         self._raise_if_duplicate(table, changes.values, new_id)
@@ -90,7 +98,7 @@ class Writer:
         self._create_members(table, new_id, changes)
         return new_id
 
-    def update(self, table: TableDefinition, current: StoredRow, body: Mapping[str, Any]) -> None:
+    def update(self, table: TableDefinition, current: StoredRow, body: Mapping[str, Json]) -> None:
         """Change a row; identical values still raise its version and `modifiedon`.
 
         https://learn.microsoft.com/power-apps/developer/data-platform/webapi/update-delete-entities-using-web-api
@@ -101,7 +109,7 @@ class Writer:
     def apply(self, table: TableDefinition, current: StoredRow, changes: Changes) -> None:
         """Write changes that were read already."""
         self._raise_if_out_of_reach("Write", table, current)
-        self._raise_if_missing(table, current, changes)
+        _raise_if_key_changes(table, current, changes)
         raise_if_closed(table, changes, current)
         settle_state(table, changes, current)
         row_id = str(current[table.primary_id])
@@ -157,55 +165,48 @@ class Writer:
     ) -> None:
         """Add a row to a collection; adding it again changes nothing."""
         if navigation.kind is NavigationKind.COLLECTION:
-            self._point_back(table, row_id, navigation, target)
-            return
+            self._point_back(Reference(table, row_id), navigation, target)
+        else:
+            self._insert_intersect(row_id, navigation, target)
+
+    def _insert_intersect(self, row_id: str, navigation: Navigation, target: Reference) -> None:
+        storage = self.organization.storage
         intersect = self.organization.catalog.tables[str(navigation.intersect_table)]
-        values: dict[str, StoredValue] = {
-            str(navigation.intersect_column): row_id,
-            str(navigation.intersect_target_column): target.id,
-        }
-        if not self.organization.storage.fetch_rows_where(intersect, values):
+        values = _intersect_values(row_id, navigation, target)
+        if not storage.fetch_rows_where(intersect, values):
             values[intersect.primary_id] = self.organization.new_id()
-            values["versionnumber"] = self.organization.storage.next_version()
-            self.organization.storage.insert_rows(intersect, [values])
+            values["versionnumber"] = storage.next_version()
+            storage.insert_rows(intersect, [values])
 
     def unlink(self, row_id: str, navigation: Navigation, target: Reference) -> None:
         """Take a row out of a collection."""
-        storage = self.organization.storage
         if navigation.kind is NavigationKind.COLLECTION:
-            current = storage.fetch_row(target.table, target.id)
+            current = self.organization.storage.fetch_row(target.table, target.id)
             if current is not None and current[navigation.target_column] == row_id:
-                changes = Changes()
-                self._write_lookup(target.table, navigation.target_column, None, changes)
-                self.apply(target.table, current, changes)
-            return
+                self._set_lookup(target.table, current, navigation.target_column, None)
+        else:
+            self._delete_intersect(row_id, navigation, target)
+
+    def _delete_intersect(self, row_id: str, navigation: Navigation, target: Reference) -> None:
+        storage = self.organization.storage
         intersect = self.organization.catalog.tables[str(navigation.intersect_table)]
-        wanted: dict[str, StoredValue] = {
-            str(navigation.intersect_column): row_id,
-            str(navigation.intersect_target_column): target.id,
-        }
-        for row in storage.fetch_rows_where(intersect, wanted):
+        for row in storage.fetch_rows_where(
+            intersect, _intersect_values(row_id, navigation, target)
+        ):
             storage.delete_row(intersect, str(row[intersect.primary_id]))
 
-    def _write_lookup(
-        self, table: TableDefinition, column: str, target: Reference | None, changes: Changes
+    def _set_lookup(
+        self, table: TableDefinition, current: StoredRow, column: str, target: Reference | None
     ) -> None:
-        changes.touched.add(column)
-        changes.values[column] = target.id if target else None
-        if table.columns_by_name[column].is_polymorphic:
-            changes.values[type_column(column)] = target.table.logical_name if target else None
+        changes = Changes()
+        set_lookup(table.columns_by_name[column], target, changes)
+        self.apply(table, current, changes)
 
-    def _point_back(
-        self, table: TableDefinition, row_id: str, navigation: Navigation, target: Reference
-    ) -> None:
+    def _point_back(self, to: Reference, navigation: Navigation, target: Reference) -> None:
         current = self.organization.storage.fetch_row(target.table, target.id)
         if current is None:
             raise row_not_found(target.table, target.id)
-        changes = Changes()
-        self._write_lookup(
-            target.table, navigation.target_column, Reference(table, row_id), changes
-        )
-        self.apply(target.table, current, changes)
+        self._set_lookup(target.table, current, navigation.target_column, to)
 
     def _create_parents(self, table: TableDefinition, changes: Changes) -> None:
         for navigation, body in changes.created:
@@ -233,21 +234,22 @@ class Writer:
 
     def _complete_new_row(self, table: TableDefinition, changes: Changes) -> None:
         values = changes.values
-        for column in table.stored_columns:
-            # The state is settled below: it follows a status reason that was given alone.
-            if column.default is not None and column.type is not ColumnType.STATE:
-                values.setdefault(column.logical_name, column.default)
+        _set_defaults(table, values)
         settle_state(table, changes, None)
+        self._set_first_owner(table, changes)
+        self._derive(table, values, {})
+        _raise_if_incomplete(table, values)
+        values.update(self._birth(table, values))
+
+    def _set_first_owner(self, table: TableDefinition, changes: Changes) -> None:
+        values = changes.values
         if table.is_owned:
-            owner = self._owner_in(changes) or OwnerValue("systemuser", self.caller.user_id)
+            owner = _owner_in(changes) or OwnerValue("systemuser", self.caller.user_id)
             raise_if_cannot_own(self.organization, self.privileges, table, owner)
             values.update(owner_values(self.organization, table, owner))
-        elif table.logical_name in ("systemuser", "team"):
+        elif table.logical_name in PRINCIPALS:
             values["ownerid"] = values[table.primary_id]
             values.setdefault("businessunitid", ROOT_UNIT_ID)
-        self._derive(table, values, {})
-        self._raise_if_incomplete(table, values)
-        values.update(self._birth(table, values))
 
     def _birth(
         self, table: TableDefinition, values: Mapping[str, StoredValue]
@@ -255,16 +257,12 @@ class Writer:
         if table.column("createdon") is None:
             return {}
         now = timestamp(self.organization.clock.now())
-        stamp: dict[str, StoredValue] = {
-            "createdon": values.get("overriddencreatedon") or now,
-            "modifiedon": now,
-        }
+        stamp: dict[str, StoredValue] = {"createdon": values.get("overriddencreatedon") or now}
+        stamp["modifiedon"] = now
         if table.column("createdby") is not None:
             stamp |= {"createdby": self.caller.user_id, "modifiedby": self.caller.user_id}
-            stamp |= {
-                "createdonbehalfby": self.caller.on_behalf_by,
-                "modifiedonbehalfby": self.caller.on_behalf_by,
-            }
+            for name in ("createdonbehalfby", "modifiedonbehalfby"):
+                stamp[name] = self.caller.on_behalf_by
         return stamp
 
     def _stamp(self, table: TableDefinition) -> dict[str, StoredValue]:
@@ -276,16 +274,10 @@ class Writer:
             stamp["modifiedonbehalfby"] = self.caller.on_behalf_by
         return stamp
 
-    def _owner_in(self, changes: Changes) -> OwnerValue | None:
-        owner_id = changes.values.get("ownerid")
-        if owner_id is None:
-            return None
-        return OwnerValue(str(changes.values[type_column("ownerid")]), str(owner_id))
-
     def _new_owner(
         self, table: TableDefinition, changes: Changes, current: StoredRow
     ) -> OwnerValue | None:
-        owner = self._owner_in(changes) if table.is_owned else None
+        owner = _owner_in(changes) if table.is_owned else None
         if owner is None:
             return None
         self._raise_if_out_of_reach("Assign", table, current)
@@ -297,103 +289,127 @@ class Writer:
         return owner
 
     def _derive(
-        self, table: TableDefinition, values: dict[str, StoredValue], current: Mapping[str, Any]
+        self, table: TableDefinition, values: dict[str, StoredValue], current: Mapping[str, Json]
     ) -> None:
         if table.logical_name in _FULL_NAME_TABLES and {"firstname", "lastname"} & values.keys():
             parts = (values.get(name, current.get(name)) for name in ("firstname", "lastname"))
             values["fullname"] = " ".join(str(part) for part in parts if part) or None
-        amounts = [
-            column.logical_name
-            for column in table.columns
-            if column.type is ColumnType.MONEY and column.logical_name in values
-        ]
-        if amounts or values.get("transactioncurrencyid"):
+        if table.column("transactioncurrencyid") is not None and _touches_money(table, values):
             self._derive_base_amounts(table, values, current)
 
     def _derive_base_amounts(
-        self, table: TableDefinition, values: dict[str, StoredValue], current: Mapping[str, Any]
+        self, table: TableDefinition, values: dict[str, StoredValue], current: Mapping[str, Json]
     ) -> None:
-        if table.column("transactioncurrencyid") is None:
-            return
         currency = values.get("transactioncurrencyid") or current.get("transactioncurrencyid")
         values["transactioncurrencyid"] = currency or BASE_CURRENCY_ID
-        definition = self.organization.catalog.tables["transactioncurrency"]
-        row = self.organization.storage.fetch_row(definition, str(values["transactioncurrencyid"]))
-        rate = float((row or {}).get("exchangerate") or 1)
+        rate = self._exchange_rate(str(values["transactioncurrencyid"]))
         if table.column("exchangerate") is not None:
             values["exchangerate"] = rate
         for column in table.columns:
             base = table.column(f"{column.logical_name}_base")
             if base is not None:
                 amount = values.get(column.logical_name, current.get(column.logical_name))
-                values[base.logical_name] = (
-                    round(float(amount) / rate, 4) if amount is not None else None
-                )
+                converted = None if amount is None else round(float(amount) / rate, 4)
+                values[base.logical_name] = converted
 
-    def _raise_if_incomplete(
-        self, table: TableDefinition, values: Mapping[str, StoredValue]
-    ) -> None:
-        required = [
-            column.logical_name
-            for column in table.columns
-            if column.is_required and column.type is ColumnType.LOOKUP
-        ]
-        for name in (*required, *_SYSTEM_REQUIRED.get(table.logical_name, ())):
-            if values.get(name) is None:
-                raise ODataError(
-                    400,
-                    ErrorCode.REQUIRED_FIELD_MISSING,
-                    f"Required field '{name}' is missing for {table.logical_name}.",
-                )
-
-    def _raise_if_missing(
-        self, table: TableDefinition, current: StoredRow, changes: Changes
-    ) -> None:
-        given = changes.values.get(table.primary_id)
-        if given is not None and given != current[table.primary_id]:
-            raise invalid_argument(f"The primary key of {table.logical_name} cannot be changed.")
+    def _exchange_rate(self, currency_id: str) -> float:
+        table = self.organization.catalog.tables["transactioncurrency"]
+        row = self.organization.storage.fetch_row(table, currency_id) or {}
+        return float(row.get("exchangerate") or 1)
 
     def _raise_if_duplicate(
         self, table: TableDefinition, values: Mapping[str, StoredValue], row_id: str
     ) -> None:
-        storage = self.organization.storage
         creating = "versionnumber" not in values
-        if creating and storage.fetch_row(table, row_id) is not None:
-            raise ODataError(
-                412, ErrorCode.DUPLICATE_RECORD, "A record with matching key values already exists."
-            )
+        if creating and self.organization.storage.fetch_row(table, row_id) is not None:
+            message = "A record with matching key values already exists."
+            raise ODataError(412, ErrorCode.DUPLICATE_RECORD, message)
         for key in table.keys:
             wanted = {name: values.get(name) for name in key.columns}
-            if None in wanted.values():
-                continue
-            if any(
-                row[table.primary_id] != row_id for row in storage.fetch_rows_where(table, wanted)
-            ):
-                raise ODataError(
-                    412,
-                    ErrorCode.DUPLICATE_RECORD_ENTITY_KEY,
-                    f"A record that has the attribute values {', '.join(key.columns)} already "
-                    f"exists. The entity key {key.logical_name} requires that this set of "
-                    "attributes contains unique values. Select unique values and try again.",
-                )
+            if None not in wanted.values() and self._is_taken(table, wanted, row_id):
+                raise _duplicate_key(key)
+
+    def _is_taken(
+        self, table: TableDefinition, wanted: Mapping[str, StoredValue], row_id: str
+    ) -> bool:
+        rows = self.organization.storage.fetch_rows_where(table, wanted)
+        return any(row[table.primary_id] != row_id for row in rows)
 
     def _release_children(self, relationship: ManyToOne, row_id: str) -> None:
         child = self.organization.catalog.tables[relationship.referencing_table]
         rows = children(self.organization, relationship, row_id)
         if rows and child.columns_by_name[relationship.referencing_column].type is ColumnType.OWNER:
-            raise ODataError(
-                405,
-                ErrorCode.CANNOT_DELETE_DUE_TO_ASSOCIATION,
-                "The object you tried to delete is associated with another object and cannot "
-                "be deleted.",
-            )
+            raise ODataError(405, ErrorCode.CANNOT_DELETE_DUE_TO_ASSOCIATION, _STILL_ASSOCIATED)
         for row in rows:
             if relationship.delete is Cascade.CASCADE:
-                replace(self, caller=self.caller).delete(child, row)
-                continue
-            changes = Changes()
-            self._write_lookup(child, relationship.referencing_column, None, changes)
-            unlinked, child_id = dict(changes.values), str(row[child.primary_id])
-            changes.values.update(self._stamp(child))
-            self.organization.storage.update_row(child, child_id, changes.values)
-            self._record("Update", child, child_id, changed=unlinked, before=row)
+                self.delete(child, row)
+            else:
+                self._remove_link(child, relationship.referencing_column, row)
+
+    def _remove_link(self, child: TableDefinition, column: str, row: StoredRow) -> None:
+        changes = Changes()
+        set_lookup(child.columns_by_name[column], None, changes)
+        unlinked, child_id = dict(changes.values), str(row[child.primary_id])
+        changes.values.update(self._stamp(child))
+        self.organization.storage.update_row(child, child_id, changes.values)
+        self._record("Update", child, child_id, changed=unlinked, before=row)
+
+
+def _intersect_values(
+    row_id: str, navigation: Navigation, target: Reference
+) -> dict[str, StoredValue]:
+    return {
+        str(navigation.intersect_column): row_id,
+        str(navigation.intersect_target_column): target.id,
+    }
+
+
+def _set_defaults(table: TableDefinition, values: dict[str, StoredValue]) -> None:
+    for column in table.stored_columns:
+        # The state is settled later: it follows a status reason that was given alone.
+        if column.default is not None and column.type is not ColumnType.STATE:
+            values.setdefault(column.logical_name, column.default)
+
+
+def _touches_money(table: TableDefinition, values: Mapping[str, StoredValue]) -> bool:
+    amounts = (column for column in table.columns if column.type is ColumnType.MONEY)
+    return bool(values.get("transactioncurrencyid")) or any(
+        column.logical_name in values for column in amounts
+    )
+
+
+def _owner_in(changes: Changes) -> OwnerValue | None:
+    owner_id = changes.values.get("ownerid")
+    if owner_id is None:
+        return None
+    return OwnerValue(str(changes.values[type_column("ownerid")]), str(owner_id))
+
+
+def _required_names(table: TableDefinition) -> Iterator[str]:
+    for column in table.columns:
+        if column.is_required and column.type is ColumnType.LOOKUP:
+            yield column.logical_name
+    yield from _SYSTEM_REQUIRED.get(table.logical_name, ())
+
+
+def _raise_if_incomplete(table: TableDefinition, values: Mapping[str, StoredValue]) -> None:
+    for name in _required_names(table):
+        if values.get(name) is None:
+            message = f"Required field '{name}' is missing for {table.logical_name}."
+            raise ODataError(400, ErrorCode.REQUIRED_FIELD_MISSING, message)
+
+
+def _raise_if_key_changes(table: TableDefinition, current: StoredRow, changes: Changes) -> None:
+    given = changes.values.get(table.primary_id)
+    if given is not None and given != current[table.primary_id]:
+        raise invalid_argument(f"The primary key of {table.logical_name} cannot be changed.")
+
+
+def _duplicate_key(key: AlternateKey) -> ODataError:
+    return ODataError(
+        412,
+        ErrorCode.DUPLICATE_RECORD_ENTITY_KEY,
+        f"A record that has the attribute values {', '.join(key.columns)} already exists. The "
+        f"entity key {key.logical_name} requires that this set of attributes contains unique "
+        "values. Select unique values and try again.",
+    )
