@@ -28,7 +28,9 @@ class CycleOptions:
 
     Writes are handed over `write_chunk` rows at a time; a plan of more than `few_writes` in large
     chunks, so that the writer can put many rows into a request. With `splits_owner`
-    the owner is written after the lookups, in a request of its own.
+    the owner is written after the lookups, in a request of its own. A backfill reads
+    `backfill_rows` at a time. A reviewed plan is written in slices of `slice_rows` at most: each is
+    a plan of its own, and whoever settles it reads it as a whole.
     """
 
     limits: SafetyLimits = field(default_factory=SafetyLimits)
@@ -40,6 +42,8 @@ class CycleOptions:
     few_writes: int = 100
     large_write_chunk: int = 1000
     retry_rows: int = 500
+    backfill_rows: int = 500
+    slice_rows: int = 5000
     max_vanished_share: float = 0.2
     min_vanished_rows: int = 20
     reconcile_interval: timedelta = timedelta(days=1)

@@ -245,8 +245,12 @@ class Application:
         return finish_run(parts, run, work)
 
     def _pace(self, rows_per_minute: int | None = None) -> Pace:
-        clock = self.parts.clock
-        return Pace(rows_per_minute=rows_per_minute, clock=clock, wait=self.stop.wait)
+        return Pace(
+            rows_per_minute=rows_per_minute,
+            clock=self.parts.clock,
+            wait=self.stop.wait,
+            most_rows=self.parts.options.slice_rows,
+        )
 
     @contextmanager
     def _hold(self, table: WatchedTable) -> Generator[CycleParts]:

@@ -1,7 +1,7 @@
 """Backfills as an operator runs them: past rules, a pace, a refusal before the first write."""
 
-import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +10,11 @@ import pytest
 from connector.demo.visitor import Visitor
 from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
+from connector.service.application import Application
+from connector.service.bootstrap import bootstrap
+from connector.service.options import RunOptions
+from connector.state.records import CycleOutcome
+from settings.sources import load_settings
 from tests.support.cli import run_cli
 
 Capture = pytest.CaptureFixture[str]
@@ -103,17 +108,13 @@ def test_a_paced_backfill_is_one_cycle_and_is_refused_as_a_whole(
     assert rules.exists()
 
 
-def test_a_limit_counts_the_rows_of_the_segment_asked_for(
-    rules: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The oldest two rows are of no segment, and no page has all rows that are asked for.
-    monkeypatch.setattr("connector.cycle.review.preview.BACKFILL_PAGE", 3)
+def test_a_limit_counts_the_rows_of_the_segment_asked_for(rules: Path, capsys: Capture) -> None:
     assert run_cli(capsys, "run", "--once").code == 0
-    options = ("--segment", "Old leads", "--limit", 5, "--force", "--yes", "--json")
-    counts = [
-        len(run_cli(capsys, "backfill", "--table", "lead", *options).document["plan"]["rows"])
-        for _ in range(3)
-    ]
+    with bootstrap(load_settings()) as application:
+        # The oldest two rows are of no segment, and no page has all rows that are asked for.
+        options = replace(application.parts.options, backfill_rows=3, is_forced=True)
+        paged = replace(application, parts=replace(application.parts, options=options))
+        counts = [backfill(paged, segment="Old leads", limit=5) for _ in range(3)]
     assert counts == [5, ROWS - 5, 0]
     assert rules.exists()
 
@@ -131,14 +132,23 @@ def test_a_segment_that_is_not_there_is_refused_with_the_nearest_name(
 
 
 def test_a_stop_before_the_first_write_leaves_nothing_to_be_written_later(
-    rules: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    rules: Path, capsys: Capture
 ) -> None:
     assert run_cli(capsys, "run", "--once").code == 0
-    monkeypatch.setattr(
-        "connector.cli.backfill.print_plan", lambda _plan: signal.raise_signal(signal.SIGINT)
-    )
-    stopped = run_cli(capsys, "backfill", "--table", "lead", "--force", "--yes")
-    assert (stopped.code, "stopped" in stopped.out) == (0, True)
+    with bootstrap(load_settings(), RunOptions(is_forced=True)) as application:
+        table = application.find_table("lead")
+        preview = application.preview_backfill(table, segment=None, limit=None)
+        application.stop.set()
+        stopped, _ = application.backfill(table, preview)
+    assert (stopped.outcome, len(preview.plan.rows)) == (CycleOutcome.STOPPED, ROWS)
     assert run_cli(capsys, "run", "--once").code == 0
     assert run_cli(capsys, "history", "--json-lines").lines == []
     assert rules.exists()
+
+
+def backfill(application: Application, *, segment: str, limit: int) -> int:
+    """Write the oldest rows; how many there were."""
+    table = application.find_table("lead")
+    preview = application.preview_backfill(table, segment=segment, limit=limit)
+    application.backfill(table, preview)
+    return len(preview.plan.rows)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.cycle.review import pacing
+from connector.cycle.context import CycleOptions
 from connector.cycle.review.reviewed_plan import merge_previews
 from connector.ports import RowWrite
 from tests.support.fake_dataverse import Crash
@@ -84,9 +84,9 @@ def test_a_plan_left_open_is_settled_before_the_backlog_is_tried(world: World) -
 
 
 def test_a_reviewed_plan_that_was_cut_short_between_its_slices_is_applied_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
-    monkeypatch.setattr(pacing, "MOST_ROWS", 2)
+    world.options = CycleOptions(slice_rows=2)
     for number in range(2, 8):
         world.put_lead(number, address1_country="UK")
     application = world.application()
@@ -111,9 +111,9 @@ def test_a_reviewed_plan_that_was_cut_short_between_its_slices_is_applied_again(
     }
 
 
-def test_every_slice_has_the_time_of_a_cycle(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_slice_has_the_time_of_a_cycle(world: World) -> None:
     """A large plan, or a slow backfill, takes longer than the time to wait that a cycle has."""
-    monkeypatch.setattr(pacing, "MOST_ROWS", 2)
+    world.options = CycleOptions(slice_rows=2)
     for number in range(2, 8):
         world.put_lead(number, address1_country="UK")
     begun: list[int] = []
@@ -126,9 +126,9 @@ def test_every_slice_has_the_time_of_a_cycle(world: World, monkeypatch: pytest.M
 
 
 def test_a_cycle_that_was_cut_short_is_undone_with_what_was_still_to_be_written_of_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
-    monkeypatch.setattr(pacing, "MOST_ROWS", 2)
+    world.options = CycleOptions(slice_rows=2)
     for number in range(2, 8):
         world.put_lead(number, address1_country="UK")
     application = world.application()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connector.cycle.review.preview import preview_backfill
+from connector.cycle.rows import wake_ups
 from connector.cycle.rows.wake_ups import find_opening
 from connector.state.records import BacklogEntry
 from engine.calendars.availability import wait_until_free
@@ -62,7 +63,7 @@ def test_calendars_are_asked_once_for_all_rows_that_begin_to_wait(
         asked.append(calendar)
         return wait_until_free(calendar, now)
 
-    monkeypatch.setattr("connector.cycle.rows.wake_ups.wait_until_free", count)
+    monkeypatch.setattr(wake_ups, "wait_until_free", count)
     people = build_people(calendar=AFTERNOON)
     world = World(folder=tmp_path, rules=rules_of(available_within_hours=1))
     world.dataverse.directory = people

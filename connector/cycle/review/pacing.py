@@ -13,15 +13,13 @@ from connector.ports import Clock
 Item = TypeVar("Item")
 
 SLICES_PER_MINUTE = 12
-MOST_ROWS = 5000
-"""In one slice: each is a plan of its own, and whoever settles it reads it as a whole."""
 
 _MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """At most so many rows a minute; None = as fast as they go.
+    """At most so many rows a minute, None = as fast as they go, and `most_rows` in one slice.
 
     `wait` takes seconds and answers True when it was told to stop.
     """
@@ -29,13 +27,16 @@ class Pace:
     rows_per_minute: int | None
     clock: Clock
     wait: Callable[[float], bool]
+    most_rows: int
 
     def slices(self, rows: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """The rows in slices, each when its time has come; ends early when told to stop."""
         if self.rows_per_minute is None:
-            yield from (rows[at : at + MOST_ROWS] for at in range(0, len(rows), MOST_ROWS))
+            yield from (
+                rows[at : at + self.most_rows] for at in range(0, len(rows), self.most_rows)
+            )
             return
-        size = min(max(1, self.rows_per_minute // SLICES_PER_MINUTE), MOST_ROWS)
+        size = min(max(1, self.rows_per_minute // SLICES_PER_MINUTE), self.most_rows)
         begin = self.clock.now()
         for start in range(0, len(rows), size):
             due = begin + _MINUTE * start / self.rows_per_minute

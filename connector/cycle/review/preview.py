@@ -20,9 +20,6 @@ from connector.state.session import StateSession
 from connector.watched_tables.watched_table import WatchedTable
 from engine.plans.plan import Plan, build_plan
 
-BACKFILL_PAGE = 500
-"""How many rows a backfill reads at a time."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
@@ -73,7 +70,8 @@ def preview_backfill(
     `limit` rows. With `segment` only rows of it: the table is read on until so many are found.
     """
     run = build_run(parts, table, PlanOrigin.BACKFILL)
-    size = BACKFILL_PAGE if segment is not None or limit is None else min(limit, BACKFILL_PAGE)
+    most = parts.options.backfill_rows
+    size = most if segment is not None or limit is None else min(limit, most)
     found = chain.from_iterable(
         page if segment is None else _keep_segment(parts, run, page, segment)
         for page in _undecided(parts, run, size)

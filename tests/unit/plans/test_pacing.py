@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from connector.cycle.review.pacing import MOST_ROWS, Pace
+from connector.cycle.review.pacing import Pace
 from tests.support.fake_dataverse import START, FakeClock
 
 
@@ -15,7 +15,7 @@ def test_slices_come_when_their_time_has_come_and_work_counts() -> None:
         clock.advance(timedelta(seconds=seconds))
         return False
 
-    pace = Pace(rows_per_minute=60, clock=clock, wait=wait)
+    pace = Pace(rows_per_minute=60, clock=clock, wait=wait, most_rows=100)
     taken: list[list[int]] = []
     for rows in pace.slices(range(12)):
         taken.append(list(rows))
@@ -33,25 +33,27 @@ def test_work_that_takes_longer_is_not_made_up_for_by_a_rush() -> None:
         waits.append(seconds)
         return False
 
-    for _ in Pace(rows_per_minute=12, clock=clock, wait=wait).slices(range(3)):
+    for _ in Pace(rows_per_minute=12, clock=clock, wait=wait, most_rows=100).slices(range(3)):
         clock.advance(timedelta(minutes=1))
     assert waits == [0, 0, 0]
 
 
 def test_a_stop_ends_it_between_two_slices() -> None:
     answers = iter([False, True])
-    pace = Pace(rows_per_minute=1, clock=FakeClock(), wait=lambda _seconds: next(answers))
+    pace = Pace(
+        rows_per_minute=1, clock=FakeClock(), wait=lambda _seconds: next(answers), most_rows=100
+    )
     assert [list(rows) for rows in pace.slices("abc")] == [["a"]]
 
 
 def test_without_a_pace_rows_go_at_once_in_slices_that_fit_into_memory() -> None:
-    pace = Pace(rows_per_minute=None, clock=FakeClock(), wait=lambda _seconds: True)
+    pace = Pace(rows_per_minute=None, clock=FakeClock(), wait=lambda _seconds: True, most_rows=3)
     assert [list(rows) for rows in pace.slices("abc")] == [["a", "b", "c"]]
-    rows = range(2 * MOST_ROWS + 1)
-    assert [len(part) for part in pace.slices(rows)] == [MOST_ROWS, MOST_ROWS, 1]
+    rows = range(7)
+    assert [len(part) for part in pace.slices(rows)] == [3, 3, 1]
     assert [row for part in pace.slices(rows) for row in part] == list(rows)
 
 
 def test_a_fast_pace_goes_in_slices_that_fit_into_memory_too() -> None:
-    pace = Pace(rows_per_minute=10**6, clock=FakeClock(), wait=lambda _seconds: False)
-    assert [len(part) for part in pace.slices(range(MOST_ROWS + 2))] == [MOST_ROWS, 2]
+    pace = Pace(rows_per_minute=10**6, clock=FakeClock(), wait=lambda _seconds: False, most_rows=3)
+    assert [len(part) for part in pace.slices(range(5))] == [3, 2]

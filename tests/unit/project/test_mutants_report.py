@@ -1,6 +1,7 @@
 """What `make mutants` prints at its end."""
 
 import io
+import sys
 
 import pytest
 
@@ -42,6 +43,6 @@ def test_a_run_that_was_broken_off_is_no_result(
     code: int,
     said: str,
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(listed))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(listed))
     assert main() == code
     assert capsys.readouterr().err == said
