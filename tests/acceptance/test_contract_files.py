@@ -9,19 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.readings import ACCOUNT, NOW, Simulate, Simulated, guid, lead, seller
-
-DEFAULT = {"name": "All", "table": "lead", "default": True}
+from tests.support.builders import ALL, NOON, guid, lead, rule, seller_entry
+from tests.support.readings import ACCOUNT, Simulate, Simulated
 
 
 @pytest.fixture
 def simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Simulate:
     return Simulate(tmp_path, capsys)
-
-
-def rule(name: str, **more: Any) -> dict[str, Any]:
-    to = {"assign_to": {"any_seller": True}, "distribute_by": "round_robin"}
-    return {"name": name, "table": "lead", "segment": "All", **to, **more}
 
 
 def by_condition(when: Any) -> dict[str, Any]:
@@ -43,7 +37,7 @@ def test_two_chained_runs_write_the_same_bytes_as_one(simulate: Simulate, tmp_pa
     pair = [{"column": "revenue", "operator": "eq", "value": number} for number in (1, 2)]
     rules = {
         "round_robin_scope": "rule",
-        "segments": [DEFAULT],
+        "segments": [ALL],
         "rules": [
             rule("A", when=pair[0], assign_to={"sellers": {"named": [guid(1)]}}),
             rule("B", when=pair[1], assign_to={"sellers": {"named": [guid(2)]}}),
@@ -55,8 +49,8 @@ def test_two_chained_runs_write_the_same_bytes_as_one(simulate: Simulate, tmp_pa
         row(13, owner=99, revenue=2),
         row(14, owner=1, revenue=2),
     ]
-    people = {"sellers": [seller(1, "Ann"), seller(2, "Bob")]}
-    arguments = ("--now", NOW, "--directory-out")
+    people = {"sellers": [seller_entry(1, "Ann"), seller_entry(2, "Bob")]}
+    arguments = ("--now", NOON, "--directory-out")
     whole = simulate(rules, people, rows, *arguments, tmp_path / "whole.json")
     written = json.loads((tmp_path / "whole.json").read_text(encoding="utf-8"))
     assert written["sellers"][0]["capacity"] == {"consumed": {"lead": 0}}
@@ -87,7 +81,7 @@ def test_a_lookup_takes_a_guid_and_nothing_else(simulate: Simulate, value: Any) 
     [
         ({"selers": []}, '"selers" is not known here; did you mean "sellers"?'),
         (
-            {"sellers": [seller(1, "Ann", capacity={"maximum": 5})]},
+            {"sellers": [seller_entry(1, "Ann", capacity={"maximum": 5})]},
             '"maximum" is not known here; did you mean "max"?',
         ),
     ],
@@ -95,7 +89,7 @@ def test_a_lookup_takes_a_guid_and_nothing_else(simulate: Simulate, value: Any) 
 def test_a_misspelt_key_of_the_directory_is_refused(
     simulate: Simulate, directory: dict[str, Any], said: str
 ) -> None:
-    done = simulate({"segments": [DEFAULT]}, directory, [lead(10)])
+    done = simulate({"segments": [ALL]}, directory, [lead(10)])
     assert said in refusal(done)
 
 
@@ -107,5 +101,5 @@ def test_a_misspelt_key_of_the_directory_is_refused(
     ],
 )
 def test_a_key_in_the_wrong_place_is_named(simulate: Simulate, key: str, said: str) -> None:
-    rules = {"segments": [DEFAULT], "rules": [rule("R", **{key: {}})]}
+    rules = {"segments": [ALL], "rules": [rule("R", **{key: {}})]}
     assert said in refusal(simulate(rules, {"sellers": []}, [lead(10)]))

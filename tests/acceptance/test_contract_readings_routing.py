@@ -11,9 +11,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.support.readings import NOW, Simulate, guid, lead, seller
+from tests.support.builders import ALL, NOON, guid, insight, lead, rule, rules_file, seller_entry
+from tests.support.readings import Simulate
 
-ALL = {"name": "All", "table": "lead", "default": True}
 NEVER = {"column": "subject", "operator": "eq", "value": "never"}
 NOBODY = {"sellers": {"matching": {"column": "fullname", "operator": "eq", "value": "Nobody"}}}
 FULL = {"max": 1, "consumed": {"lead": 1}}
@@ -22,15 +22,6 @@ FULL = {"max": 1, "consumed": {"lead": 1}}
 @pytest.fixture
 def simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Simulate:
     return Simulate(tmp_path, capsys)
-
-
-def rule(name: str, assign_to: Any = None, **fields: Any) -> dict[str, Any]:
-    whom = assign_to or {"any_seller": True}
-    return {"name": name, "table": "lead", "segment": "All", "assign_to": whom, **fields}
-
-
-def rules(*each: dict[str, Any], **settings: Any) -> dict[str, Any]:
-    return {"segments": [ALL], "rules": list(each), **settings}
 
 
 def weekly(zone: str = "UTC", **days: list[list[str]]) -> dict[str, Any]:
@@ -54,8 +45,8 @@ FAILURES: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 DIRECTORY = {
     "sellers": [
-        seller(1, "Away", calendar=weekly(sun=[["08:00", "09:00"]])),
-        seller(2, "Full", capacity=FULL),
+        seller_entry(1, "Away", calendar=weekly(sun=[["08:00", "09:00"]])),
+        seller_entry(2, "Full", capacity=FULL),
     ],
     "teams": [
         {"teamid": guid(20), "name": "North", "teamtype": 0, "members": [guid(1)]},
@@ -74,7 +65,7 @@ def test_the_weightiest_failure_is_reported_at_equal_rank_the_first(
     if first == second:
         return
     (one, columns), (two, more) = FAILURES[first], FAILURES[second]
-    done = simulate(rules(one, two), DIRECTORY, [lead(10, **columns, **more)])
+    done = simulate(rules_file(one, two), DIRECTORY, [lead(10, **columns, **more)])
     rank = {code: place for place, codes in enumerate(RANKS) for code in codes}
     expected = second if rank[second] < rank[first] else first
     named = FAILURES[expected][0]["name"]
@@ -87,30 +78,36 @@ def test_stop_ends_at_a_rule_whose_conditions_hold_though_it_is_too_old(
     simulate: Simulate,
 ) -> None:
     chosen = (rule("never", when=NEVER), rule("age", created_within_hours=1), rule("any"))
-    directory = {"sellers": [seller(1, "Ann")]}
-    stopped = simulate(rules(*chosen, on_rule_failure="stop"), directory, [lead(10, **TOO_OLD)])
+    directory = {"sellers": [seller_entry(1, "Ann")]}
+    stopped = simulate(
+        rules_file(*chosen, on_rule_failure="stop"), directory, [lead(10, **TOO_OLD)]
+    )
     assert (stopped.owners, stopped.lines[0]["routing_status"]) == ([None], 4)
-    assert simulate(rules(*chosen), directory, [lead(10, **TOO_OLD)]).owners == ["Ann"]
+    assert simulate(rules_file(*chosen), directory, [lead(10, **TOO_OLD)]).owners == ["Ann"]
 
 
 def test_conditions_come_before_age_and_age_before_sellers(simulate: Simulate) -> None:
     strict = rule("R", NOBODY, created_within_hours=1)
-    old = simulate(rules(strict), DIRECTORY, [lead(10, **TOO_OLD)])
+    old = simulate(rules_file(strict), DIRECTORY, [lead(10, **TOO_OLD)])
     assert old.lines[0]["routing_status"] == 11
-    unmet = simulate(rules({**strict, "when": NEVER}), DIRECTORY, [lead(10, **TOO_OLD)])
+    unmet = simulate(rules_file({**strict, "when": NEVER}), DIRECTORY, [lead(10, **TOO_OLD)])
     assert unmet.lines[0]["routing_status"] == 4
 
 
 def test_capacity_comes_before_availability(simulate: Simulate) -> None:
-    away = seller(1, "Ann", capacity=FULL, calendar=weekly(sun=[["08:00", "09:00"]]))
+    away = seller_entry(1, "Ann", capacity=FULL, calendar=weekly(sun=[["08:00", "09:00"]]))
     both = rule("R", available_within_hours=1, respect_capacity=True)
-    assert simulate(rules(both), {"sellers": [away]}, [lead(10)]).lines[0]["routing_status"] == 7
+    assert (
+        simulate(rules_file(both), {"sellers": [away]}, [lead(10)]).lines[0]["routing_status"] == 7
+    )
 
 
 @pytest.mark.parametrize("state", [1, 2])
 def test_a_closed_row_moves_nothing(simulate: Simulate, state: int) -> None:
     owned = {"_ownerid_value": guid(1), "_createdby_value": guid(1), "statecode": state}
-    done = simulate(rules(rule("R")), {"sellers": [seller(1, "Ann")]}, [lead(10, **owned)])
+    done = simulate(
+        rules_file(rule("R")), {"sellers": [seller_entry(1, "Ann")]}, [lead(10, **owned)]
+    )
     line = done.lines[0]
     assert done.statuses == [(5, None, None)]
     assert [line[key] for key in ("segment", "rule", "assigned_to", "sequence")] == [None] * 4
@@ -133,8 +130,8 @@ def test_an_age_of_exactly_n_hours_is_within(
     simulate: Simulate, created: str | None, status: int
 ) -> None:
     done = simulate(
-        rules(rule("R", created_within_hours=48)),
-        {"sellers": [seller(1, "Ann")]},
+        rules_file(rule("R", created_within_hours=48)),
+        {"sellers": [seller_entry(1, "Ann")]},
         [lead(10, createdon=created)],
     )
     assert done.lines[0]["routing_status"] == status
@@ -187,8 +184,8 @@ def test_an_age_of_exactly_n_hours_is_within(
 )
 def test_the_window(simulate: Simulate, calendar: Any, now: str, hours: int, is_free: bool) -> None:
     done = simulate(
-        rules(rule("R", available_within_hours=hours)),
-        {"sellers": [seller(1, "Ann", calendar=calendar)]},
+        rules_file(rule("R", available_within_hours=hours)),
+        {"sellers": [seller_entry(1, "Ann", calendar=calendar)]},
         [lead(10)],
         *("--now", now),
     )
@@ -202,14 +199,14 @@ def test_exactly_a_day_ahead_is_the_first_bucket_and_later_buckets_wait(
 ) -> None:
     directory = {
         "sellers": [
-            seller(1, "Later", calendar=weekly(tue=[["12:30", "17:00"]])),
-            seller(
+            seller_entry(1, "Later", calendar=weekly(tue=[["12:30", "17:00"]])),
+            seller_entry(
                 2,
                 "Exactly",
                 calendar=weekly(tue=[["12:00", "17:00"]]),
                 last_assigned_at="2026-11-23T11:00:00Z",
             ),
-            seller(
+            seller_entry(
                 3,
                 "Soon",
                 calendar=weekly(mon=[["12:05", "17:00"]]),
@@ -218,7 +215,7 @@ def test_exactly_a_day_ahead_is_the_first_bucket_and_later_buckets_wait(
         ]
     }
     balanced = rule("R", available_within_hours=48, distribute_by="load_balancing")
-    done = simulate(rules(balanced), directory, [lead(n) for n in (10, 11, 12)])
+    done = simulate(rules_file(balanced), directory, [lead(n) for n in (10, 11, 12)])
     assert done.owners == ["Exactly", "Soon", "Exactly"]
 
 
@@ -231,33 +228,33 @@ def test_equal_clocks_go_by_the_counter_then_by_id_and_never_assigned_first(
     at = "2026-11-23T10:00:00Z"
     directory = {
         "sellers": [
-            seller(4, "Never"),
-            seller(3, "Second", last_assigned_at=at, assignment_order=8),
-            seller(1, "Third", last_assigned_at=at, assignment_order=9),
-            seller(2, "First", last_assigned_at=at, assignment_order=2),
-            seller(5, "Older", last_assigned_at="2026-11-23T09:00:00+00:00"),
+            seller_entry(4, "Never"),
+            seller_entry(3, "Second", last_assigned_at=at, assignment_order=8),
+            seller_entry(1, "Third", last_assigned_at=at, assignment_order=9),
+            seller_entry(2, "First", last_assigned_at=at, assignment_order=2),
+            seller_entry(5, "Older", last_assigned_at="2026-11-23T09:00:00+00:00"),
         ]
     }
-    done = simulate(rules(rule("R")), directory, [lead(n) for n in range(10, 16)])
+    done = simulate(rules_file(rule("R")), directory, [lead(n) for n in range(10, 16)])
     assert done.owners == ["Never", "Older", "First", "Second", "Third", "Never"]
 
 
 def test_clocks_are_compared_to_the_microsecond(simulate: Simulate) -> None:
     directory = {
         "sellers": [
-            seller(1, "Later", last_assigned_at="2026-11-23T10:00:00.000003Z"),
-            seller(2, "Earlier", last_assigned_at="2026-11-23T10:00:00.000002Z"),
+            seller_entry(1, "Later", last_assigned_at="2026-11-23T10:00:00.000003Z"),
+            seller_entry(2, "Earlier", last_assigned_at="2026-11-23T10:00:00.000002Z"),
         ]
     }
-    assert simulate(rules(rule("R")), directory, [lead(10)]).owners == ["Earlier"]
+    assert simulate(rules_file(rule("R")), directory, [lead(10)]).owners == ["Earlier"]
 
 
 def test_a_run_cut_in_two_goes_on_as_one(simulate: Simulate) -> None:
     people = [
-        seller(n, f"S{n}", capacity={"max": 40 + n, "consumed": {"lead": n % 3}})
+        seller_entry(n, f"S{n}", capacity={"max": 40 + n, "consumed": {"lead": n % 3}})
         for n in range(1, 8)
     ]
-    chosen = rules(
+    chosen = rules_file(
         rule("A", when={"column": "revenue", "operator": "ge", "value": 3}, respect_capacity=True),
         rule("B", distribute_by="load_balancing"),
         round_robin_scope="rule",
@@ -273,37 +270,39 @@ def test_a_run_cut_in_two_goes_on_as_one(simulate: Simulate) -> None:
 def test_an_own_creation_counts_at_createdon_and_never_back(simulate: Simulate) -> None:
     directory = {
         "sellers": [
-            seller(1, "Miriam", last_assigned_at="2026-11-23T09:00:00Z"),
-            seller(2, "Sanjay", last_assigned_at="2026-11-23T10:00:00Z"),
+            seller_entry(1, "Miriam", last_assigned_at="2026-11-23T09:00:00Z"),
+            seller_entry(2, "Sanjay", last_assigned_at="2026-11-23T10:00:00Z"),
         ]
     }
     own = {"_ownerid_value": guid(1), "_createdby_value": guid(1)}
-    moved = simulate(rules(rule("R")), directory, [lead(10, **own)])
+    moved = simulate(rules_file(rule("R")), directory, [lead(10, **own)])
     assert moved.owners == ["Sanjay"]
-    assert moved.directory["sellers"][0]["last_assigned_at"] == NOW
+    assert moved.directory["sellers"][0]["last_assigned_at"] == NOON
     earlier = lead(10, **own, createdon="2026-11-23T08:00:00Z")
-    assert simulate(rules(rule("R")), directory, [earlier]).owners == ["Miriam"]
+    assert simulate(rules_file(rule("R")), directory, [earlier]).owners == ["Miriam"]
     other = lead(10, _ownerid_value=guid(1), _createdby_value=guid(2))
-    assert simulate(rules(rule("R")), directory, [other]).owners == ["Miriam"]
+    assert simulate(rules_file(rule("R")), directory, [other]).owners == ["Miriam"]
 
 
 def test_rule_scope_moves_the_organisations_clock_as_well(simulate: Simulate) -> None:
     uk = {"column": "address1_country", "operator": "eq", "value": "UK"}
-    chosen = rules(rule("UK", when=uk), rule("Rest"), round_robin_scope="rule")
-    directory = {"sellers": [seller(1, "Ann"), seller(2, "Bob")]}
+    chosen = rules_file(rule("UK", when=uk), rule("Rest"), round_robin_scope="rule")
+    directory = {"sellers": [seller_entry(1, "Ann"), seller_entry(2, "Bob")]}
     rows = [lead(10, address1_country="UK"), lead(11), lead(12, address1_country="UK"), lead(13)]
     done = simulate(chosen, directory, rows)
     assert done.owners == ["Ann", "Bob", "Bob", "Ann"]
     ann = done.directory["sellers"][0]
-    assert ann["last_assigned_at_by_rule"] == {"UK": NOW, "Rest": NOW}
-    assert ann["last_assigned_at"] == NOW
+    assert ann["last_assigned_at_by_rule"] == {"UK": NOON, "Rest": NOON}
+    assert ann["last_assigned_at"] == NOON
     whole = simulate({**chosen, "round_robin_scope": "organization"}, directory, rows)
     assert whole.owners == ["Ann", "Bob", "Ann", "Bob"]
 
 
 def test_whoever_owns_a_row_may_get_it_again(simulate: Simulate) -> None:
     done = simulate(
-        rules(rule("R")), {"sellers": [seller(1, "Ann")]}, [lead(10, _ownerid_value=guid(1))]
+        rules_file(rule("R")),
+        {"sellers": [seller_entry(1, "Ann")]},
+        [lead(10, _ownerid_value=guid(1))],
     )
     assert (done.owners, done.statuses) == (["Ann"], [(1, 2, 4)])
 
@@ -318,11 +317,11 @@ def capacities(done: Any) -> list[int]:
 def test_units_move_with_a_row(simulate: Simulate) -> None:
     directory = {
         "sellers": [
-            seller(1, "Ann", capacity={"max": 5, "consumed": {"lead": 5}}),
-            seller(2, "Bob", capacity={"max": 5, "consumed": {"lead": 1}}),
+            seller_entry(1, "Ann", capacity={"max": 5, "consumed": {"lead": 5}}),
+            seller_entry(2, "Bob", capacity={"max": 5, "consumed": {"lead": 1}}),
         ]
     }
-    chosen = rules(rule("R", distribute_by="load_balancing", respect_capacity=True))
+    chosen = rules_file(rule("R", distribute_by="load_balancing", respect_capacity=True))
     taken = simulate(chosen, directory, [lead(10, _ownerid_value=guid(1))])
     assert (taken.owners, capacities(taken)) == (["Bob"], [4, 2])
     kept = simulate(chosen, directory, [lead(10, _ownerid_value=guid(2))])
@@ -332,37 +331,37 @@ def test_units_move_with_a_row(simulate: Simulate) -> None:
 
 
 def test_the_default_capacity_and_no_maximum_at_all(simulate: Simulate) -> None:
-    chosen = rules(rule("R", respect_capacity=True))
-    directory = {"sellers": [seller(1, "Ann", capacity={"consumed": {"lead": 2}})]}
+    chosen = rules_file(rule("R", respect_capacity=True))
+    directory = {"sellers": [seller_entry(1, "Ann", capacity={"consumed": {"lead": 2}})]}
     rows = [lead(n) for n in (10, 11, 12)]
     assert simulate(chosen, directory, rows).owners == ["Ann"] * 3
     limited = simulate({**chosen, "default_capacity": 3}, directory, rows)
     assert limited.owners == ["Ann", None, None]
     assert limited.lines[1]["routing_status"] == 7
-    nothing = simulate({**chosen, "default_capacity": 0}, {"sellers": [seller(1, "A")]}, rows)
+    nothing = simulate({**chosen, "default_capacity": 0}, {"sellers": [seller_entry(1, "A")]}, rows)
     assert nothing.owners == [None] * 3
 
 
 def test_among_unlimited_sellers_load_balancing_is_a_tie(simulate: Simulate) -> None:
     directory = {
         "sellers": [
-            seller(1, "Ann", last_assigned_at="2026-11-23T10:00:00Z"),
-            seller(
+            seller_entry(1, "Ann", last_assigned_at="2026-11-23T10:00:00Z"),
+            seller_entry(
                 *(2, "Bob"),
                 capacity={"consumed": {"lead": 70}},
                 last_assigned_at="2026-11-23T09:00:00Z",
             ),
-            seller(3, "Cat", capacity={"max": 1_000_000}),
+            seller_entry(3, "Cat", capacity={"max": 1_000_000}),
         ]
     }
-    chosen = rules(rule("R", distribute_by="load_balancing"))
+    chosen = rules_file(rule("R", distribute_by="load_balancing"))
     done = simulate(chosen, directory, [lead(n) for n in (10, 11, 12)])
     assert done.owners == ["Bob", "Ann", "Bob"]
 
 
 def test_units_of_tables_without_active_rules_do_not_count(simulate: Simulate) -> None:
     consumed = {"lead": 1, "opportunity": 9}
-    directory = {"sellers": [seller(1, "Ann", capacity={"max": 5, "consumed": consumed})]}
+    directory = {"sellers": [seller_entry(1, "Ann", capacity={"max": 5, "consumed": consumed})]}
     segments = [ALL, {"name": "O", "table": "opportunity", "default": True}]
     own = rule("L", respect_capacity=True)
     other = {**rule("O"), "table": "opportunity", "segment": "O"}
@@ -427,7 +426,7 @@ def test_a_previous_segment(
     statuses: tuple[Any, Any, Any],
 ) -> None:
     row = lead(10, subject=subject, _msdyn_segmentid_value=previous)
-    done = simulate(segments(second, **settings), {"sellers": [seller(1, "Ann")]}, [row])
+    done = simulate(segments(second, **settings), {"sellers": [seller_entry(1, "Ann")]}, [row])
     assert done.code == 0, done.err
     assert (done.lines[0]["segment"], done.statuses) == (segment, [statuses])
 
@@ -436,10 +435,10 @@ def test_a_previous_segment(
 
 
 PEOPLE = [
-    seller(1, "German", attributes={"Language": ["English", "GERMAN"]}),
-    seller(2, "French", attributes={"Language": ["French"]}),
-    seller(3, "Mute", attributes={"Language": []}),
-    seller(4, "Plain"),
+    seller_entry(1, "German", attributes={"Language": ["English", "GERMAN"]}),
+    seller_entry(2, "French", attributes={"Language": ["French"]}),
+    seller_entry(3, "Mute", attributes={"Language": []}),
+    seller_entry(4, "Plain"),
 ]
 
 
@@ -461,14 +460,14 @@ def test_seller_attributes(
     condition = {"attribute": "Language", "operator": operator}
     if value is not None:
         condition["value"] = value
-    chosen = rules(rule("R", {"sellers": {"matching": condition}}))
+    chosen = rules_file(rule("R", {"sellers": {"matching": condition}}))
     done = simulate(chosen, {"sellers": PEOPLE}, [lead(n) for n in range(10, 18)])
     assert done.code == 0, done.err
     assert set(done.owners) == expected
 
 
 def test_dynamic_match_with_absent_values(simulate: Simulate) -> None:
-    people = [seller(1, "Rome", address1_city="ROME"), seller(2, "Nowhere")]
+    people = [seller_entry(1, "Rome", address1_city="ROME"), seller_entry(2, "Nowhere")]
     for operator, cities, expected in (
         ("eq", ["Rome", None, "Oslo"], ["Rome", None, None]),
         ("ne", ["Rome", None, "Oslo"], ["Nowhere", None, "Rome"]),
@@ -478,7 +477,7 @@ def test_dynamic_match_with_absent_values(simulate: Simulate) -> None:
             "operator": operator,
             "value_of": "record.address1_city",
         }
-        chosen = rules(rule("R", {"sellers": {"matching": matching}}))
+        chosen = rules_file(rule("R", {"sellers": {"matching": matching}}))
         rows = [lead(n, address1_city=city) for n, city in enumerate(cities, start=10)]
         assert simulate(chosen, {"sellers": people}, rows).owners == expected, operator
 
@@ -489,7 +488,7 @@ def test_dynamic_match_follows_the_records_related_rows(simulate: Simulate) -> N
         "operator": "eq",
         "value_of": "record.parentaccountid.ownerid",
     }
-    chosen = rules(rule("R", {"sellers": {"matching": matching}}))
+    chosen = rules_file(rule("R", {"sellers": {"matching": matching}}))
     rows = [lead(10, parentaccountid={"_ownerid_value": guid(2).upper()}), lead(11)]
     done = simulate(chosen, {"sellers": PEOPLE}, rows)
     assert done.owners == ["French", None]
@@ -498,22 +497,24 @@ def test_dynamic_match_follows_the_records_related_rows(simulate: Simulate) -> N
 
 @pytest.mark.parametrize("name", ["Miriam", guid(1), guid(1).upper(), f"{{{guid(1)}}}"])
 def test_sellers_are_named_by_name_or_id(simulate: Simulate, name: str) -> None:
-    people = {"sellers": [seller(1, "Miriam"), seller(2, "Sanjay")]}
-    chosen = rules(rule("R", {"sellers": {"named": [name]}}))
+    people = {"sellers": [seller_entry(1, "Miriam"), seller_entry(2, "Sanjay")]}
+    chosen = rules_file(rule("R", {"sellers": {"named": [name]}}))
     assert simulate(chosen, people, [lead(10), lead(11)]).owners == ["Miriam", "Miriam"]
 
 
 @pytest.mark.parametrize("kind", ["sellers", "teams", "queues"])
 def test_a_name_that_nobody_bears_is_a_configuration_error(simulate: Simulate, kind: str) -> None:
-    done = simulate(rules(rule("R", {kind: {"named": ["Nobody"]}})), DIRECTORY, [lead(10)])
+    done = simulate(rules_file(rule("R", {kind: {"named": ["Nobody"]}})), DIRECTORY, [lead(10)])
     assert (done.code, done.out) == (2, "")
     assert "Nobody" in done.err
 
 
 def test_disabled_and_unassignable_sellers_are_not_eligible(simulate: Simulate) -> None:
-    people = [seller(1, "Gone", isdisabled=True), seller(2, "Off", assignable=False)]
+    people = [seller_entry(1, "Gone", isdisabled=True), seller_entry(2, "Off", assignable=False)]
     done = simulate(
-        rules(rule("R", {"sellers": {"named": ["Gone", "Off"]}})), {"sellers": people}, [lead(10)]
+        rules_file(rule("R", {"sellers": {"named": ["Gone", "Off"]}})),
+        {"sellers": people},
+        [lead(10)],
     )
     assert (done.owners, done.lines[0]["routing_status"]) == ([None], 5)
 
@@ -523,7 +524,7 @@ def test_a_draw_among_several_repeats_itself_and_reaches_everybody(
     simulate: Simulate, kind: str, table: str
 ) -> None:
     names = {"teams": ["North", "South"], "queues": ["Red", "Blue"]}[kind]
-    chosen = rules(rule("R", {kind: {"named": names}}, when_several="random"))
+    chosen = rules_file(rule("R", {kind: {"named": names}}, when_several="random"))
     rows = [lead(n) for n in range(100, 140)]
     first = simulate(chosen, DIRECTORY, rows)
     again = simulate(chosen, DIRECTORY, rows[::-1])
@@ -535,7 +536,7 @@ def test_a_draw_among_several_repeats_itself_and_reaches_everybody(
 
 def test_one_team_by_its_columns_and_the_records(simulate: Simulate) -> None:
     matching = {"column": "name", "operator": "eq", "value_of": "record.address1_city"}
-    chosen = rules(rule("R", {"teams": {"matching": matching}}))
+    chosen = rules_file(rule("R", {"teams": {"matching": matching}}))
     rows = [lead(10, address1_city="NORTH"), lead(11, address1_city="East"), lead(12)]
     done = simulate(chosen, DIRECTORY, rows)
     assert done.owners == ["North", None, None]
@@ -545,19 +546,9 @@ def test_one_team_by_its_columns_and_the_records(simulate: Simulate) -> None:
 # ---- insights
 
 
-def insight(number: int, **account: Any) -> dict[str, Any]:
-    return {
-        "@odata.type": "#Microsoft.Dynamics.CRM.msdyn_salessuggestion",
-        "msdyn_salessuggestionid": guid(number),
-        "statecode": 0,
-        "createdon": NOW,
-        "msdyn_relatedrecord": account or None,
-    }
-
-
 TITLES = {1: "Area manager", 2: "Specialist", 3: "Sales representative", 4: "Area manager"}
 TEAM = {
-    "sellers": [seller(n, f"S{n}", title=title) for n, title in TITLES.items()],
+    "sellers": [seller_entry(n, f"S{n}", title=title) for n, title in TITLES.items()],
     "teams": [
         {
             "teamid": guid(50),
@@ -582,7 +573,7 @@ def test_the_primary_is_drawn_by_the_row_and_the_rest_is_secondary(simulate: Sim
     manager = {"column": "title", "operator": "eq", "value": "Area manager"}
     others = {"column": "title", "operator": "in", "value": ["Specialist", "Sales representative"]}
     chosen = insight_rules(primary=manager, secondary=[others])
-    rows = [insight(n, _owningteam_value=guid(50)) for n in range(10, 40)]
+    rows = [insight(n, msdyn_relatedrecord={"_owningteam_value": guid(50)}) for n in range(10, 40)]
     done = simulate(chosen, TEAM, rows)
     assert set(done.owners) == {"S1", "S4"}
     for line in done.lines:
@@ -600,7 +591,7 @@ def test_an_insight_without_an_account_finds_nobody(simulate: Simulate) -> None:
 
 def test_the_owner_of_the_account_gets_its_insight(simulate: Simulate) -> None:
     chosen = insight_rules(account_column="ownerid")
-    done = simulate(chosen, TEAM, [insight(10, _ownerid_value=guid(3))])
+    done = simulate(chosen, TEAM, [insight(10, msdyn_relatedrecord={"_ownerid_value": guid(3)})])
     assert done.owners == ["S3"]
 
 
@@ -622,7 +613,7 @@ def test_lines_that_cannot_be_used_are_named_and_the_others_decided(simulate: Si
     ]
     file = simulate.folder / "some.jsonl"
     file.write_text("\n".join(lines), encoding="utf-8")
-    done = simulate(rules(rule("R")), {"sellers": [seller(1, "Ann")]}, file)
+    done = simulate(rules_file(rule("R")), {"sellers": [seller_entry(1, "Ann")]}, file)
     assert done.code == 1
     assert [line["line"] for line in done.lines if "error" in line] == [3, 4, 5, 6, 7]
     assert [line["id"] for line in done.lines if "id" in line] == [guid(10), guid(13)]
@@ -632,9 +623,9 @@ def test_the_same_id_in_another_table_is_another_row(simulate: Simulate) -> None
     other = {
         "@odata.type": "#Microsoft.Dynamics.CRM.contact",
         "contactid": guid(10),
-        "createdon": NOW,
+        "createdon": NOON,
     }
-    done = simulate(rules(rule("R")), {"sellers": [seller(1, "Ann")]}, [lead(10), other])
+    done = simulate(rules_file(rule("R")), {"sellers": [seller_entry(1, "Ann")]}, [lead(10), other])
     assert done.code == 0
     assert done.statuses == [(1, 2, 4), (3, 16, 3)]
 
@@ -647,32 +638,32 @@ def test_at_record_time_each_row_has_its_own_now(simulate: Simulate) -> None:
         lead(11, createdon="2026-01-06T01:00:00Z", **row),
         lead(12, createdon=None, **row),
     ]
-    chosen = rules(rule("R", when=today))
-    done = simulate(chosen, {"sellers": [seller(1, "Ann")]}, rows, "--at-record-time")
+    chosen = rules_file(rule("R", when=today))
+    done = simulate(chosen, {"sellers": [seller_entry(1, "Ann")]}, rows, "--at-record-time")
     assert done.code == 1
     assert [line.get("routing_status") for line in done.lines] == [2, 4, None]
     assert done.directory["sellers"][0]["last_assigned_at"] == "2026-01-05T23:00:00Z"
 
 
 def test_unknown_keys_of_the_directory_survive(simulate: Simulate) -> None:
-    ann = seller(1, "Ann", new_badge={"a": [1, None]}, readable_tables=None, title="Boss")
+    ann = seller_entry(1, "Ann", new_badge={"a": [1, None]}, readable_tables=None, title="Boss")
     directory = {"sellers": [ann], "teams": [], "territories": [{"name": "EMEA"}], "version": 3}
-    done = simulate(rules(rule("R")), directory, [lead(10)])
+    done = simulate(rules_file(rule("R")), directory, [lead(10)])
     assert done.code == 0, done.err
     assert done.directory["territories"] == [{"name": "EMEA"}]
     assert done.directory["sellers"][0]["new_badge"] == {"a": [1, None]}
-    assert done.directory["sellers"][0]["last_assigned_at"] == NOW
+    assert done.directory["sellers"][0]["last_assigned_at"] == NOON
 
 
 def test_a_directory_without_teams_is_written_back_as_it_was(simulate: Simulate) -> None:
-    directory = {"sellers": [seller(1, "Ann")], "teams": None, "queues": None}
-    done = simulate(rules(rule("R")), directory, [lead(10)])
+    directory = {"sellers": [seller_entry(1, "Ann")], "teams": None, "queues": None}
+    done = simulate(rules_file(rule("R")), directory, [lead(10)])
     assert (done.owners, done.directory["teams"]) == (["Ann"], None)
-    nobody = simulate(rules(rule("R")), {"sellers": None}, [lead(10)])
+    nobody = simulate(rules_file(rule("R")), {"sellers": None}, [lead(10)])
     assert (nobody.owners, nobody.directory) == ([None], {"sellers": None})
 
 
-COLUMNS_RULES = rules(
+COLUMNS_RULES = rules_file(
     rule(
         "R",
         when={
@@ -699,7 +690,7 @@ def test_csv_cells_are_read_by_their_columns(simulate: Simulate) -> None:
     cells = "0,2026-11-23T12:00:00Z,10000.50,true,7,6,00441,2026-11-23 08:00:00,2026-11-23,"
     file = simulate.folder / "rows.csv"
     file.write_text(f"{names}\n{guid(10)},{cells}\n{guid(11)},{cells}x\n", encoding="utf-8")
-    done = simulate(COLUMNS_RULES, {"sellers": [seller(1, "Ann")]}, file, "--table", "lead")
+    done = simulate(COLUMNS_RULES, {"sellers": [seller_entry(1, "Ann")]}, file, "--table", "lead")
     assert done.code == 0, done.out
     assert done.owners == ["Ann", None]
 
@@ -716,7 +707,7 @@ def test_parquet_cells_are_read_by_their_types(simulate: Simulate) -> None:
             DATE '2026-11-23' AS estimatedclosedate, NULL::VARCHAR AS subject,
             [{{'subject': 'a'}}] AS "Lead_Tasks") TO '{file}' (FORMAT parquet)"""
         )
-    done = simulate(COLUMNS_RULES, {"sellers": [seller(1, "Ann")]}, file, "--table", "lead")
+    done = simulate(COLUMNS_RULES, {"sellers": [seller_entry(1, "Ann")]}, file, "--table", "lead")
     assert done.code == 0, done.out
     assert done.owners == ["Ann"]
 

@@ -14,25 +14,7 @@ from typing import Any
 
 import pytest
 
-NOW = "2026-11-23T12:00:00Z"  # a Monday
-
-
-def guid(number: int) -> str:
-    return f"00000000-0000-4000-8000-{number:012d}"
-
-
-def lead(number: int, **columns: Any) -> dict[str, Any]:
-    row = {
-        "@odata.type": "#Microsoft.Dynamics.CRM.lead",
-        "leadid": guid(number),
-        "statecode": 0,
-        "createdon": NOW,
-    }
-    return row | columns
-
-
-def seller(number: int, name: str, **fields: Any) -> dict[str, Any]:
-    return {"systemuserid": guid(number), "fullname": name} | fields
+from tests.support.builders import ALL, ANY, NOON, guid, lead, seller_entry
 
 
 @dataclass
@@ -40,7 +22,7 @@ class Scenario:
     rules: dict[str, Any]
     directory: dict[str, Any]
     records: list[dict[str, Any]]
-    arguments: list[str] = field(default_factory=lambda: ["--now", NOW])
+    arguments: list[str] = field(default_factory=lambda: ["--now", NOON])
 
 
 @dataclass
@@ -103,17 +85,15 @@ def simulate(tmp_path: Path) -> Any:
     return run
 
 
-ALL = {"name": "All", "table": "lead", "default": True}
-ANY = {"name": "Any", "table": "lead", "segment": "All", "assign_to": {"any_seller": True}}
 UK = {
     "name": "UK",
     "table": "lead",
     "priority": 1,
     "when": {"column": "address1_country", "operator": "in", "value": ["United Kingdom", "UK"]},
 }
-MIRIAM = seller(1, "Miriam", last_assigned_at="2026-11-23T10:02:00Z")
-SANJAY = seller(2, "Sanjay", last_assigned_at="2026-11-23T10:31:00Z")
-SUSANA = seller(3, "Susana", last_assigned_at="2026-11-23T11:17:00Z")
+MIRIAM = seller_entry(1, "Miriam", last_assigned_at="2026-11-23T10:02:00Z")
+SANJAY = seller_entry(2, "Sanjay", last_assigned_at="2026-11-23T10:31:00Z")
+SUSANA = seller_entry(3, "Susana", last_assigned_at="2026-11-23T11:17:00Z")
 THREE = {"sellers": [MIRIAM, SANJAY, SUSANA]}
 
 
@@ -125,7 +105,7 @@ def test_round_robin_takes_turns_and_saves_the_clocks(simulate: Any) -> None:
     assert out.owners() == ["Miriam", "Sanjay", "Susana", "Miriam"]
     assert out.statuses() == [(1, 2, 4)] * 4
     assert set(out.column("rule")) == {"Any"}
-    assert [s["last_assigned_at"] for s in out.directory["sellers"]] == [NOW] * 3
+    assert [s["last_assigned_at"] for s in out.directory["sellers"]] == [NOON] * 3
 
 
 def test_a_line_has_the_documented_keys_in_their_order(simulate: Any) -> None:
@@ -153,7 +133,7 @@ def test_equal_clocks_go_by_the_counter_that_the_directory_carries(simulate: Any
 
 
 def test_never_assigned_sellers_come_first_by_id(simulate: Any) -> None:
-    people = {"sellers": [MIRIAM, seller(9, "Zoe"), seller(8, "Yan")]}
+    people = {"sellers": [MIRIAM, seller_entry(9, "Zoe"), seller_entry(8, "Yan")]}
     out = simulate(
         Scenario({"segments": [ALL], "rules": [ANY]}, people, [lead(n) for n in (10, 11, 12)])
     )
@@ -239,7 +219,9 @@ def test_each_failure_has_its_status(simulate: Any, rule: dict[str, Any], status
     calendar = {"time_zone": "UTC", "weekly": {"mon": [["15:00", "17:00"]]}}
     people = {
         "sellers": [
-            seller(1, "Miriam", capacity={"max": 1, "consumed": {"lead": 1}}, calendar=calendar)
+            seller_entry(
+                1, "Miriam", capacity={"max": 1, "consumed": {"lead": 1}}, calendar=calendar
+            )
         ],
         "teams": [
             {"teamid": guid(n), "name": f"T{n}", "teamtype": 0, "members": []} for n in (20, 21)
@@ -254,7 +236,7 @@ def test_each_failure_has_its_status(simulate: Any, rule: dict[str, Any], status
 
 
 def test_the_highest_ranked_failure_is_reported_with_its_rule(simulate: Any) -> None:
-    full = seller(1, "Full", capacity={"max": 0, "consumed": {}})
+    full = seller_entry(1, "Full", capacity={"max": 0, "consumed": {}})
     rules = {
         "segments": [ALL],
         "rules": [
@@ -385,7 +367,9 @@ def test_a_row_with_a_previous_segment(
 
 
 def test_a_self_created_row_moves_the_clock_first(simulate: Any) -> None:
-    people = {"sellers": [seller(1, "Miriam", last_assigned_at="2026-11-23T08:00:00Z"), SANJAY]}
+    people = {
+        "sellers": [seller_entry(1, "Miriam", last_assigned_at="2026-11-23T08:00:00Z"), SANJAY]
+    }
     mine = {
         "_ownerid_value": guid(1),
         "_createdby_value": guid(1),
@@ -414,7 +398,9 @@ def test_load_balancing_takes_the_most_capacity_then_the_longest_waiting(simulat
 
 
 def test_capacity_counts_only_tables_with_active_rules(simulate: Any) -> None:
-    person = seller(1, "Alex", capacity={"max": 30, "consumed": {"lead": 20, "opportunity": 10}})
+    person = seller_entry(
+        1, "Alex", capacity={"max": 30, "consumed": {"lead": 20, "opportunity": 10}}
+    )
     limited = ANY | {"respect_capacity": True}
     rules = {"segments": [ALL], "rules": [limited]}
     assert simulate(Scenario(rules, {"sellers": [person]}, [lead(10)])).owners() == ["Alex"]
@@ -431,8 +417,8 @@ def test_capacity_counts_only_tables_with_active_rules(simulate: Any) -> None:
 def test_taking_a_row_gives_the_unit_back_and_keeping_costs_none(simulate: Any) -> None:
     people = {
         "sellers": [
-            seller(1, "A", capacity={"max": 5, "consumed": {"lead": 5}}),
-            seller(2, "B", capacity={"max": 5, "consumed": {"lead": 4}}),
+            seller_entry(1, "A", capacity={"max": 5, "consumed": {"lead": 5}}),
+            seller_entry(2, "B", capacity={"max": 5, "consumed": {"lead": 4}}),
         ]
     }
     rules = {"segments": [ALL], "rules": [ANY | {"respect_capacity": True}]}
@@ -450,7 +436,7 @@ WORK = {
 
 @pytest.mark.parametrize(("hours", "owner"), [(59, None), (60, "Miriam")])
 def test_the_window_cuts_exactly(simulate: Any, hours: int, owner: str | None) -> None:
-    people = {"sellers": [seller(1, "Miriam", calendar=WORK)]}
+    people = {"sellers": [seller_entry(1, "Miriam", calendar=WORK)]}
     rules = {"segments": [ALL], "rules": [ANY | {"available_within_hours": hours}]}
     friday = "2026-11-20T21:00:00Z"
     out = simulate(Scenario(rules, people, [lead(10, createdon=friday)], ["--now", friday]))
@@ -492,7 +478,9 @@ def test_rule_scope_keeps_a_clock_per_rule(simulate: Any) -> None:
         "Susana",
         "Miriam",
     ]
-    fresh = {"sellers": [seller(1, "Miriam"), seller(2, "Sanjay"), seller(3, "Susana")]}
+    fresh = {
+        "sellers": [seller_entry(1, "Miriam"), seller_entry(2, "Sanjay"), seller_entry(3, "Susana")]
+    }
     scoped = simulate(Scenario(rules | {"round_robin_scope": "rule"}, fresh, rows))
     # Nobody has a clock in rules 2 and 3 yet: the organisation's counter orders them.
     assert scoped.owners() == ["Miriam", "Sanjay", "Susana", "Sanjay"]
@@ -624,7 +612,7 @@ def test_an_inactive_sequence_is_status_seven(simulate: Any) -> None:
 def test_an_insight_goes_to_the_primary_with_the_others_secondary(simulate: Any) -> None:
     people = {
         "sellers": [
-            seller(n, f"P{n}", title=title)
+            seller_entry(n, f"P{n}", title=title)
             for n, title in (
                 (1, "Area manager"),
                 (2, "Specialist"),
@@ -664,7 +652,7 @@ def test_an_insight_goes_to_the_primary_with_the_others_secondary(simulate: Any)
         "@odata.type": "#Microsoft.Dynamics.CRM.msdyn_salessuggestion",
         "msdyn_salessuggestionid": guid(70),
         "statecode": 0,
-        "createdon": NOW,
+        "createdon": NOON,
         "msdyn_relatedrecord": {"accountid": guid(60), "_owningteam_value": guid(50)},
     }
     out = simulate(Scenario(rules, people, [insight]))
@@ -816,7 +804,7 @@ def test_dates_are_read_in_the_rule_sets_time_zone(simulate: Any) -> None:
 
 
 def test_at_record_time_decides_as_of_createdon(simulate: Any) -> None:
-    people = {"sellers": [seller(1, "Miriam", calendar=WORK)]}
+    people = {"sellers": [seller_entry(1, "Miriam", calendar=WORK)]}
     rules = {"segments": [ALL], "rules": [ANY | {"available_within_hours": 1}]}
     rows = [lead(10, createdon="2026-11-20T10:00:00Z"), lead(11, createdon="2026-11-21T10:00:00Z")]
     out = simulate(Scenario(rules, people, rows, ["--at-record-time"]))

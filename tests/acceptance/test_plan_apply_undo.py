@@ -10,6 +10,7 @@ import pytest
 from connector.demo.visitor import Visitor
 from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
+from tests.support.builders import guid
 from tests.support.cli import run_cli
 
 Capture = pytest.CaptureFixture[str]
@@ -51,23 +52,19 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator
     running.stop()
 
 
-def lead(number: int) -> str:
-    return f"00000000-0000-4000-8000-{number:012d}"
-
-
 def find_owners(visitor: Visitor) -> Owners:
     rows = visitor.find("leads?$select=leadid,_ownerid_value&$filter=leadsourcecode eq 7")
     return {row["leadid"]: row["_ownerid_value"] for row in rows if row["leadid"] in LEADS}
 
 
-LEADS = {lead(number) for number in range(ROWS)}
+LEADS = {guid(number) for number in range(ROWS)}
 
 
 def test_rows_that_moved_are_named_and_an_undo_spares_what_was_touched_since(
     server: EmulatorServer, capsys: Capture, tmp_path: Path
 ) -> None:
     file = tmp_path / "plan.json"
-    edited = [lead(number) for number in range(0, ROWS, ROWS // EDITED)]
+    edited = [guid(number) for number in range(0, ROWS, ROWS // EDITED)]
     kept = sorted(LEADS - set(edited))
     touched = kept[:TOUCHED]
     with Visitor(server) as visitor:
@@ -108,9 +105,9 @@ def test_the_rows_left_out_are_decided_by_the_next_cycle(
     with Visitor(server) as visitor:
         run_cli(capsys, "run", "--once")
         for number in range(4):
-            visitor.create("leads", {"leadid": lead(number), "subject": "x", "leadsourcecode": 7})
+            visitor.create("leads", {"leadid": guid(number), "subject": "x", "leadsourcecode": 7})
         run_cli(capsys, "plan", "--out", file)
-        visitor.change("leads", lead(0), {"description": "edited elsewhere"})
+        visitor.change("leads", guid(0), {"description": "edited elsewhere"})
         run_cli(capsys, "apply", file)
         [cycle] = run_cli(capsys, "run", "--once", "--json").document
     assert (cycle["counts"]["assigned"], cycle["counts"]["applied"]) == (1, 1)
@@ -123,14 +120,14 @@ def test_a_decision_that_was_reviewed_first_is_explained_in_full(
     file = tmp_path / "plan.json"
     with Visitor(server) as visitor:
         run_cli(capsys, "run", "--once")
-        visitor.create("leads", {"leadid": lead(0), "subject": "x", "leadsourcecode": 7})
+        visitor.create("leads", {"leadid": guid(0), "subject": "x", "leadsourcecode": 7})
         run_cli(capsys, "plan", "--out", file)
         run_cli(capsys, "apply", file)
     server.stop()
-    explained = run_cli(capsys, "explain", "lead", lead(0), "--json").document
+    explained = run_cli(capsys, "explain", "lead", guid(0), "--json").document
     [rule] = explained["trace"]["rules"]
     assert len(rule["candidates"]) > 5
-    assert "would have been chosen" in run_cli(capsys, "explain", "lead", lead(0)).out
+    assert "would have been chosen" in run_cli(capsys, "explain", "lead", guid(0)).out
 
 
 def test_an_undone_row_is_as_if_never_decided_and_the_undo_can_be_undone(
@@ -139,7 +136,7 @@ def test_an_undone_row_is_as_if_never_decided_and_the_undo_can_be_undone(
     file = tmp_path / "undo.json"
     with Visitor(server) as visitor:
         run_cli(capsys, "run", "--once")
-        visitor.create("leads", {"leadid": lead(0), "subject": "x", "leadsourcecode": 7})
+        visitor.create("leads", {"leadid": guid(0), "subject": "x", "leadsourcecode": 7})
         before = find_owners(visitor)
         [cycle] = run_cli(capsys, "run", "--once", "--json").document
         after = find_owners(visitor)
@@ -147,11 +144,11 @@ def test_an_undone_row_is_as_if_never_decided_and_the_undo_can_be_undone(
         assert (saved["cycle"], find_owners(visitor)) == (None, after)
         [undo] = run_cli(capsys, "apply", file, "--json").document["cycles"]
         assert find_owners(visitor) == before
-        explained = run_cli(capsys, "explain", "lead", lead(0)).out
+        explained = run_cli(capsys, "explain", "lead", guid(0)).out
         assert "again instead of" in explained
         assert f"undo of cycle {cycle['cycle']}" in explained
         planned = run_cli(capsys, "backfill", "--table", "lead", "--json").document["plan"]
-        assert [row["id"] for row in planned["rows"]] == [lead(0)]
+        assert [row["id"] for row in planned["rows"]] == [guid(0)]
         run_cli(capsys, "undo", undo["cycle"])
         assert find_owners(visitor) == after
         assert (
@@ -166,9 +163,9 @@ def test_rows_left_out_can_be_reviewed_and_applied_once_more(
     with Visitor(server) as visitor:
         run_cli(capsys, "run", "--once")
         for number in range(4):
-            visitor.create("leads", {"leadid": lead(number), "subject": "x", "leadsourcecode": 7})
+            visitor.create("leads", {"leadid": guid(number), "subject": "x", "leadsourcecode": 7})
         run_cli(capsys, "plan", "--out", file)
-        visitor.change("leads", lead(0), {"description": "edited elsewhere"})
+        visitor.change("leads", guid(0), {"description": "edited elsewhere"})
         told = run_cli(capsys, "apply", file, "--out", rest)
         assert "1 row was left out" in told.out
         assert "1 row to write" in told.err

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.builders import guid, insight, lead, seller_entry
 from tests.support.cli import Run, run_cli
 
 Play = Callable[..., Run]
@@ -19,33 +20,19 @@ DAY = "2026-11-23"
 """A Monday."""
 
 
-def guid(number: int) -> str:
-    return f"00000000-0000-4000-8000-{number:012d}"
-
-
 def at(clock: str, day: str = DAY) -> str:
     return f"{day}T{clock}:00Z"
-
-
-def lead(number: int, clock: str = "12:00", **columns: Any) -> dict[str, Any]:
-    return {
-        "@odata.type": "#Microsoft.Dynamics.CRM.lead",
-        "leadid": guid(number),
-        "statecode": 0,
-        "createdon": at(clock),
-        **columns,
-    }
 
 
 def leads(count: int) -> list[dict[str, Any]]:
     return [lead(1000 + number) for number in range(count)]
 
 
-def seller(name: str, last: str | None = None, **fields: Any) -> dict[str, Any]:
+def person(name: str, last: str | None = None, **fields: Any) -> dict[str, Any]:
     known = ("Miriam", "Sanjay", "Susana", "David", "Burt", "Maya", "Vivek", "Maria", "Sal", "Alex")
     number = known.index(name) + 1 if name in known else 20 + int(name[1:])
     clock = {} if last is None else {"last_assigned_at": at(last)}
-    return {"systemuserid": guid(number), "fullname": name, **clock, **fields}
+    return seller_entry(number, name, **clock, **fields)
 
 
 def capacity(available: int, used: int = 100) -> dict[str, Any]:
@@ -124,7 +111,7 @@ def change_directory(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -
     path.write_text(json.dumps(data), encoding="utf-8")
 
 
-THREE = (seller("Miriam", "10:02"), seller("Sanjay", "10:31"), seller("Susana", "11:17"))
+THREE = (person("Miriam", "10:02"), person("Sanjay", "10:31"), person("Susana", "11:17"))
 
 
 def test_o1a_whoever_waited_longest_gets_the_lead(play: Play) -> None:
@@ -200,7 +187,7 @@ def test_o2_rules_share_a_clock_unless_each_has_its_own(
 
 def test_o3_a_lead_of_ones_own_counts_as_an_assignment(play: Play, tmp_path: Path) -> None:
     miriam = guid(1)
-    own = lead(1, "11:00", _createdby_value=miriam, _ownerid_value=miriam)
+    own = lead(1, createdon=at("11:00"), _createdby_value=miriam, _ownerid_value=miriam)
     assert owners(play(rule_set(ANY), THREE[:2], [own])) == ["Sanjay"]
     assert owners(play(rule_set(ANY), None, leads(2))) == ["Miriam", "Sanjay"]
 
@@ -209,7 +196,7 @@ def test_o4_the_most_available_capacity_wins_and_ties_go_in_turn(
     play: Play, tmp_path: Path
 ) -> None:
     people = [
-        seller(name, last, capacity=capacity(available))
+        person(name, last, capacity=capacity(available))
         for name, last, available in (
             ("Miriam", "09:00", 10),
             ("Sanjay", "09:01", 12),
@@ -239,7 +226,7 @@ FOUR = (
 def test_o5_only_sellers_with_capacity_are_asked(
     play: Play, respects: bool, spare: int, expected: str | None, status: int
 ) -> None:
-    people = [seller(n, last, capacity=capacity(free + spare)) for n, last, free in FOUR]
+    people = [person(n, last, capacity=capacity(free + spare)) for n, last, free in FOUR]
     run = play(
         rule_set({**ANY, "respect_capacity": respects}), people, [lead(1)], "--now", at("16:00")
     )
@@ -251,14 +238,14 @@ def test_o5_only_sellers_with_capacity_are_asked(
 def test_o6_the_window_cuts_exactly(play: Play, hours: int, expected: str | None) -> None:
     week = {day: [["08:00", "18:00"]] for day in WEEKDAYS[:5]}
     people = [
-        seller(
+        person(
             "Sanjay",
             calendar={
                 "weekly": {**week, "sat": [["08:00", "12:00"]]},
                 "time_off": [["2026-11-28", "2026-11-28"]],
             },
         ),
-        seller("Susana", "09:00", calendar={"weekly": week}),
+        person("Susana", "09:00", calendar={"weekly": week}),
     ]
     friday_evening = at("20:30", "2026-11-27")
     rules = rule_set({**ANY, "available_within_hours": hours})
@@ -278,7 +265,7 @@ FIVE = (
 
 def five(**available: int) -> list[dict[str, Any]]:
     return [
-        seller(
+        person(
             name,
             f"{int(last[:2]) - 8:02}:{last[3:]}",
             calendar=free_in_days(days),
@@ -323,7 +310,7 @@ def test_o9_in_later_buckets_load_balancing_goes_in_turn(
 def test_o10_only_rows_of_tables_with_rules_use_capacity(
     play: Play, with_opportunities: bool, available: int
 ) -> None:
-    alex = seller("Alex", capacity={"max": 50, "consumed": {"lead": 20, "opportunity": 10}})
+    alex = person("Alex", capacity={"max": 50, "consumed": {"lead": 20, "opportunity": 10}})
     more = [{**ANY, "table": "opportunity"}] if with_opportunities else []
     rules = rule_set({**ANY, "respect_capacity": True}, *more)
     found = owners(play(rules, [alex], leads(available + 1)))
@@ -332,9 +319,9 @@ def test_o10_only_rows_of_tables_with_rules_use_capacity(
 
 def test_p1_only_matching_sellers_count(play: Play, tmp_path: Path) -> None:
     people = [
-        seller("S1", "11:00", title="A"),
-        seller("S2", "10:00", title="B"),
-        seller("S3", "12:00", title="B"),
+        person("S1", "11:00", title="A"),
+        person("S2", "10:00", title="B"),
+        person("S3", "12:00", title="B"),
     ]
     assert owners(play(rule_set(ANY), people, [lead(1)], "--now", at("13:30"))) == ["S2"]
     matching = {"column": "title", "operator": "eq", "value": "B"}
@@ -344,9 +331,9 @@ def test_p1_only_matching_sellers_count(play: Play, tmp_path: Path) -> None:
 
 def test_p2_closing_rows_brings_a_seller_to_the_front(play: Play, tmp_path: Path) -> None:
     people = [
-        seller("S1", "09:00", capacity=capacity(10)),
-        seller("S2", "09:01", capacity=capacity(12)),
-        seller("S3", "09:02", capacity=capacity(15)),
+        person("S1", "09:00", capacity=capacity(10)),
+        person("S2", "09:01", capacity=capacity(12)),
+        person("S3", "09:02", capacity=capacity(15)),
     ]
     found = owners(play(rule_set(BY_LOAD), people, leads(4)))
     assert found == ["S3", "S3", "S3", "S2"]
@@ -356,7 +343,7 @@ def test_p2_closing_rows_brings_a_seller_to_the_front(play: Play, tmp_path: Path
 
 def test_p3_capacity_goes_before_round_robin(play: Play) -> None:
     people = [
-        seller(name, last, capacity=capacity(free))
+        person(name, last, capacity=capacity(free))
         for name, last, free in (
             ("S1", "08:00", -2),
             ("S2", "07:00", 0),
@@ -377,7 +364,7 @@ def five_plain(**available: int) -> list[dict[str, Any]]:
         ("S5", 0, "05:30"),
     )
     return [
-        seller(
+        person(
             name,
             last,
             calendar=free_in_days(days),
@@ -406,17 +393,10 @@ def test_p6_beyond_the_first_bucket_capacity_does_not_order(play: Play) -> None:
     assert owners(run) == ["S1", "S2", "S1"]
 
 
-def insight(number: int, account: dict[str, Any], **columns: Any) -> dict[str, Any]:
-    return {
-        "@odata.type": "#Microsoft.Dynamics.CRM.msdyn_salessuggestion",
-        "msdyn_salessuggestionid": guid(number),
-        "statecode": 0,
-        "createdon": at("10:00"),
-        "msdyn_name": "Contoso",
-        "msdyn_potentialrevenue": 25000,
-        "msdyn_relatedrecord": account,
-        **columns,
-    }
+def contoso(number: int, account: dict[str, Any], **columns: Any) -> dict[str, Any]:
+    """An insight about Contoso, whose account is related."""
+    about = {"msdyn_name": "Contoso", "msdyn_potentialrevenue": 25000, **columns}
+    return insight(number, msdyn_relatedrecord=account, createdon=at("10:00"), **about)
 
 
 def insight_rules(assign_to: dict[str, Any], *conditions: dict[str, Any]) -> dict[str, Any]:
@@ -438,8 +418,8 @@ def insight_rules(assign_to: dict[str, Any], *conditions: dict[str, Any]) -> dic
 def test_i1_an_insight_goes_to_the_owner_of_its_account(play: Play) -> None:
     rules = insight_rules({"account_column": "ownerid"})
     rows = [
-        insight(50, {"accountid": guid(90), "_ownerid_value": guid(2)}),
-        insight(
+        contoso(50, {"accountid": guid(90), "_ownerid_value": guid(2)}),
+        contoso(
             51, {"accountid": guid(90), "_ownerid_value": guid(2)}, msdyn_potentialrevenue=30001
         ),
     ]
@@ -468,13 +448,13 @@ def test_i2_titles_in_the_owning_team_make_primary_and_secondary(play: Play) -> 
         condition,
     )
     titles = ("Area manager", "Specialist", "Sales representative", "Accountant", "Area manager")
-    people = [seller(f"S{n}", title=text) for n, text in enumerate(titles, start=1)]
+    people = [person(f"S{n}", title=text) for n, text in enumerate(titles, start=1)]
     members = [person["systemuserid"] for person in people[:4]]
     directory = {
         "sellers": people,
         "teams": [{"teamid": guid(70), "name": "Account team", "members": members}],
     }
     account = {"accountid": guid(90), "_owningteam_value": guid(70), "new_segment": "Enterprise"}
-    run = play(rules, directory, [insight(50, account)])
+    run = play(rules, directory, [contoso(50, account)])
     assert owners(run) == ["S1"]
     assert [person["name"] for person in run.lines[0]["secondary"]] == ["S2", "S3"]

@@ -27,6 +27,7 @@ from engine.conditions.language.operators import FACTS, Family, ValueKind, famil
 from engine.errors import ConfigProblem
 from engine.standard_tables import STANDARD_TABLES
 from settings.rules_file import load_rules_file
+from tests.support.builders import guid
 
 NOW = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 LABEL = "@OData.Community.Display.V1.FormattedValue"
@@ -56,10 +57,6 @@ ODD: tuple[Any, ...] = (
     *([], {}, [1, 2], ["a", None], [[]], {"all": []}, {"a": 1}, "Europe/London", "now", "null"),
     *("00000000-0000-4000-8000-000000000001", "{5B1D7C0E-AAAA-4BBB-8CCC-0123456789AB}"),
 )
-
-
-def guid(number: int) -> str:
-    return f"00000000-0000-4000-8000-{number:012d}"
 
 
 def condition(rng: random.Random, depth: int = 3) -> dict[str, Any]:

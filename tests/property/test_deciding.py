@@ -16,7 +16,8 @@ from engine.records import Record, RejectedRow
 from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.sellers import Seller, Team
 from engine.statuses import RoutingStatus
-from tests.unit.assignment.builders import NOW, decider, guid, queue, row, seller, team
+from tests.support.builders import NOW, guid, queue, row, seller, team
+from tests.unit.assignment.deciding import decider
 
 SCALARS = st.one_of(
     st.none(),
@@ -99,8 +100,8 @@ DOCUMENT: dict[str, Any] = {
     ],
 }
 PEOPLE = [
-    seller(1, "Miriam", "10:02", columns={"address1_city": "London"}),
-    seller(2, "Sanjay", "10:31", columns={"address1_city": "Oslo"}),
+    seller(1, "Miriam", last="10:02", columns={"address1_city": "London"}),
+    seller(2, "Sanjay", last="10:31", columns={"address1_city": "Oslo"}),
 ]
 
 

@@ -7,28 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.builders import NOON
 from tests.support.cli import run_cli
 
-NOW = "2026-11-23T12:00:00Z"  # a Monday
-
-
-def guid(number: int) -> str:
-    """A GUID that sorts by its number."""
-    return f"00000000-0000-4000-8000-{number:012d}"
-
-
 ACCOUNT = "5b1d7c0e-aaaa-4bbb-8ccc-0123456789ab"
-
-
-def lead(number: int, **columns: Any) -> dict[str, Any]:
-    """An open lead created now."""
-    row = {"@odata.type": "#Microsoft.Dynamics.CRM.lead", "leadid": guid(number)}
-    return {**row, "statecode": 0, "createdon": NOW, **columns}
-
-
-def seller(number: int, name: str, **fields: Any) -> dict[str, Any]:
-    """A seller of the directory."""
-    return {"systemuserid": guid(number), "fullname": name, **fields}
 
 
 @dataclass(frozen=True)
@@ -86,7 +68,7 @@ class Simulate:
             self.capsys,
             *("simulate", "--rules", rules, "--records", records),
             *("--directory", self._write("directory.json", json.dumps(directory))),
-            *("--directory-out", after, *arguments, *(() if has_time else ("--now", NOW))),
+            *("--directory-out", after, *arguments, *(() if has_time else ("--now", NOON))),
         )
         text = after.read_text(encoding="utf-8") if after.exists() else "{}"
         saved: dict[str, Any] = json.loads(text)

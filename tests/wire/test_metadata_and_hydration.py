@@ -13,6 +13,7 @@ from connector.ports import RowWrite, TableQuery, equals
 from engine.errors import ConfigProblem
 from engine.records import EntityReference
 from engine.schema import ColumnType, RelationshipKind
+from tests.support.builders import guid
 from tests.wire.conftest import API, Build, Timeline, add_tables, definition_url, error_body
 
 CAST = "/Attributes/Microsoft.Dynamics.CRM."
@@ -202,10 +203,6 @@ def serve_by_id(wire: responses.RequestsMock, known: set[str]) -> None:
         return 200, {}, f'{{"value":[{rows}]}}'
 
     wire.add_callback(responses.GET, f"{API}/leads", reply)
-
-
-def guid(number: int) -> str:
-    return f"{number:08x}-0000-0000-0000-000000000000"
 
 
 def test_rows_are_fetched_by_id_in_groups_that_fit_a_url(

@@ -11,29 +11,12 @@ from engine.assignment.decider import Decider
 from engine.errors import ConfigProblem, InvalidDocument
 from engine.rules.rule_set import RuleSet
 from engine.sellers import Directory
-from tests.unit.assignment.builders import (
-    ANY,
-    DEFAULT,
-    NOW,
-    at,
-    decide,
-    decider,
-    eq,
-    free_in,
-    guid,
-    owner,
-    owners,
-    queue,
-    record,
-    rules,
-    seller,
-    statuses,
-    team,
-)
+from tests.support.builders import ALL, ANY, NOW, at, eq, guid, queue, record, rules, seller, team
+from tests.unit.assignment.deciding import decide, decider, free_in, owner, owners, statuses
 
-MIRIAM = seller(1, "Miriam", "10:02")
-SANJAY = seller(2, "Sanjay", "10:31")
-SUSANA = seller(3, "Susana", "11:17")
+MIRIAM = seller(1, "Miriam", last="10:02")
+SANJAY = seller(2, "Sanjay", last="10:31")
+SUSANA = seller(3, "Susana", last="11:17")
 LIKE_T = {"column": "name", "operator": "begins-with", "value": "t"}
 TEAMS = {"assign_to": {"teams": {"matching": LIKE_T}}}
 QUEUES = {"assign_to": {"queues": {"matching": LIKE_T}}}
@@ -88,7 +71,7 @@ def test_a_name_that_stands_for_nobody_or_several_is_an_error(
 
 
 def test_all_bad_names_are_told_at_once_with_their_places() -> None:
-    segment = DEFAULT | {"fallback": {"team": "C"}}
+    segment = ALL | {"fallback": {"team": "C"}}
     rule_set = rules(
         named("A", "B"), segments=[segment], fallback={"seller": "D"}, weights={"E": 2}
     )
@@ -106,12 +89,12 @@ def test_all_bad_names_are_told_at_once_with_their_places() -> None:
 
 
 def test_names_in_inactive_rules_and_segments_are_not_looked_up() -> None:
-    off = DEFAULT | {"name": "Off", "active": False, "default": False, "priority": 1}
+    off = ALL | {"name": "Off", "active": False, "default": False, "priority": 1}
     rule_set = rules(
         ANY,
         named("Gone") | {"name": "a", "active": False},
         named("Gone") | {"name": "b", "segment": "Off"},
-        segments=[DEFAULT, off | {"when": eq("subject", "x")}],
+        segments=[ALL, off | {"when": eq("subject", "x")}],
     )
     assert owner(decide(rule_set, MIRIAM)) == "Miriam"
 
@@ -447,7 +430,7 @@ def test_a_fallback_seller_gets_what_no_rule_gives_away() -> None:
 
 
 def test_a_segments_own_fallback_goes_before_the_general_one() -> None:
-    segment = DEFAULT | {"fallback": {"team": "T1"}}
+    segment = ALL | {"fallback": {"team": "T1"}}
     rule_set = rules(ANY | OSLO, segments=[segment], fallback={"seller": "Miriam"})
     chosen = decider(rule_set, [MIRIAM], teams=[team(20, "T1")])
     assert owner(chosen.decide(record(), NOW)) == "T1"
@@ -485,8 +468,8 @@ def test_units_by_table_and_by_rule() -> None:
 
 def test_load_is_balanced_in_every_bucket_when_asked() -> None:
     people = [
-        seller(1, "Near", "09:00", max_capacity=10, calendar=free_in(5)),
-        seller(2, "Roomy", "10:00", max_capacity=20, calendar=free_in(6)),
+        seller(1, "Near", last="09:00", max_capacity=10, calendar=free_in(5)),
+        seller(2, "Roomy", last="10:00", max_capacity=20, calendar=free_in(6)),
     ]
     rule = ANY | {"distribute_by": "load_balancing", "available_within_hours": 24}
     assert owners(decider(rules(rule), people), 1) == ["Near"]
@@ -495,8 +478,8 @@ def test_load_is_balanced_in_every_bucket_when_asked() -> None:
 
 def test_a_newcomer_is_not_flooded_when_calibrated() -> None:
     people = [
-        seller(1, "Miriam", "10:02", max_capacity=50, consumed={"lead": 30}),
-        seller(2, "Sanjay", "10:31", max_capacity=50, consumed={"lead": 30}),
+        seller(1, "Miriam", last="10:02", max_capacity=50, consumed={"lead": 30}),
+        seller(2, "Sanjay", last="10:31", max_capacity=50, consumed={"lead": 30}),
         seller(3, "Newcomer", max_capacity=50),
     ]
     balanced = ANY | {"distribute_by": "load_balancing"}

@@ -13,24 +13,11 @@ from engine.decisions.plain_data import (
     trace_from_data,
     trace_to_data,
 )
-from tests.unit.assignment.builders import (
-    ANY,
-    DEFAULT,
-    NOW,
-    decide,
-    decider,
-    eq,
-    free_in,
-    guid,
-    queue,
-    record,
-    rules,
-    seller,
-    team,
-)
+from tests.support.builders import ALL, ANY, NOW, eq, guid, queue, record, rules, seller, team
+from tests.unit.assignment.deciding import decide, decider, free_in
 
-MIRIAM = seller(1, "Miriam", "10:02", columns={"address1_city": "London"})
-SANJAY = seller(2, "Sanjay", "10:31", columns={"address1_city": "Oslo"})
+MIRIAM = seller(1, "Miriam", last="10:02", columns={"address1_city": "London"})
+SANJAY = seller(2, "Sanjay", last="10:31", columns={"address1_city": "Oslo"})
 UK = {"name": "UK", "table": "lead", "priority": 1, "when": eq("address1_country", "UK")}
 IN_LONDON = {"assign_to": {"sellers": {"matching": eq("address1_city", "London")}}}
 
@@ -50,7 +37,7 @@ def test_a_whole_decision_in_words() -> None:
     rule_set = rules(
         ANY | {"name": "Big", "when": eq("subject", "big")},
         ANY | {"name": "London"} | IN_LONDON,
-        segments=[UK, DEFAULT | {"sequence": "S"}],
+        segments=[UK, ALL | {"sequence": "S"}],
         sequences=[{"name": "S", "table": "lead", "active": False}],
     )
     lines = explain_decision(decide(rule_set, MIRIAM, SANJAY, trace=True, subject="small"))
@@ -122,8 +109,8 @@ def test_every_stage_at_which_a_seller_falls_out() -> None:
         seller(4, "Blind", columns={"address1_city": "London"}, readable_tables=frozenset()),
         seller(5, "Full", columns={"address1_city": "London"}, max_capacity=0),
         seller(6, "Away", columns={"address1_city": "London"}, calendar=free_in(5)),
-        seller(7, "Later", "11:00", columns={"address1_city": "London"}),
-        seller(8, "First", "10:00", columns={"address1_city": "London"}),
+        seller(7, "Later", last="11:00", columns={"address1_city": "London"}),
+        seller(8, "First", last="10:00", columns={"address1_city": "London"}),
     ]
     rule = ANY | IN_LONDON | {"respect_capacity": True, "available_within_hours": 2}
     found = decide(rules(rule), *people, trace=True)
@@ -187,11 +174,11 @@ def test_the_age_is_told_with_who_would_have_got_it(created: str | None, seen: s
 
 def test_capacity_window_conditions_and_the_next_in_line() -> None:
     people = [
-        seller(1, "Full", "08:00", max_capacity=0),
-        seller(2, "Away", "08:30", calendar=free_in(5)),
-        seller(3, "Off", "07:00", is_disabled=True),
-        seller(4, "First", "10:00"),
-        seller(5, "Next", "11:00"),
+        seller(1, "Full", last="08:00", max_capacity=0),
+        seller(2, "Away", last="08:30", calendar=free_in(5)),
+        seller(3, "Off", last="07:00", is_disabled=True),
+        seller(4, "First", last="10:00"),
+        seller(5, "Next", last="11:00"),
     ]
     rule = ANY | {"respect_capacity": True, "available_within_hours": 2}
     found = decide(rules(rule), *people, trace=True)
@@ -292,7 +279,7 @@ def examples() -> list[AssignmentDecision]:
     rule_set = rules(
         ANY | {"name": "Big", "when": eq("subject", "big")},
         ANY | IN_LONDON,
-        segments=[UK, DEFAULT | {"sequence": "S"}],
+        segments=[UK, ALL | {"sequence": "S"}],
         sequences=[{"name": "S", "table": "lead"}],
     )
     columns: list[dict[str, Any]] = [{}, {"statecode": 1}, {"address1_country": "UK"}]
@@ -327,11 +314,11 @@ def test_a_trace_survives_its_plain_data() -> None:
     ],
 )
 def test_whom_one_thing_keeps_out_is_named_with_it(outsider: dict[str, Any], change: str) -> None:
-    senior = {"columns": {"title": "Senior"}}
+    senior: dict[str, Any] = {"columns": {"title": "Senior"}}
     rule = ANY | {"assign_to": {"sellers": {"matching": eq("title", "Senior")}}}
     people = [
-        seller(1, "Inside", "10:00", **senior),
-        seller(2, "Out", "07:00", **senior | outsider),
+        seller(1, "Inside", last="10:00", **senior),
+        seller(2, "Out", last="07:00", **senior | outsider),
     ]
     found = changes(decide(rules(rule), *people, trace=True))
     assert found == (f"Out would have been chosen if {change}",)
@@ -340,9 +327,9 @@ def test_whom_one_thing_keeps_out_is_named_with_it(outsider: dict[str, Any], cha
 @pytest.mark.parametrize(("owner", "named"), [(1, False), (3, True)])
 def test_the_accounts_owner_is_passed_by_nobody(owner: int, named: bool) -> None:
     people = [
-        seller(1, "Inside", "10:00"),
-        seller(2, "Early", "07:00", is_disabled=True),
-        seller(3, "Late", "11:00", is_disabled=True),
+        seller(1, "Inside", last="10:00"),
+        seller(2, "Early", last="07:00", is_disabled=True),
+        seller(3, "Late", last="11:00", is_disabled=True),
     ]
     account = {"parentaccountid": {"_ownerid_value": guid(owner)}}
     found = changes(decide(rules(ANY | {"sticky_owner": True}), *people, trace=True, **account))
@@ -353,7 +340,7 @@ def test_the_accounts_owner_is_passed_by_nobody(owner: int, named: bool) -> None
 def test_whom_two_things_keep_out_is_not_named() -> None:
     rule = ANY | {"assign_to": {"sellers": {"matching": eq("title", "Senior")}}}
     people = [
-        seller(1, "Inside", "10:00", columns={"title": "Senior"}),
-        seller(2, "Out", "07:00", columns={"title": "Junior"}, is_disabled=True),
+        seller(1, "Inside", last="10:00", columns={"title": "Senior"}),
+        seller(2, "Out", last="07:00", columns={"title": "Junior"}, is_disabled=True),
     ]
     assert changes(decide(rules(rule), *people, trace=True)) == ()

@@ -7,7 +7,7 @@ import pytest
 
 from engine.normalise import normalise
 from engine.records import EntityReference, Record, RejectedRow
-from tests.unit.assignment.builders import guid, row
+from tests.support.builders import guid, row
 
 LOOKUP = "@Microsoft.Dynamics.CRM.lookuplogicalname"
 LABEL = "@OData.Community.Display.V1.FormattedValue"

@@ -15,27 +15,12 @@ import pytest
 from engine.assignment.decider import Decider
 from engine.rules.rule_set import RuleSet
 from engine.sellers import Calendar, Seller
-from tests.unit.assignment.builders import (
-    ANY,
-    DEFAULT,
-    NOW,
-    at,
-    decider,
-    eq,
-    free_in,
-    guid,
-    owner,
-    owners,
-    record,
-    rules,
-    seller,
-    statuses,
-    team,
-)
+from tests.support.builders import ALL, ANY, NOW, at, eq, guid, record, rules, seller, team
+from tests.unit.assignment.deciding import decider, free_in, owner, owners, statuses
 
-MIRIAM = seller(1, "Miriam", "10:02")
-SANJAY = seller(2, "Sanjay", "10:31")
-SUSANA = seller(3, "Susana", "11:17")
+MIRIAM = seller(1, "Miriam", last="10:02")
+SANJAY = seller(2, "Sanjay", last="10:31")
+SUSANA = seller(3, "Susana", last="11:17")
 THREE = [MIRIAM, SANJAY, SUSANA]
 OPPORTUNITIES = {"name": "Opportunities", "table": "opportunity", "default": True}
 OPPORTUNITY_RULE = ANY | {"name": "Opp", "table": "opportunity", "segment": "Opportunities"}
@@ -65,7 +50,7 @@ def test_o1a_the_seller_who_waited_longest_gets_the_lead() -> None:
 
 @pytest.mark.parametrize("both", [False, True], ids=["lead rules only", "both tables"])
 def test_o1b_manual_assignments_count_for_tables_with_rules(both: bool) -> None:
-    more = {"segments": [DEFAULT, OPPORTUNITIES]} if both else {}
+    more = {"segments": [ALL, OPPORTUNITIES]} if both else {}
     rule_set = rules(ANY, OPPORTUNITY_RULE, **more) if both else rules(ANY)
     chosen = decider(rule_set, THREE)
     assert owner(chosen.decide(record(10), at("11:20"))) == "Miriam"
@@ -127,10 +112,10 @@ def test_o4_load_balancing_takes_the_most_capacity_then_the_longest_waiting() ->
 
 
 O5 = [
-    load(seller(2, "Sanjay", "14:37"), 0),
-    load(seller(3, "Susana", "14:57"), 4),
-    load(seller(4, "David", "15:02"), 1),
-    load(seller(1, "Miriam", "14:35"), -2),
+    load(seller(2, "Sanjay", last="14:37"), 0),
+    load(seller(3, "Susana", last="14:57"), 4),
+    load(seller(4, "David", last="15:02"), 1),
+    load(seller(1, "Miriam", last="14:35"), -2),
 ]
 
 
@@ -151,11 +136,11 @@ def test_o6_the_window_cuts_exactly(hours: int, expected: str | None) -> None:
     days = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), (("08:00", "17:00"),))
     vacation = datetime(2026, 11, 21, tzinfo=UTC).date()
     people = [
-        seller(1, "Monday", "10:00", calendar=Calendar(weekly=days)),
+        seller(1, "Monday", last="10:00", calendar=Calendar(weekly=days)),
         seller(
             2,
             "Saturday",
-            "09:00",
+            last="09:00",
             calendar=Calendar(
                 weekly={"sat": (("08:00", "17:00"),)}, time_off=((vacation, vacation),)
             ),
@@ -175,7 +160,7 @@ def five(capacity: bool) -> list[Seller]:
         ("Sal", 0, "09:29", 2),
     ]
     people = [
-        waits(seller(number, name, last), hours)
+        waits(seller(number, name, last=last), hours)
         for number, (name, hours, last, _) in enumerate(table, 1)
     ]
     frees = [entry[3] for entry in table]
@@ -234,7 +219,7 @@ def test_o10_only_tables_with_rules_consume_capacity(maximum: int, assigned: boo
     respecting = {"respect_capacity": True}
     chosen = decider(rules(ANY | respecting), [alex])
     assert (owner(chosen.decide(record(), NOW)) is not None) is assigned
-    both = rules(ANY | respecting, OPPORTUNITY_RULE, segments=[DEFAULT, OPPORTUNITIES])
+    both = rules(ANY | respecting, OPPORTUNITY_RULE, segments=[ALL, OPPORTUNITIES])
     found = decider(both, [alex]).decide(record(), NOW)
     assert (found.assigned_to is not None) is (maximum == 31)
 
@@ -243,7 +228,7 @@ def numbered(*table: tuple[str | None, float, int | None]) -> list[Seller]:
     """S1, S2 … with last assignment, hours until free, available capacity."""
     people: list[Seller] = []
     for number, (last, hours, free) in enumerate(table, 1):
-        one = waits(seller(number, f"S{number}", last), hours)
+        one = waits(seller(number, f"S{number}", last=last), hours)
         people.append(one if free is None else load(one, free))
     return people
 

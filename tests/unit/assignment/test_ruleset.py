@@ -9,7 +9,7 @@ from engine.conditions.language.parsing import parse_condition
 from engine.errors import InvalidDocument, Path
 from engine.rules.models import Rule
 from engine.rules.rule_set import RuleSet, build_rule_set
-from tests.unit.assignment.builders import ANY, DEFAULT, eq, rules
+from tests.support.builders import ALL, ANY, eq, rules
 
 UK = {"name": "UK", "table": "lead", "priority": 1, "when": eq("address1_country", "UK")}
 STEPS = {"name": "S", "table": "lead", "steps": [{"email": "Hi", "within": "3 working days"}]}
@@ -17,7 +17,7 @@ STEPS = {"name": "S", "table": "lead", "steps": [{"email": "Hi", "within": "3 wo
 TO_ANY = {
     "name": "R",
     "table": "lead",
-    "segment": DEFAULT["name"],
+    "segment": ALL["name"],
     "assign_to": {"any_seller": True},
 }
 
@@ -29,7 +29,7 @@ def problems(document: object) -> list[tuple[Path, str]]:
 
 
 def in_file(**parts: Any) -> dict[str, Any]:
-    return {"version": 1, "segments": [DEFAULT]} | parts
+    return {"version": 1, "segments": [ALL]} | parts
 
 
 def test_defaults_are_microsofts_behaviour() -> None:
@@ -61,18 +61,18 @@ BAD: list[tuple[dict[str, Any], Path, str]] = [
         ("segments", 0),
         "`priority`",
     ),
-    (in_file(segments=[DEFAULT | {"when": eq("a", 1)}]), ("segments", 0, "when"), "default"),
+    (in_file(segments=[ALL | {"when": eq("a", 1)}]), ("segments", 0, "when"), "default"),
     (in_file(segments=[UK, UK | {"name": "Two"}]), ("segments", 1, "priority"), '"UK"'),
     (in_file(segments=[UK, UK | {"priority": 2}]), ("segments", 1, "name"), "twice"),
     (
-        in_file(segments=[DEFAULT, DEFAULT | {"name": "Two"}]),
+        in_file(segments=[ALL, ALL | {"name": "Two"}]),
         ("segments", 1, "default"),
         "default segment already",
     ),
     (
         in_file(
             segments=[
-                DEFAULT,
+                ALL,
                 UK | {"segment_id": "A"},
                 UK | {"name": "B", "priority": 2, "segment_id": "a"},
             ]
@@ -81,13 +81,13 @@ BAD: list[tuple[dict[str, Any], Path, str]] = [
         "segment_id already",
     ),
     (
-        in_file(segments=[DEFAULT | {"sequence": "Nope"}]),
+        in_file(segments=[ALL | {"sequence": "Nope"}]),
         ("segments", 0, "sequence"),
         'no sequence "Nope"',
     ),
     (
         in_file(
-            segments=[DEFAULT | {"sequence": "S"}],
+            segments=[ALL | {"sequence": "S"}],
             sequences=[STEPS | {"table": "opportunity"}],
         ),
         ("segments", 0, "sequence"),
@@ -97,7 +97,7 @@ BAD: list[tuple[dict[str, Any], Path, str]] = [
     (in_file(rules=[ANY, ANY]), ("rules", 1, "name"), "twice"),
     (
         in_file(
-            segments=[DEFAULT, UK],
+            segments=[ALL, UK],
             rules=[ANY, ANY | {"segment": "UK", "capacity_units": 2}],
         ),
         ("rules", 1, "name"),
@@ -190,22 +190,22 @@ BAD: list[tuple[dict[str, Any], Path, str]] = [
     (in_file(segments=[{"table": "lead", "default": True}]), ("segments", 0, "name"), "missing"),
     (in_file(segments=7), ("segments",), "valid tuple"),
     (
-        in_file(segments=[DEFAULT | {"scheduled_runs": {"at": []}}]),
+        in_file(segments=[ALL | {"scheduled_runs": {"at": []}}]),
         ("segments", 0, "scheduled_runs"),
         "at least one time",
     ),
     (
-        in_file(segments=[DEFAULT | {"scheduled_runs": {"at": ["8:00"]}}]),
+        in_file(segments=[ALL | {"scheduled_runs": {"at": ["8:00"]}}]),
         ("segments", 0, "scheduled_runs", "at", 0),
         "write it as 08:30",
     ),
     (
-        in_file(segments=[DEFAULT | {"scheduled_runs": {"at": ["08:00"], "days": ["monday"]}}]),
+        in_file(segments=[ALL | {"scheduled_runs": {"at": ["08:00"], "days": ["monday"]}}]),
         ("segments", 0, "scheduled_runs", "days", 0),
         "'mon'",
     ),
     (
-        in_file(segments=[DEFAULT | {"scheduled_runs": {"at": ["08:00"], "starts_on": "1 May"}}]),
+        in_file(segments=[ALL | {"scheduled_runs": {"at": ["08:00"], "starts_on": "1 May"}}]),
         ("segments", 0, "scheduled_runs", "starts_on"),
         "write it as 2026-12-01",
     ),
@@ -255,7 +255,7 @@ def test_a_document_that_is_no_mapping_is_refused() -> None:
 def test_all_mistakes_are_told_at_once() -> None:
     broken = in_file(
         rules=[ANY | {"segment": "A"}, ANY | {"name": "B", "segment": "B"}],
-        segments=[DEFAULT, UK | {"sequence": "S"}],
+        segments=[ALL, UK | {"sequence": "S"}],
     )
     assert [path for path, _ in problems(broken)] == [
         ("segments", 1, "sequence"),
@@ -271,7 +271,7 @@ def test_one_priority_on_two_tables_is_no_clash() -> None:
 
 def test_segments_are_tried_by_priority_with_the_default_last() -> None:
     segments = [
-        DEFAULT | {"priority": 1},
+        ALL | {"priority": 1},
         UK | {"priority": 3},
         UK | {"name": "Two", "priority": 2},
     ]
@@ -313,7 +313,7 @@ def test_a_rule_set_survives_its_plain_data() -> None:
             "assign_to": {"sellers": {"matching": eq("address1_city", "London")}},
         },
         sequences=[STEPS],
-        segments=[DEFAULT | {"sequence": "S"}],
+        segments=[ALL | {"sequence": "S"}],
     )
     assert RuleSet.model_validate(rule_set.model_dump()) == rule_set
     assert RuleSet.model_validate(json.loads(rule_set.model_dump_json())) == rule_set

@@ -7,19 +7,8 @@ import pytest
 from engine.decisions.decision import SegmentTrace
 from engine.rules.rule_set import RuleSet
 from engine.statuses import SegmentationStatus
-from tests.unit.assignment.builders import (
-    ANY,
-    DEFAULT,
-    NOW,
-    decide,
-    decider,
-    eq,
-    guid,
-    record,
-    rules,
-    seller,
-    statuses,
-)
+from tests.support.builders import ALL, ANY, NOW, eq, guid, record, rules, seller
+from tests.unit.assignment.deciding import decide, decider, statuses
 
 MIRIAM = seller(1, "Miriam")
 
@@ -49,12 +38,12 @@ def test_the_first_matching_segment_by_priority_takes_the_row() -> None:
 
 
 def test_the_default_takes_what_is_left() -> None:
-    found = decide(with_rules(DEFAULT, UK), MIRIAM, address1_country="France")
+    found = decide(with_rules(ALL, UK), MIRIAM, address1_country="France")
     assert found.segment == "All"
 
 
 def test_an_inactive_segment_takes_nothing() -> None:
-    found = decide(with_rules(UK | {"active": False}, DEFAULT), MIRIAM, address1_country="UK")
+    found = decide(with_rules(UK | {"active": False}, ALL), MIRIAM, address1_country="UK")
     assert found.segment == "All"
 
 
@@ -71,7 +60,7 @@ def test_a_table_without_segments_matches_nothing() -> None:
 
 
 def test_a_closed_row_is_not_processed() -> None:
-    found = decide(with_rules(DEFAULT), MIRIAM, statecode=1, **IN_FAIR)
+    found = decide(with_rules(ALL), MIRIAM, statecode=1, **IN_FAIR)
     assert (found.segment, found.assigned_to, found.sequence) == (None, None, None)
     assert statuses(found) == (5, None, None)
 
@@ -115,14 +104,14 @@ def test_a_lower_segment_that_accepts_others_does_not_pull_a_row_away() -> None:
 
 
 def test_a_row_without_a_match_keeps_its_segment() -> None:
-    found = decide(with_rules(UK, FAIR, DEFAULT), MIRIAM, address1_country="UK", **IN_FAIR)
+    found = decide(with_rules(UK, FAIR, ALL), MIRIAM, address1_country="UK", **IN_FAIR)
     assert (found.segment, found.segment_id) == ("Fair", guid(102))
     assert (found.assigned_to, found.sequence) == (None, None)
     assert statuses(found) == (5, None, None)
 
 
 def test_the_default_segment_accepts_others_only_when_told() -> None:
-    default = DEFAULT | {"accept_from_other_segments": True, "route_on_move": True}
+    default = ALL | {"accept_from_other_segments": True, "route_on_move": True}
     found = decide(with_rules(FAIR, default), MIRIAM, **IN_FAIR)
     assert found.segment == "All"
     assert statuses(found) == (1, 2, 4)
@@ -166,13 +155,13 @@ def test_segment_ids_compare_without_case() -> None:
 @pytest.mark.parametrize("table", ["account", "opportunity"])
 def test_segments_of_other_tables_are_not_previous_ones(table: str) -> None:
     other = {"name": "Other", "table": table, "default": True, "segment_id": guid(102)}
-    found = decide(rules(ANY, segments=[DEFAULT, other]), MIRIAM, **IN_FAIR)
+    found = decide(rules(ANY, segments=[ALL, other]), MIRIAM, **IN_FAIR)
     assert found.segmentation_status is SegmentationStatus.SUCCESSFUL
 
 
 def test_the_trace_names_the_first_failing_condition_and_what_it_saw() -> None:
     both = {"all": [eq("address1_country", "UK"), eq("subject", "x"), eq("companyname", "y")]}
-    rule_set = with_rules(UK | {"when": both}, segment("Big", 3), FAIR, DEFAULT)
+    rule_set = with_rules(UK | {"when": both}, segment("Big", 3), FAIR, ALL)
     found = decide(rule_set, MIRIAM, trace=True, address1_country="UK", companyname="Z")
     assert found.trace is not None
     first, second, third, last = found.trace.segments
@@ -197,6 +186,6 @@ def test_the_trace_ends_at_the_match_and_names_the_segments_not_tried() -> None:
 
 
 def test_a_closed_row_has_an_empty_trace() -> None:
-    found = decide(with_rules(DEFAULT), MIRIAM, trace=True, statecode=1)
+    found = decide(with_rules(ALL), MIRIAM, trace=True, statecode=1)
     assert found.trace is not None
     assert (found.trace.segments, found.trace.rules) == ((), ())

@@ -17,7 +17,7 @@ from engine.sequences.timing import (
     find_end,
     schedule_steps,
 )
-from tests.unit.assignment.builders import NOW, at, eq, record, rules
+from tests.support.builders import NOW, at, eq, record, rules
 
 LONDON = WorkingDays(time_zone="Europe/London")
 

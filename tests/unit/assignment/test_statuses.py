@@ -5,25 +5,10 @@ from typing import Any
 import pytest
 
 from engine.sellers import Seller
-from tests.unit.assignment.builders import (
-    ANY,
-    DEFAULT,
-    NOW,
-    at,
-    decide,
-    decider,
-    eq,
-    free_in,
-    owner,
-    queue,
-    record,
-    rules,
-    seller,
-    statuses,
-    team,
-)
+from tests.support.builders import ALL, ANY, NOW, at, eq, queue, record, rules, seller, team
+from tests.unit.assignment.deciding import decide, decider, free_in, owner, statuses
 
-MIRIAM = seller(1, "Miriam", "10:02", columns={"address1_city": "London"})
+MIRIAM = seller(1, "Miriam", last="10:02", columns={"address1_city": "London"})
 NEVER = {"when": eq("subject", "never")}
 OSLO = {"assign_to": {"sellers": {"matching": eq("address1_city", "Oslo")}}}
 LIKE_T = {"column": "name", "operator": "begins-with", "value": "t"}
@@ -101,7 +86,7 @@ def test_permission_is_told_only_when_nothing_else_stands_in_the_way() -> None:
 def test_disabled_and_switched_off_sellers_get_nothing(field: str) -> None:
     switched_off: dict[str, Any] = {field: field == "is_disabled"}
     out = seller(1, "Out", **switched_off)
-    assert owner(decide(rules(ANY), out, seller(2, "In", "11:00"))) == "In"
+    assert owner(decide(rules(ANY), out, seller(2, "In", last="11:00"))) == "In"
     named = rules(ANY | {"assign_to": {"sellers": {"named": ["Out"]}}})
     assert decide(named, out).routing_status == 5
 
@@ -198,7 +183,7 @@ def test_the_sequence_is_connected_whoever_owns_the_row(
 ) -> None:
     rule_set = rules(
         ANY | part,
-        segments=[DEFAULT | {"sequence": "S"}],
+        segments=[ALL | {"sequence": "S"}],
         sequences=[SEQUENCE | {"active": active}],
     )
     found = decide(rule_set, MIRIAM)

@@ -7,7 +7,7 @@ import pytest
 from engine.policies.take_backs import is_touched_by_change, is_touched_by_column, pass_over
 from engine.rules.models import TakeBack
 from engine.sellers import Directory
-from tests.unit.assignment.builders import guid, seller
+from tests.support.builders import guid, seller
 
 GIVEN = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 US, OWNER, OTHER = guid(9), guid(1), guid(2)

@@ -11,22 +11,10 @@ from engine.decisions.decision import FailedCondition, RuleTrace, SegmentTrace, 
 from engine.sellers import Directory
 from engine.standard_tables import STANDARD_TABLES
 from engine.statuses import RoutingStatus
-from tests.unit.assignment.builders import (
-    ANY,
-    DEFAULT,
-    NOW,
-    decide,
-    decider,
-    eq,
-    free_in,
-    guid,
-    owner,
-    record,
-    rules,
-    seller,
-)
+from tests.support.builders import ALL, ANY, NOW, eq, guid, record, rules, seller
+from tests.unit.assignment.deciding import decide, decider, free_in, owner
 
-MIRIAM = seller(1, "Miriam", "10:02", columns={"address1_city": "London"})
+MIRIAM = seller(1, "Miriam", last="10:02", columns={"address1_city": "London"})
 TODAY = {"column": "createdon", "operator": "today"}
 FAILING: list[dict[str, Any]] = [
     {"name": "Never", "when": eq("subject", "never")},
@@ -66,7 +54,7 @@ def test_the_worst_failure_is_the_same_with_a_trace(
 
 def test_a_rule_whose_conditions_fail_is_told_with_what_it_saw() -> None:
     part = {"name": "Big", "when": eq("subject", "big")}
-    assert trace_of([part], [DEFAULT], subject="small").rules == (
+    assert trace_of([part], [ALL], subject="small").rules == (
         RuleTrace(
             rule="Big",
             status=RoutingStatus.RECORD_MEETS_NO_CONDITIONS,
@@ -78,7 +66,7 @@ def test_a_rule_whose_conditions_fail_is_told_with_what_it_saw() -> None:
 
 def test_a_rule_for_newer_rows_is_told_with_the_age() -> None:
     part = {"name": "New", "created_within_hours": 1}
-    assert trace_of([part], [DEFAULT], createdon="2026-11-23T10:00:00Z").rules == (
+    assert trace_of([part], [ALL], createdon="2026-11-23T10:00:00Z").rules == (
         RuleTrace(
             rule="New",
             status=RoutingStatus.RECORD_TOO_OLD,
@@ -96,14 +84,14 @@ def test_the_rule_that_assigns_is_the_last_one_told() -> None:
         {},
         {"name": "Later"},
     ]
-    tried = trace_of(parts, [DEFAULT]).rules
+    tried = trace_of(parts, [ALL]).rules
     assert [(trace.rule, trace.status) for trace in tried] == [("Big", 4), ("Any", 2)]
 
 
 @pytest.mark.parametrize("days", [0, 1])
 def test_relative_dates_are_traced_as_of_the_decision(days: int) -> None:
     now = NOW + timedelta(days=days)
-    segments = [{"name": "Today", "table": "lead", "priority": 1, "when": TODAY}, DEFAULT]
+    segments = [{"name": "Today", "table": "lead", "priority": 1, "when": TODAY}, ALL]
     parts = [ANY | {"name": "Now", "when": TODAY}, ANY]
     chosen = decider(rules(*parts, segments=segments), [MIRIAM])
     row = record(createdon=now.isoformat())
@@ -134,7 +122,7 @@ def test_rules_are_asked_as_of_the_decision() -> None:
 
 
 def test_what_would_have_been_chosen_is_free_at_the_time_of_the_decision() -> None:
-    away = seller(2, "Away", "08:00", calendar=free_in(5))
+    away = seller(2, "Away", last="08:00", calendar=free_in(5))
     part = ANY | {"when": eq("subject", "big"), "available_within_hours": 1}
     chosen = decider(rules(part), [MIRIAM, away])
     old = {"created_within_hours": 1, "available_within_hours": 1}
@@ -165,7 +153,7 @@ def test_known_labels_decide_segment_and_rule() -> None:
     parts = [
         ANY | {"segment": "Web", "when": eq("leadsourcecode", label)} for label in ("Other", "Web")
     ]
-    rule_set = rules(parts[0] | {"name": "A"}, parts[1] | {"name": "B"}, segments=[web, DEFAULT])
+    rule_set = rules(parts[0] | {"name": "A"}, parts[1] | {"name": "B"}, segments=[web, ALL])
     chosen = Decider(rule_set, Directory(sellers=(MIRIAM,)), schema=STANDARD_TABLES)
     found = chosen.decide(record(leadsourcecode=8), NOW)
     assert (found.segment, found.rule) == ("Web", "B")
@@ -174,7 +162,7 @@ def test_known_labels_decide_segment_and_rule() -> None:
 def test_labels_of_known_choices_are_traced_as_numbers() -> None:
     both = {"all": [eq("leadsourcecode", "Web"), eq("subject", "x")]}
     web = {"name": "Web", "table": "lead", "priority": 1, "when": both}
-    rule_set = rules(ANY | {"when": both}, segments=[web, DEFAULT])
+    rule_set = rules(ANY | {"when": both}, segments=[web, ALL])
     chosen = Decider(rule_set, Directory(sellers=(MIRIAM,)), schema=STANDARD_TABLES)
     found = chosen.decide(record(leadsourcecode=8), NOW, trace=True)
     assert found.trace is not None
@@ -193,5 +181,5 @@ def test_labels_of_known_choices_are_traced_as_numbers() -> None:
 def test_a_row_without_a_segment_and_one_in_an_unknown_segment_try_all() -> None:
     web = {"name": "Web", "table": "lead", "priority": 1, "when": eq("subject", "x")}
     for columns in ({}, {"_msdyn_segmentid_value": guid(77)}):
-        names = [each.segment for each in trace_of([], [web, DEFAULT], **columns).segments]
+        names = [each.segment for each in trace_of([], [web, ALL], **columns).segments]
         assert names == ["Web", "All"]

@@ -1,6 +1,5 @@
 """A rule set against tables, and rule sets against directories."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,31 +15,21 @@ from engine.conditions.language.model import Any as Any_
 from engine.conditions.language.parsing import parse_condition
 from engine.errors import Problem
 from engine.rules.placed_conditions import list_conditions
-from engine.rules.rule_set import RuleSet, build_rule_set
+from engine.rules.rule_set import RuleSet
 from engine.schema import ColumnType, RelationshipKind
-from engine.sellers import Directory, Queue, Seller, Team
+from engine.sellers import Directory
 from engine.standard_tables import STANDARD_TABLES
 from engine.standard_tables.notation import parse_tables
+from tests.support.builders import ALL, NOW, queue, rule, rules, seller, team
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-ALL = {"name": "All", "table": "lead", "default": True}
 EQ = {"operator": "eq", "value": "x"}
 NEVER = {"column": "z", "operator": "between", "value": [5, 1]}
 
 
-def rule(assign_to: Any = None, **fields: Any) -> dict[str, Any]:
-    return {
-        "name": "R",
-        "table": "lead",
-        "segment": "All",
-        "assign_to": assign_to or {"any_seller": True},
-        **fields,
-    }
-
-
-def rule_set(*rules: dict[str, Any], **parts: Any) -> RuleSet:
-    named = [{**each, "name": f"R{number}"} for number, each in enumerate(rules)]
-    return build_rule_set({"version": 1, "segments": [ALL], "rules": named, **parts})
+def rule_set(*each: dict[str, Any], **parts: Any) -> RuleSet:
+    """A rule set whose rules are called R0, R1 and so on."""
+    named = [{**one, "name": f"R{number}"} for number, one in enumerate(each)]
+    return rules(*named, **parts)
 
 
 def paths(problems: list[Problem]) -> list[tuple[str | int, ...]]:
@@ -53,14 +42,22 @@ def test_every_condition_is_looked_at_with_the_table_of_its_rows() -> None:
     people = {"primary": {"column": "title", **EQ}, "secondary": [{"column": "title", **EQ}]}
     found = rule_set(
         rule(
-            {"sellers": {"matching": {"column": "fullname", **EQ}}},
+            assign_to={"sellers": {"matching": {"column": "fullname", **EQ}}},
             when={"column": "subject", **EQ},
         ),
-        rule({"teams": matching}),
-        rule({"queues": matching}),
-        rule({"account_column": "ownerid", **people}, table="msdyn_salessuggestion", segment="I"),
-        rule({"access_team": True, "secondary": []}, table="msdyn_salessuggestion", segment="I"),
-        rule({"sellers": {"named": ["A"]}}),
+        rule(assign_to={"teams": matching}),
+        rule(assign_to={"queues": matching}),
+        rule(
+            assign_to={"account_column": "ownerid", **people},
+            table="msdyn_salessuggestion",
+            segment="I",
+        ),
+        rule(
+            assign_to={"access_team": True, "secondary": []},
+            table="msdyn_salessuggestion",
+            segment="I",
+        ),
+        rule(assign_to={"sellers": {"named": ["A"]}}),
         segments=[
             ALL,
             insight,
@@ -86,7 +83,7 @@ def test_every_condition_is_looked_at_with_the_table_of_its_rows() -> None:
 def test_columns_are_checked_in_every_condition() -> None:
     found = rule_set(
         rule(
-            {
+            assign_to={
                 "sellers": {
                     "matching": {"column": "titel", "operator": "eq", "value_of": "record.subjct"}
                 }
@@ -134,7 +131,8 @@ def test_a_misspelt_table_is_told_with_the_right_one(table: str, message: str | 
 def test_the_account_column_leads_to_people(column: str, message: str | None) -> None:
     insight = {"name": "All", "table": "msdyn_salessuggestion", "default": True}
     found = rule_set(
-        rule({"account_column": column}, table="msdyn_salessuggestion"), segments=[insight]
+        rule(assign_to={"account_column": column}, table="msdyn_salessuggestion"),
+        segments=[insight],
     )
     problems = check_rule_set(found, STANDARD_TABLES)
     assert [problem.message for problem in problems] == ([message] if message else [])
@@ -396,7 +394,12 @@ def test_a_rule_behind_one_as_wide_is_unreachable(
 
 def test_a_rule_for_the_same_people_is_unreachable_and_told_once() -> None:
     teams = {"teams": {"matching": {"column": "name", "operator": "not-null"}}}
-    found = rule_set(rule(teams), rule(teams), rule(teams), rule(teams, when_several="random"))
+    found = rule_set(
+        rule(assign_to=teams),
+        rule(assign_to=teams),
+        rule(assign_to=teams),
+        rule(assign_to=teams, when_several="random"),
+    )
     assert paths(lint_rule_set(found, STANDARD_TABLES)) == [("rules", 1), ("rules", 2)]
 
 
@@ -415,19 +418,13 @@ def test_order_counts_and_idle_rules_do_not() -> None:
     assert paths(lint_rule_set(found, STANDARD_TABLES)) == [("rules", 3)]
 
 
-def seller(number: int, **fields: Any) -> Seller:
-    name = f"Seller {number}"
-    columns = fields.pop("columns", {})
-    return Seller(id=str(number), name=name, row={"fullname": name, **columns}, **fields)
-
-
 PEOPLE = Directory(
     sellers=(seller(1, columns={"title": "Manager"}), seller(2, is_assignable=False)),
     teams=(
-        Team(id="t", name="Key", row={"name": "Key"}),
-        Team(id="u", name="Klio", row={"name": "Klio"}),
+        team(3, "Key"),
+        team(4, "Klio"),
     ),
-    queues=(Queue(id="q", name="Overflow", row={"name": "Overflow"}),),
+    queues=(queue(5, "Overflow"),),
 )
 NAMED_K = {"matching": {"column": "name", "operator": "begins-with", "value": "K"}}
 
@@ -465,14 +462,18 @@ NAMED_K = {"matching": {"column": "name", "operator": "begins-with", "value": "K
 def test_rules_are_held_against_a_directory(
     assign_to: dict[str, Any], more: dict[str, Any], words: str | None
 ) -> None:
-    found = lint_directory(rule_set(rule(assign_to, **more)), PEOPLE, STANDARD_TABLES, NOW)
+    found = lint_directory(
+        rule_set(rule(assign_to=assign_to, **more)), PEOPLE, STANDARD_TABLES, NOW
+    )
     assert paths(found) == ([("rules", 0, "assign_to")] if words else [])
     assert all(words is not None and words in problem.message for problem in found)
 
 
 def test_people_of_an_insight_depend_on_its_account() -> None:
     insight = {"name": "All", "table": "msdyn_salessuggestion", "default": True}
-    found = rule_set(rule({"access_team": True}, table="msdyn_salessuggestion"), segments=[insight])
+    found = rule_set(
+        rule(assign_to={"access_team": True}, table="msdyn_salessuggestion"), segments=[insight]
+    )
     assert lint_directory(found, PEOPLE, STANDARD_TABLES, NOW) == []
 
 

@@ -11,21 +11,10 @@ from engine.decisions.decision import Stage
 from engine.distribution.newcomer_rules import FairnessSettings
 from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
 from engine.sellers import Calendar, Directory, Seller
+from tests.support.builders import seller
 
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
 MONDAYS = Calendar(weekly={"mon": (("09:00", "17:00"),)})
-
-
-def seller(name: str, clock: str | None = None, left: int | None = None, **values: Any) -> Seller:
-    return Seller(
-        id=name.lower(),
-        name=name,
-        row={},
-        last_assigned_at=NOW.replace(hour=int(clock[:2]), minute=int(clock[3:])) if clock else None,
-        max_capacity=None if left is None else 50,
-        consumed={} if left is None else {"lead": 50 - left},
-        **values,
-    )
 
 
 def ask(
@@ -45,7 +34,9 @@ def ask(
 
 def test_round_robin_names_the_clocks() -> None:
     traces, changes = ask(
-        seller("Susana", "11:17"), seller("Miriam", "10:02"), seller("Sanjay", "10:31")
+        seller("Susana", last="11:17"),
+        seller("Miriam", last="10:02"),
+        seller("Sanjay", last="10:31"),
     )
     assert traces == [
         ("Miriam", Stage.CHOSEN, "last assigned 10:02"),
@@ -59,12 +50,12 @@ def test_round_robin_names_the_clocks() -> None:
 
 
 def test_another_day_is_named_with_its_date() -> None:
-    traces, _ = ask(seller("Miriam", "10:02"), now=NOW + timedelta(days=1))
+    traces, _ = ask(seller("Miriam", last="10:02"), now=NOW + timedelta(days=1))
     assert traces[0][2] == "last assigned 2026-11-23 10:02"
 
 
 def test_equals_fall_out_by_order_and_nothing_about_them_could_have_changed_it() -> None:
-    traces, changes = ask(seller("A"), seller("B"), seller("C", "10:00"))
+    traces, changes = ask(seller("A"), seller("B"), seller("C", last="10:00"))
     assert [detail for _, _, detail in traces] == [
         "never assigned",
         "never assigned, equal, but later in order",
@@ -74,7 +65,9 @@ def test_equals_fall_out_by_order_and_nothing_about_them_could_have_changed_it()
 
 
 def test_capacity_is_counted() -> None:
-    traces, changes = ask(seller("A", "10:00", 0), seller("B", "11:00", 4), capacity=True)
+    traces, changes = ask(
+        seller("A", last="10:00", left=0), seller("B", last="11:00", left=4), capacity=True
+    )
     assert traces == [
         ("B", Stage.CHOSEN, "last assigned 11:00"),
         ("A", Stage.CAPACITY, "capacity 0 of 50 left"),
@@ -83,7 +76,7 @@ def test_capacity_is_counted() -> None:
 
 
 def test_the_last_unit_can_be_given_away() -> None:
-    traces, _ = ask(seller("A", "10:00", 1), capacity=True)
+    traces, _ = ask(seller("A", last="10:00", left=1), capacity=True)
     assert traces == [("A", Stage.CHOSEN, "last assigned 10:00")]
 
 
@@ -115,9 +108,9 @@ def test_the_window_is_counted_in_hours(days: float, hours: int, detail: str) ->
 
 def test_free_at_the_end_of_the_window_is_within_it() -> None:
     tuesday = Calendar(weekly={"tue": (("09:00", "17:00"),)})
-    traces, _ = ask(seller("A", "10:00", calendar=tuesday), within=16)
+    traces, _ = ask(seller("A", last="10:00", calendar=tuesday), within=16)
     assert traces == [("A", Stage.CHOSEN, "free in 16 h, last assigned 10:00")]
-    traces, _ = ask(seller("A", "10:00", calendar=tuesday), within=15)
+    traces, _ = ask(seller("A", last="10:00", calendar=tuesday), within=15)
     assert traces == [("A", Stage.WINDOW, "free in 16 h, window 15 h")]
 
 
@@ -125,9 +118,9 @@ def test_earlier_buckets_come_first() -> None:
     tuesday = Calendar(weekly={"tue": (("09:00", "17:00"),)})
     wednesday = Calendar(weekly={"wed": (("09:00", "17:00"),)})
     people = (
-        seller("A", "10:00", calendar=wednesday),
-        seller("B", "11:00", calendar=tuesday),
-        seller("C", "09:00"),
+        seller("A", last="10:00", calendar=wednesday),
+        seller("B", last="11:00", calendar=tuesday),
+        seller("C", last="09:00"),
     )
     traces, changes = ask(*people, within=48)
     assert traces[0] == ("C", Stage.CHOSEN, "free now, last assigned 09:00")
@@ -141,9 +134,9 @@ def test_earlier_buckets_come_first() -> None:
 
 def test_load_balancing_names_what_is_left() -> None:
     traces, changes = ask(
-        seller("A", "10:00", 12),
-        seller("B", "11:00", 15),
-        seller("C", "12:00", 15),
+        seller("A", last="10:00", left=12),
+        seller("B", last="11:00", left=15),
+        seller("C", last="12:00", left=15),
         method="load_balancing",
     )
     assert traces == [
@@ -159,7 +152,7 @@ def test_load_balancing_names_what_is_left() -> None:
 
 def test_nothing_but_no_limit_beats_no_limit() -> None:
     traces, changes = ask(
-        seller("A", "10:00"), seller("B", "11:00"), seller("C", "09:00", 9), seller("D", "12:00", 9),
+        seller("A", last="10:00"), seller("B", last="11:00"), seller("C", last="09:00", left=9), seller("D", last="12:00", left=9),
         method="load_balancing",
     )  # fmt: skip
     assert traces[0][2] == "no limit of capacity, last assigned 10:00"
@@ -173,14 +166,17 @@ def test_nothing_but_no_limit_beats_no_limit() -> None:
 
 def test_more_load_than_the_filter_alone_asks_for() -> None:
     _, changes = ask(
-        seller("A", "10:00", -1), seller("B", "11:00", 4), method="load_balancing", capacity=True
+        seller("A", last="10:00", left=-1),
+        seller("B", last="11:00", left=4),
+        method="load_balancing",
+        capacity=True,
     )
     assert changes == ("A would have been chosen with 5 more capacity",)
 
 
 def test_unlimited_but_late_only_has_to_be_free() -> None:
     traces, changes = ask(
-        seller("A", "10:00", calendar=MONDAYS), seller("B", "11:00", 4),
+        seller("A", last="10:00", calendar=MONDAYS), seller("B", last="11:00", left=4),
         method="load_balancing", within=24,
     )  # fmt: skip
     assert traces[1][1] is Stage.WINDOW
@@ -189,7 +185,9 @@ def test_unlimited_but_late_only_has_to_be_free() -> None:
 
 def test_a_turn_that_goes_on_is_said_so() -> None:
     traces, changes = ask(
-        seller("A", "10:00"), seller("B", "11:00", weight=2, turns_taken=1), use_weights=True
+        seller("A", last="10:00"),
+        seller("B", last="11:00", weight=2, turns_taken=1),
+        use_weights=True,
     )
     assert traces[1] == ("A", Stage.ORDER, "the chosen one is in the middle of a turn")
     assert changes == ()
@@ -198,14 +196,17 @@ def test_a_turn_that_goes_on_is_said_so() -> None:
 def test_earlier_availability_needs_only_the_missing_capacity() -> None:
     tuesday = Calendar(weekly={"tue": (("09:00", "17:00"),)})
     _, changes = ask(
-        seller("A", "12:00", 0), seller("B", "11:00", 4, calendar=tuesday), within=24, capacity=True
+        seller("A", last="12:00", left=0),
+        seller("B", last="11:00", left=4, calendar=tuesday),
+        within=24,
+        capacity=True,
     )
     assert changes == ("A would have been chosen with 1 more capacity",)
 
 
 def test_load_is_what_counts_per_weight() -> None:
     traces, changes = ask(
-        seller("A", "12:00", 29, weight=2), seller("B", "11:00", 41), seller("C", "09:00", 12),
+        seller("A", last="12:00", left=29, weight=2), seller("B", last="11:00", left=41), seller("C", last="09:00", left=12),
         method="load_balancing", use_weights=True,
     )  # fmt: skip
     assert traces == [
@@ -221,7 +222,7 @@ def test_load_is_what_counts_per_weight() -> None:
 
 def test_the_filter_may_ask_for_more_than_the_load() -> None:
     _, changes = ask(
-        seller("A", "10:00", 0, weight=2), seller("B", "11:00", 4),
+        seller("A", last="10:00", left=0, weight=2), seller("B", last="11:00", left=4),
         method="load_balancing", capacity=True, use_weights=True,
     )  # fmt: skip
     assert changes == ("A would have been chosen with 1 more capacity",)
@@ -232,14 +233,17 @@ def test_only_counted_tables_are_a_load() -> None:
         id="a", name="A", row={}, max_capacity=50, consumed={"lead": 10, "opportunity": 30}
     )
     traces, _ = ask(
-        busy, seller("B", "11:00", 45), method="load_balancing", counted_tables=frozenset({"lead"})
+        busy,
+        seller("B", last="11:00", left=45),
+        method="load_balancing",
+        counted_tables=frozenset({"lead"}),
     )
     assert traces[1][2] == "less spare capacity: 40 against 45"
 
 
 def test_a_head_start_is_a_load() -> None:
     traces, _ = ask(
-        seller("A", "10:00", 20), seller("N", left=50),
+        seller("A", last="10:00", left=20), seller("N", left=50),
         method="load_balancing", fairness=FairnessSettings(),
     )  # fmt: skip
     assert traces == [
@@ -250,7 +254,7 @@ def test_a_head_start_is_a_load() -> None:
 
 def test_who_has_more_to_spare_but_is_late_only_has_to_be_free() -> None:
     _, changes = ask(
-        seller("A", "10:00", 9, calendar=MONDAYS), seller("B", "11:00", 4),
+        seller("A", last="10:00", left=9, calendar=MONDAYS), seller("B", last="11:00", left=4),
         method="load_balancing", within=24,
     )  # fmt: skip
     assert changes == ("A would have been chosen if free now",)
@@ -274,8 +278,8 @@ def test_with_rule_scope_the_clocks_of_the_rule_are_named() -> None:
 
 def test_two_in_the_middle_of_a_turn_are_told_apart_by_their_clocks() -> None:
     _, changes = ask(
-        seller("A", "10:00", weight=2, turns_taken=1),
-        seller("B", "11:00", weight=2, turns_taken=1),
+        seller("A", last="10:00", weight=2, turns_taken=1),
+        seller("B", last="11:00", weight=2, turns_taken=1),
         use_weights=True,
     )
     assert changes == ("B would have been chosen if last assigned before 10:00",)
@@ -287,7 +291,9 @@ def test_times_are_told_in_utc_wherever_the_process_runs(monkeypatch: pytest.Mon
         patch.setenv("TZ", "Asia/Tokyo")
         time.tzset()
         traces, _ = ask(
-            seller("A", "10:00"), seller("B", "23:30"), now=NOW.astimezone(ZoneInfo("Asia/Tokyo"))
+            seller("A", last="10:00"),
+            seller("B", last="23:30"),
+            now=NOW.astimezone(ZoneInfo("Asia/Tokyo")),
         )
     time.tzset()
     assert [detail for _, _, detail in traces] == [
@@ -297,7 +303,7 @@ def test_times_are_told_in_utc_wherever_the_process_runs(monkeypatch: pytest.Mon
 
 
 def test_only_so_many_changes_are_named() -> None:
-    pool = SellerPool(Directory(sellers=tuple(seller(name, "10:00") for name in "ABCDE")))
+    pool = SellerPool(Directory(sellers=tuple(seller(name, last="10:00") for name in "ABCDE")))
     request = DistributionRequest("R", frozenset(range(5)), "lead", "round_robin", NOW)
     assert len(pool.counterfactuals(request)) == 3
     assert len(pool.counterfactuals(request, limit=1)) == 1

@@ -15,6 +15,7 @@ from engine.distribution.newcomer_rules import (
 )
 from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
 from engine.sellers import Calendar, Directory, Seller, Team
+from tests.support.builders import seller, team
 from tests.unit.distribution.pools import positions_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -22,18 +23,8 @@ DAY = timedelta(days=1)
 HOLIDAY = Calendar(time_off=((date(2026, 11, 9), date(2026, 11, 22)),))
 
 
-def seller(
-    name: str, days_ago: float | None = None, left: int | None = None, **values: Any
-) -> Seller:
-    return Seller(
-        id=name,
-        name=name,
-        row={},
-        last_assigned_at=None if days_ago is None else NOW - days_ago * DAY,
-        max_capacity=None if left is None else 50,
-        consumed={} if left is None else {"lead": 50 - left},
-        **values,
-    )
+def before(days: float) -> datetime:
+    return NOW - days * DAY
 
 
 CALIBRATED = FairnessSettings()
@@ -69,46 +60,68 @@ def give(
 
 
 def test_without_calibration_a_newcomer_comes_first_and_gets_everything() -> None:
-    line = [seller("a", 2), seller("b", 1), seller("n")]
+    line = [seller("a", last=before(2)), seller("b", last=before(1)), seller("n")]
     assert give(pool_of(*line, fairness=None), "abn") == "n"
-    load = [seller("a", 2, left=5), seller("b", 1, left=6), seller("n", left=50)]
+    load = [
+        seller("a", last=before(2), left=5),
+        seller("b", last=before(1), left=6),
+        seller("n", left=50),
+    ]
     assert give(pool_of(*load, fairness=None), "abn", 10, method="load_balancing") == "n" * 10
 
 
 def test_a_newcomer_joins_at_the_end_of_the_line() -> None:
-    pool = pool_of(seller("a", 2), seller("b", 1), seller("n"), seller("m"))
+    pool = pool_of(
+        seller("a", last=before(2)), seller("b", last=before(1)), seller("n"), seller("m")
+    )
     assert give(pool, "abmn", 6) == "abmnab"
 
 
 def test_a_returner_joins_at_the_end_of_the_line_from_the_day_of_return_on() -> None:
-    pool = pool_of(seller("a", 2), seller("r", 14, calendar=HOLIDAY), seller("b", 0.01))
+    pool = pool_of(
+        seller("a", last=before(2)),
+        seller("r", last=before(14), calendar=HOLIDAY),
+        seller("b", last=before(0.01)),
+    )
     assert give(pool, "abr", 3) == "arb"
     assert pool.snapshot().sellers[1].joined_at == datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def test_a_short_absence_and_one_before_the_last_assignment_change_nothing() -> None:
     weekend = Calendar(time_off=((date(2026, 11, 21), date(2026, 11, 22)),))
-    pool = pool_of(seller("a", 2), seller("r", 3, calendar=weekend), seller("b", 1))
+    pool = pool_of(
+        seller("a", last=before(2)),
+        seller("r", last=before(3), calendar=weekend),
+        seller("b", last=before(1)),
+    )
     assert give(pool, "abr") == "r"
-    back = pool_of(seller("a", 0), seller("r", 0.1, calendar=HOLIDAY))
+    back = pool_of(seller("a", last=before(0)), seller("r", last=before(0.1), calendar=HOLIDAY))
     assert give(back, "ar") == "r"
     assert back.snapshot().sellers[1].joined_at is None
 
 
 def test_a_return_is_noticed_while_the_pool_is_in_use() -> None:
-    pool = pool_of(seller("a", 30), seller("r", 31, calendar=HOLIDAY), seller("b", 29))
+    pool = pool_of(
+        seller("a", last=before(30)),
+        seller("r", last=before(31), calendar=HOLIDAY),
+        seller("b", last=before(29)),
+    )
     assert give(pool, "ab", 1, now=NOW - 5 * DAY) == "a"
     assert pool.snapshot().sellers[1].joined_at is None
     assert give(pool, "abr", 3) == "bar"
 
 
 def test_with_rule_scope_a_newcomer_to_the_rule_stands_where_they_joined() -> None:
-    pool = pool_of(seller("a", 2), seller("n"), round_robin_scope="rule")
+    pool = pool_of(seller("a", last=before(2)), seller("n"), round_robin_scope="rule")
     assert give(pool, "an", 3) == "ana"
 
 
 def test_a_newcomer_counts_as_loaded_as_the_median_seller() -> None:
-    pool = pool_of(seller("a", 2, 5), seller("b", 1, 6), seller("n", None, 50))
+    pool = pool_of(
+        seller("a", last=before(2), left=5),
+        seller("b", last=before(1), left=6),
+        seller("n", left=50),
+    )
     given = give(pool, "abn", 12, method="load_balancing")
     assert {name: given.count(name) for name in "abn"} == {"a": 4, "b": 4, "n": 4}
     assert pool.snapshot().sellers[2].head_start == 44
@@ -116,7 +129,12 @@ def test_a_newcomer_counts_as_loaded_as_the_median_seller() -> None:
 
 def test_the_head_start_melts_from_day_to_day_and_is_gone_in_the_end() -> None:
     fairness = FairnessSettings(ramp_days=2)
-    pool = pool_of(seller("a", 2, 6), seller("b", 1, 6), seller("n", None, 26), fairness=fairness)
+    pool = pool_of(
+        seller("a", last=before(2), left=6),
+        seller("b", last=before(1), left=6),
+        seller("n", left=26),
+        fairness=fairness,
+    )
     assert give(pool, "abn", 3, method="load_balancing") == "abn"
     second = give(pool, "abn", 16, now=NOW + DAY, method="load_balancing")
     assert second[:10] == "n" * 10
@@ -128,7 +146,7 @@ def test_the_head_start_melts_from_day_to_day_and_is_gone_in_the_end() -> None:
 
 def test_the_last_unit_of_a_head_start_melts_too() -> None:
     fairness = FairnessSettings(ramp_days=2)
-    pool = pool_of(seller("a", 2, 6), seller("n", None, 7), fairness=fairness)
+    pool = pool_of(seller("a", last=before(2), left=6), seller("n", left=7), fairness=fairness)
     assert give(pool, "an", 2, method="load_balancing") == "an"
     assert pool.snapshot().sellers[1].head_start == 1
     assert give(pool, "an", 3, now=NOW + DAY, method="load_balancing") == "nan"
@@ -137,22 +155,22 @@ def test_the_last_unit_of_a_head_start_melts_too() -> None:
 def test_whoever_is_given_something_at_the_moment_of_return_has_their_place() -> None:
     back = datetime(2026, 11, 23, tzinfo=UTC)
     returner = Seller(id="r", name="r", row={}, last_assigned_at=back, calendar=HOLIDAY)
-    pool = pool_of(seller("a", 0), returner)
+    pool = pool_of(seller("a", last=before(0)), returner)
     assert give(pool, "ar") == "r"
     assert pool.snapshot().sellers[1].joined_at is None
 
 
 def test_a_return_counts_from_its_very_moment_on() -> None:
     back = datetime(2026, 11, 23, tzinfo=UTC)
-    pool = pool_of(seller("a", 1), seller("r", 20, calendar=HOLIDAY))
+    pool = pool_of(seller("a", last=before(1)), seller("r", last=before(20), calendar=HOLIDAY))
     assert give(pool, "ar", now=back - timedelta(seconds=1)) == "r"
-    again = pool_of(seller("a", 1), seller("r", 20, calendar=HOLIDAY))
+    again = pool_of(seller("a", last=before(1)), seller("r", last=before(20), calendar=HOLIDAY))
     assert give(again, "ar", now=back) == "a"
 
 
 def test_a_return_is_noticed_while_a_head_start_melts() -> None:
     away = Calendar(time_off=((date(2026, 11, 24), date(2026, 11, 29)),))
-    pool = pool_of(seller("a", 2, 6), seller("n", None, 50, calendar=away))
+    pool = pool_of(seller("a", last=before(2), left=6), seller("n", left=50, calendar=away))
     for day in range(7):
         give(pool, "a", now=NOW + day * DAY)
     assert pool.snapshot().sellers[1].joined_at == NOW
@@ -162,25 +180,25 @@ def test_a_return_is_noticed_while_a_head_start_melts() -> None:
 
 
 def test_newcomers_join_one_after_the_other() -> None:
-    pool = pool_of(seller("b"), seller("a"), seller("c", 1))
+    pool = pool_of(seller("b"), seller("a"), seller("c", last=before(1)))
     give(pool, "c")
     assert [each.assignment_order for each in pool.snapshot().sellers] == [2, 1, 3]
 
 
 def test_nobody_without_a_limit_has_a_head_start() -> None:
-    pool = pool_of(seller("a", 1), seller("n"))
+    pool = pool_of(seller("a", last=before(1)), seller("n"))
     give(pool, "an")
     assert [each.head_start for each in pool.snapshot().sellers] == [0, 0]
 
 
 def test_disabled_sellers_and_other_kinds_do_not_count_for_the_median() -> None:
-    team = Team(id="t", name="T", row={}, max_capacity=5)
+    helpers = team("t", max_capacity=5)
     pool = pool_of(
-        seller("a", 1, 10),
-        seller("x", 1, 2, is_disabled=True),
-        seller("y", 1, 2, is_assignable=False),
-        seller("n", None, 50),
-        teams=(team,),
+        seller("a", last=before(1), left=10),
+        seller("x", last=before(1), left=2, is_disabled=True),
+        seller("y", last=before(1), left=2, is_assignable=False),
+        seller("n", left=50),
+        teams=(helpers,),
     )
     give(pool, "an")
     directory = pool.snapshot()
@@ -189,7 +207,7 @@ def test_disabled_sellers_and_other_kinds_do_not_count_for_the_median() -> None:
 
 
 def test_explaining_lets_newcomers_take_their_place_too() -> None:
-    pool = pool_of(seller("a", 2), seller("n"))
+    pool = pool_of(seller("a", last=before(2)), seller("n"))
     request = DistributionRequest("R", frozenset({0, 1}), "lead", "round_robin", NOW)
     assert [trace.target.id for trace in pool.explain(request)] == ["a", "n"]
 

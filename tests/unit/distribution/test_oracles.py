@@ -8,34 +8,17 @@ import pytest
 from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
 from engine.sellers import Calendar, Directory, Seller
 from engine.statuses import RoutingStatus
+from tests.support.builders import ROOM, at, seller
 from tests.unit.distribution.pools import positions_of
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 NOW = DAY + timedelta(hours=17)
 
 
-def at(clock: str) -> datetime:
-    hours, minutes = clock.split(":")
-    return DAY + timedelta(hours=int(hours), minutes=int(minutes))
-
-
-def seller(
-    name: str, last: str | None = None, left: int | None = None, bucket: int | None = None
-) -> Seller:
-    """A seller with so much capacity left, free first in the middle of the given bucket."""
-    calendar = None
-    if bucket:
-        free = NOW + timedelta(hours=24 * bucket - 12)
-        calendar = Calendar(weekly={f"{free:%a}".lower(): ((f"{free:%H:%M}", f"{free:%H}:59"),)})
-    return Seller(
-        id=name.lower(),
-        name=name,
-        row={},
-        last_assigned_at=at(last) if last else None,
-        max_capacity=None if left is None else 100,
-        consumed={} if left is None else {"lead": 100 - left},
-        calendar=calendar,
-    )
+def free_in_bucket(number: int) -> Calendar:
+    """The calendar of somebody who is free first in the middle of the bucket."""
+    free = NOW + timedelta(hours=24 * number - 12)
+    return Calendar(weekly={f"{free:%a}".lower(): ((f"{free:%H:%M}", f"{free:%H}:59"),)})
 
 
 class Desk:
@@ -77,13 +60,21 @@ class Desk:
 
 
 def test_o1_the_seller_who_has_waited_longest_gets_the_lead() -> None:
-    desk = Desk(seller("Miriam", "10:02"), seller("Sanjay", "10:31"), seller("Susana", "11:17"))
+    desk = Desk(
+        seller("Miriam", last="10:02"),
+        seller("Sanjay", last="10:31"),
+        seller("Susana", last="11:17"),
+    )
     assert desk.lead(now=at("11:20")) == "Miriam"
     assert desk.line() == ["Sanjay", "Susana", "Miriam"]
 
 
 def test_o1_a_manual_assignment_of_a_counted_table_moves_the_clock() -> None:
-    desk = Desk(seller("Miriam", "10:02"), seller("Sanjay", "10:31"), seller("Susana", "11:17"))
+    desk = Desk(
+        seller("Miriam", last="10:02"),
+        seller("Sanjay", last="10:31"),
+        seller("Susana", last="11:17"),
+    )
     desk.lead(now=at("11:20"))
     desk.pool.touch("Susana", at("13:50"))
     assert desk.line() == ["Sanjay", "Miriam", "Susana"]
@@ -100,9 +91,9 @@ def test_o2_one_clock_serves_every_rule() -> None:
 
 def test_o2_with_rule_scope_each_rule_has_its_own_line() -> None:
     desk = Desk(
-        seller("Miriam", "10:00"),
-        seller("Sanjay", "10:01"),
-        seller("Susana", "10:02"),
+        seller("Miriam", last="10:00"),
+        seller("Sanjay", last="10:01"),
+        seller("Susana", last="10:02"),
         round_robin_scope="rule",
     )
     assert desk.lead(rule="1") == "Miriam"
@@ -113,7 +104,7 @@ def test_o2_with_rule_scope_each_rule_has_its_own_line() -> None:
 
 
 def test_o3_a_self_created_row_moves_its_creators_clock() -> None:
-    desk = Desk(seller("Miriam", "10:00"), seller("Sanjay", "10:05"))
+    desk = Desk(seller("Miriam", last="10:00"), seller("Sanjay", last="10:05"))
     desk.pool.touch("Miriam", at("11:00"))
     assert desk.lead(now=at("11:01")) == "Sanjay"
     assert desk.line() == ["Miriam", "Sanjay"]
@@ -135,10 +126,10 @@ def test_o4_load_balancing_gives_to_whom_has_most_capacity_left() -> None:
 
 def test_o5_sellers_without_capacity_are_passed_over() -> None:
     sellers = [
-        seller("Sanjay", "14:37", 0),
-        seller("Susana", "14:57", 4),
-        seller("David", "15:02", 1),
-        seller("Miriam", "14:35", -2),
+        seller("Sanjay", last="14:37", left=0),
+        seller("Susana", last="14:57", left=4),
+        seller("David", last="15:02", left=1),
+        seller("Miriam", last="14:35", left=-2),
     ]
     assert Desk(*sellers).lead(capacity=True) == "Susana"
     assert Desk(*sellers).lead() == "Miriam"
@@ -160,21 +151,21 @@ def test_o6_the_window_cuts_exactly() -> None:
 
 def test_o7_round_robin_stays_in_the_first_bucket() -> None:
     desk = Desk(
-        seller("Burt", "14:37", bucket=1),
-        seller("Maya", "14:15", bucket=1),
-        seller("Vivek", "15:02"),
-        seller("Maria", "15:10", bucket=2),
-        seller("Sal", "14:29"),
+        seller("Burt", last="14:37", calendar=free_in_bucket(1)),
+        seller("Maya", last="14:15", calendar=free_in_bucket(1)),
+        seller("Vivek", last="15:02"),
+        seller("Maria", last="15:10", calendar=free_in_bucket(2)),
+        seller("Sal", last="14:29"),
     )
     assert desk.leads(4, hours=120) == ["Sal", "Vivek", "Sal", "Vivek"]
 
 
 def test_o8_load_balancing_stays_in_the_first_bucket_and_may_overdraw() -> None:
     desk = Desk(
-        seller("Burt", left=14, bucket=1),
-        seller("Maya", left=20, bucket=1),
+        seller("Burt", left=14, calendar=free_in_bucket(1)),
+        seller("Maya", left=20, calendar=free_in_bucket(1)),
         seller("Vivek", left=5),
-        seller("Maria", left=10, bucket=2),
+        seller("Maria", left=10, calendar=free_in_bucket(2)),
         seller("Sal", left=2),
         method="load_balancing",
     )
@@ -182,7 +173,7 @@ def test_o8_load_balancing_stays_in_the_first_bucket_and_may_overdraw() -> None:
     assert given[:3] == ["Vivek"] * 3
     assert sorted(given[3:5]) == ["Sal", "Vivek"]
     assert set(given) == {"Vivek", "Sal"}
-    left = [100 - each.consumed["lead"] for each in desk.pool.snapshot().sellers]
+    left = [ROOM - each.consumed["lead"] for each in desk.pool.snapshot().sellers]
     assert abs(left[2] - left[4]) <= 1
     assert left[2] < 0
 
@@ -198,11 +189,11 @@ def test_o9_beyond_the_first_bucket_round_robin_decides(
     burt: str, maya: str, expected: list[str]
 ) -> None:
     desk = Desk(
-        seller("Burt", burt, 14, bucket=1),
-        seller("Maya", maya, 20, bucket=1),
-        seller("Vivek", "15:02", -1),
-        seller("Maria", "15:10", 10, bucket=2),
-        seller("Sal", "14:29", 0),
+        seller("Burt", last=burt, left=14, calendar=free_in_bucket(1)),
+        seller("Maya", last=maya, left=20, calendar=free_in_bucket(1)),
+        seller("Vivek", last="15:02", left=-1),
+        seller("Maria", last="15:10", left=10, calendar=free_in_bucket(2)),
+        seller("Sal", last="14:29", left=0),
         method="load_balancing",
     )
     assert desk.leads(3, hours=120, capacity=True) == expected
@@ -210,8 +201,8 @@ def test_o9_beyond_the_first_bucket_round_robin_decides(
 
 def test_load_balancing_in_every_bucket_is_a_setting() -> None:
     desk = Desk(
-        seller("Burt", "14:15", 14, bucket=1),
-        seller("Maya", "14:37", 20, bucket=1),
+        seller("Burt", last="14:15", left=14, calendar=free_in_bucket(1)),
+        seller("Maya", last="14:37", left=20, calendar=free_in_bucket(1)),
         method="load_balancing",
         load_balance_every_bucket=True,
     )
@@ -241,28 +232,28 @@ def test_o10_rows_of_other_tables_cost_no_capacity() -> None:
 
 
 def test_p1_only_matched_sellers_stand_in_line() -> None:
-    desk = Desk(seller("S1", "11:00"), seller("S2", "10:00"), seller("S3", "12:00"))
+    desk = Desk(seller("S1", last="11:00"), seller("S2", last="10:00"), seller("S3", last="12:00"))
     assert desk.lead(now=at("13:30")) == "S2"
     assert desk.lead(only=["S2", "S3"]) == "S3"
 
 
 def test_p3_capacity_before_the_clock() -> None:
     desk = Desk(
-        seller("S1", "11:00", -2),
-        seller("S2", "10:00", 0),
-        seller("S3", "12:00", 4),
-        seller("S4", "13:00", 1),
+        seller("S1", last="11:00", left=-2),
+        seller("S2", last="10:00", left=0),
+        seller("S3", last="12:00", left=4),
+        seller("S4", last="13:00", left=1),
     )
     assert desk.lead(capacity=True) == "S3"
 
 
 def test_p4_and_p5_availability_before_clock_and_load() -> None:
     sellers = [
-        seller("S1", "11:00", 14, bucket=1),
-        seller("S2", "10:00", 20, bucket=1),
-        seller("S3", "12:00", 5),
-        seller("S4", "13:00", 10, bucket=2),
-        seller("S5", "10:30", 2),
+        seller("S1", last="11:00", left=14, calendar=free_in_bucket(1)),
+        seller("S2", last="10:00", left=20, calendar=free_in_bucket(1)),
+        seller("S3", last="12:00", left=5),
+        seller("S4", last="13:00", left=10, calendar=free_in_bucket(2)),
+        seller("S5", last="10:30", left=2),
     ]
     assert Desk(*sellers).leads(3, hours=120) == ["S5", "S3", "S5"]
     assert Desk(*sellers, method="load_balancing").lead(hours=120) == "S3"
@@ -270,10 +261,10 @@ def test_p4_and_p5_availability_before_clock_and_load() -> None:
 
 def test_p6_capacity_then_bucket_then_round_robin() -> None:
     desk = Desk(
-        seller("S1", "10:00", 14, bucket=1),
-        seller("S2", "11:00", 20, bucket=1),
-        seller("S3", "12:00", -1),
-        seller("S5", "10:30", 0),
+        seller("S1", last="10:00", left=14, calendar=free_in_bucket(1)),
+        seller("S2", last="11:00", left=20, calendar=free_in_bucket(1)),
+        seller("S3", last="12:00", left=-1),
+        seller("S5", last="10:30", left=0),
         method="load_balancing",
     )
     assert desk.leads(3, hours=120, capacity=True) == ["S1", "S2", "S1"]

@@ -12,13 +12,10 @@ from engine.distribution.pool import DistributionRequest, DistributionSettings, 
 from engine.records import EntityReference
 from engine.sellers import Calendar, Directory, Queue, Seller, Team
 from engine.statuses import RoutingStatus
+from tests.support.builders import seller, team
 from tests.unit.distribution.pools import positions_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
-
-
-def seller(name: str, **values: Any) -> Seller:
-    return Seller(id=name, name=name.upper(), row={}, **values)
 
 
 def pool_of(*sellers: Seller, teams: tuple[Team, ...] = (), **settings: Any) -> SellerPool:
@@ -66,9 +63,9 @@ def test_nobody_asked_for_means_nobody_meets_the_conditions() -> None:
 def test_never_assigned_then_clock_then_counter_then_id() -> None:
     hour = timedelta(hours=1)
     pool = pool_of(
-        seller("e", last_assigned_at=NOW - hour, assignment_order=4),
-        seller("d", last_assigned_at=NOW - hour, assignment_order=3),
-        seller("c", last_assigned_at=NOW - 2 * hour, assignment_order=9),
+        seller("e", last=NOW - hour, assignment_order=4),
+        seller("d", last=NOW - hour, assignment_order=3),
+        seller("c", last=NOW - 2 * hour, assignment_order=9),
         seller("B"),
         seller("a"),
     )
@@ -83,7 +80,7 @@ def test_ids_are_compared_and_found_without_case() -> None:
 
 
 def test_a_clock_can_be_set_back() -> None:
-    pool = pool_of(seller("a", last_assigned_at=NOW), seller("b", last_assigned_at=NOW))
+    pool = pool_of(seller("a", last=NOW), seller("b", last=NOW))
     pool.touch("b", NOW - timedelta(days=1))
     pool.touch("nobody", NOW)
     assert pool.clock_of("B") == NOW - timedelta(days=1)
@@ -143,7 +140,7 @@ def test_a_table_given_back_at_once_stays_listed() -> None:
 
 
 def test_a_team_with_a_member_without_a_limit_has_none() -> None:
-    teams = (Team(id="t", name="T", row={}, members=("a", "b")),)
+    teams = (team("t", members=("a", "b")),)
     pool = pool_of(seller("a", max_capacity=1), seller("b"), teams=teams)
     assert give(pool, "t", count=3, respect_capacity=True) == "ttt"
 
@@ -255,8 +252,8 @@ def test_what_is_given_by_hand_takes_the_next_place() -> None:
 
 def test_a_team_is_no_member_of_a_team() -> None:
     teams = (
-        Team(id="t", name="T", row={}, members=("u", "T", "a")),
-        Team(id="u", name="U", row={}, members=("a",)),
+        team("t", members=("u", "T", "a")),
+        team("u", members=("a",)),
     )
     pool = pool_of(seller("a", max_capacity=2), teams=teams)
     assert give(pool, "t", count=3, respect_capacity=True) == "tt"
@@ -265,10 +262,10 @@ def test_a_team_is_no_member_of_a_team() -> None:
 def test_teams_stand_in_line_with_their_own_clock_and_their_members_capacity() -> None:
     busy = Calendar(weekly={})
     teams = (
-        Team(id="t", name="T", row={}, members=("A", "b", "gone")),
-        Team(id="u", name="U", row={}, max_capacity=1, members=("b",)),
-        Team(id="v", name="V", row={}, members=("a", "c")),
-        Team(id="w", name="W", row={}),
+        team("t", members=("A", "b", "gone")),
+        team("u", max_capacity=1, members=("b",)),
+        team("v", members=("a", "c")),
+        team("w"),
     )
     pool = pool_of(
         seller("a", max_capacity=2),
@@ -289,7 +286,7 @@ def test_teams_stand_in_line_with_their_own_clock_and_their_members_capacity() -
 def test_everybody_can_be_referred_to() -> None:
     queue = Queue(id="q", name="Overflow", row={})
     assert queue.reference() == EntityReference(table="queue", id="q")
-    assert Team(id="t", name="T", row={}).reference().table == "team"
+    assert team("t").reference().table == "team"
 
 
 def test_availability_is_not_blamed_when_capacity_failed() -> None:

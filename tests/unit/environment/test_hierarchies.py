@@ -17,7 +17,7 @@ from engine.schema import TableSchema
 from engine.sellers import Directory, Queue, Seller, Team
 from engine.sequences.timing import EndReason, find_end
 from engine.standard_tables import STANDARD_TABLES
-from tests.unit.assignment.builders import NOW, guid, queue, row, seller, team
+from tests.support.builders import NOW, guid, queue, row, seller, team
 
 GROUP, HOLDING, BRANCH, STRANGER = guid(1), guid(2), guid(3), guid(4)
 """Accounts: the branch belongs to the holding, which belongs to the group."""
