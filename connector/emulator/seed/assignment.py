@@ -21,31 +21,31 @@ SEGMENTS = (
 )
 
 
+_ASSIGNMENT_SETTING: StoredRow = {
+    "msdyn_salesassignmentsettingid": fixed_id("salesassignmentsetting"),
+    "msdyn_name": "Sales assignment setting",
+    "msdyn_roundrobinscope": 0,
+    "msdyn_defaultcapacity": 50,
+}
+_ACCELERATION_SETTING: StoredRow = {
+    "msdyn_salesaccelerationsettingsid": fixed_id("salesaccelerationsettings"),
+    "msdyn_name": "Default",
+    "msdyn_isdefaultsetting": 1,
+    "msdyn_securityrolesassignmentrules": json.dumps([SALESPERSON_ROLE_ID]),
+    "statecode": 1,
+    "statuscode": 3,
+}
+
+
 def seed_assignment_tables(rows: SeedRows, people: SeededPeople) -> None:
     """Rows an organization that used work assignment would have; its rules are switched off."""
     rows.add("msdyn_sequence", [_sequence(*each) for each in SEQUENCES])
     rows.add("msdyn_segment", [_segment(*each) for each in SEGMENTS])
     rows.add("msdyn_segmentattribute", [_priorities(table) for table in TABLE_CODES])
-    rows.add(
-        "msdyn_assignmentrule",
-        [_rule(name, table, order, people) for order, (name, table, *_) in enumerate(SEGMENTS, 1)],
-    )
-    setting: StoredRow = {
-        "msdyn_salesassignmentsettingid": fixed_id("salesassignmentsetting"),
-        "msdyn_name": "Sales assignment setting",
-        "msdyn_roundrobinscope": 0,
-        "msdyn_defaultcapacity": 50,
-    }
-    rows.add("msdyn_salesassignmentsetting", [setting])
-    acceleration: StoredRow = {
-        "msdyn_salesaccelerationsettingsid": fixed_id("salesaccelerationsettings"),
-        "msdyn_name": "Default",
-        "msdyn_isdefaultsetting": 1,
-        "msdyn_securityrolesassignmentrules": json.dumps([SALESPERSON_ROLE_ID]),
-        "statecode": 1,
-        "statuscode": 3,
-    }
-    rows.add("msdyn_salesaccelerationsettings", [acceleration])
+    rules = [_rule(each[0], each[1], order, people) for order, each in enumerate(SEGMENTS, 1)]
+    rows.add("msdyn_assignmentrule", rules)
+    rows.add("msdyn_salesassignmentsetting", [_ASSIGNMENT_SETTING])
+    rows.add("msdyn_salesaccelerationsettings", [_ACCELERATION_SETTING])
 
 
 def _sequence(name: str, table: str, steps: int) -> StoredRow:

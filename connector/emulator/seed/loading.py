@@ -6,28 +6,27 @@ are kept.
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from connector.emulator.catalog.catalog import Catalog
 from connector.emulator.catalog.table_definition import (
+    PRINCIPALS,
     ColumnDefinition,
-    ColumnType,
     TableDefinition,
 )
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.organization import (
     CONNECTOR_USER_ID,
-    ROOT_UNIT_ID,
     Organization,
     fixed_id,
 )
 from connector.emulator.protocol.errors import ODataError
 from connector.emulator.protocol.guids import parse_guid
-from connector.emulator.protocol.json_shapes import as_object
-from connector.emulator.rows.states import default_status
+from connector.emulator.protocol.json_shapes import Json, as_object
 from connector.emulator.rows.values import read_value
-from connector.emulator.storage.database import VERSION_STEP, StoredRow, StoredValue
+from connector.emulator.seed.completion import complete_row, default_values
+from connector.emulator.storage.database import VERSION_STEP, StoredRow
 from connector.emulator.storage.sql_names import type_column
 
 Note = Callable[[str], None]
@@ -51,45 +50,64 @@ def load_directory(
         return frozenset()
     if not directory.is_dir():
         raise DataProblem(f"{directory}: there is no such directory to load rows from.")
-    files = sorted(directory.glob("*.json"))
-    known = {
-        table.logical_name: path
-        for path in files
-        if (table := organization.catalog.table_of_set(path.stem)) is not None
-    }
-    for path in files:
-        if organization.catalog.table_of_set(path.stem) is None:
+    files = _find_files(organization.catalog, directory, note)
+    for name in sorted(files, key=lambda name: (name not in PRINCIPALS, name)):
+        _FileLoader(organization, organization.catalog.tables[name], files[name], note).load()
+    return frozenset(files)
+
+
+def _find_files(catalog: Catalog, directory: Path, note: Note) -> dict[str, Path]:
+    """The files by the logical name of their table."""
+    files: dict[str, Path] = {}
+    for path in sorted(directory.glob("*.json")):
+        table = catalog.table_of_set(path.stem)
+        if table is None:
             note(f"{path.name}: not loaded, the emulator has no entity set '{path.stem}'.")
-    users_first = sorted(known, key=lambda name: (name not in ("systemuser", "team"), name))
-    for name in users_first:
-        _load_file(organization, organization.catalog.tables[name], known[name], note)
-    return frozenset(known)
+        else:
+            files[table.logical_name] = path
+    return files
 
 
-def _load_file(organization: Organization, table: TableDefinition, path: Path, note: Note) -> None:
-    unknown: set[str] = set()
-    reader = RowReader(organization, table)
-    waiting: dict[str, StoredRow] = {}
-    inserted: set[str] = set()
-    for number, document in enumerate(_read_documents(path), start=1):
-        row = _read_row(reader, path, document, number, unknown)
-        row_id = str(row[table.primary_id])
-        if row_id in waiting or row_id in inserted:
-            note(f"{path.name}: row {number} repeats an id; the later row is kept.")
-            organization.storage.forget_row(table, row_id)
-        waiting[row_id] = row
-        if len(waiting) == ROWS_AT_ONCE:
-            insert_with_versions(organization, table, list(waiting.values()))
-            inserted |= waiting.keys()
-            waiting.clear()
-    insert_with_versions(organization, table, list(waiting.values()))
-    if unknown:
-        names = ", ".join(sorted(unknown))
-        name = table.logical_name
-        note(f"{path.name}: columns that {name} does not have were left out: {names}.")
+class _FileLoader:
+    """Loads one file; rows wait until there are enough to insert at once."""
+
+    def __init__(
+        self, organization: Organization, table: TableDefinition, path: Path, note: Note
+    ) -> None:
+        self._organization, self._table, self._path, self._note = organization, table, path, note
+        self._waiting: dict[str, StoredRow] = {}
+        self._inserted: set[str] = set()
+
+    def load(self) -> None:
+        unknown: set[str] = set()
+        reader = RowReader(self._organization, self._table)
+        for number, document in enumerate(_read_documents(self._path), start=1):
+            self._add(_read_row(reader, self._path, document, number, unknown), number)
+        self._insert()
+        if unknown:
+            names = ", ".join(sorted(unknown))
+            name = self._table.logical_name
+            self._tell(f"columns that {name} does not have were left out: {names}.")
+
+    def _tell(self, what: str) -> None:
+        self._note(f"{self._path.name}: {what}")
+
+    def _add(self, row: StoredRow, number: int) -> None:
+        row_id = str(row[self._table.primary_id])
+        if row_id in self._waiting or row_id in self._inserted:
+            self._tell(f"row {number} repeats an id; the later row is kept.")
+            self._organization.storage.forget_row(self._table, row_id)
+        self._waiting[row_id] = row
+        if len(self._waiting) == ROWS_AT_ONCE:
+            self._insert()
+
+    def _insert(self) -> None:
+        insert_with_versions(self._organization, self._table, list(self._waiting.values()))
+        self._inserted |= self._waiting.keys()
+        self._waiting.clear()
 
 
-def _read_documents(path: Path) -> Iterator[Any]:
+def _read_documents(path: Path) -> Iterator[Json]:
     """The members of the array, decoded one at a time: a million rows at once would fill memory."""
     try:
         content = path.read_bytes()
@@ -113,7 +131,7 @@ class _Wrapped(msgspec.Struct):
 
 
 def _read_row(
-    reader: "RowReader", path: Path, document: Any, number: int, unknown: set[str]
+    reader: "RowReader", path: Path, document: Json, number: int, unknown: set[str]
 ) -> StoredRow:
     members = as_object(document)
     if members is None:
@@ -147,14 +165,10 @@ class RowReader:
             name: (column, column.type.is_lookup)
             for name, column in table.columns_by_wire_name.items()
         }
-        self._defaults: StoredRow = {
-            column.logical_name: column.default
-            for column in table.stored_columns
-            if column.default is not None
-        }
+        self._defaults = default_values(table)
         self._stamps = [name for name in ("createdon", "modifiedon") if table.column(name)]
 
-    def read(self, document: Mapping[str, Any], unknown: set[str], number: int) -> StoredRow:
+    def read(self, document: Mapping[str, Json], unknown: set[str], number: int) -> StoredRow:
         """One row; names that are not columns are added to `unknown`."""
         row, table = self._defaults.copy(), self._table
         for name, value in document.items():
@@ -170,15 +184,14 @@ class RowReader:
         return row
 
     def _read_lookup(
-        self, row: StoredRow, column: ColumnDefinition, value: Any, document: Mapping[str, Any]
+        self, row: StoredRow, column: ColumnDefinition, value: Json, document: Mapping[str, Json]
     ) -> None:
         found = parse_guid(value) if value is not None else None
         row[column.logical_name] = found
         if column.is_polymorphic and found is not None:
             given = document.get(f"{column.wire_name}{LOGICAL_NAME}")
-            row[type_column(column.logical_name)] = (
-                str(given) if given else self._target(column, found)
-            )
+            target = str(given) if given else self._target(column, found)
+            row[type_column(column.logical_name)] = target
 
     def _target(self, column: ColumnDefinition, row_id: str) -> str:
         key = (column.logical_name, row_id)
@@ -201,31 +214,7 @@ class RowReader:
         for name in self._stamps:
             if row.get(name) is None:
                 row[name] = row.get("createdon") or self._now
-        self._complete_owner(row)
-        self._complete_state(row)
-        if table.logical_name in ("systemuser", "team"):
-            row["ownerid"] = row[table.primary_id]
-            row["businessunitid"] = row.get("businessunitid") or ROOT_UNIT_ID
+        complete_row(table, row, CONNECTOR_USER_ID)
         if table.column("fullname") is not None and row.get("fullname") is None:
             parts = (row.get("firstname"), row.get("lastname"))
             row["fullname"] = " ".join(str(part) for part in parts if part) or None
-
-    def _complete_owner(self, row: StoredRow) -> None:
-        if not self._table.is_owned:
-            return
-        if row.get("ownerid") is None:
-            row["ownerid"], row[type_column("ownerid")] = CONNECTOR_USER_ID, "systemuser"
-        is_user = row[type_column("ownerid")] == "systemuser"
-        row["owninguser"] = row["ownerid"] if is_user else None
-        row["owningteam"] = None if is_user else row["ownerid"]
-        row["owningbusinessunit"] = row.get("owningbusinessunit") or ROOT_UNIT_ID
-
-    def _complete_state(self, row: StoredRow) -> None:
-        state = self._table.column("statecode")
-        if state is None or state.type is not ColumnType.STATE:
-            return
-        if row.get("statecode") is None:
-            row["statecode"] = state.options[0].value
-        if row.get("statuscode") is None:
-            value: StoredValue = default_status(state, int(row["statecode"] or 0))
-            row["statuscode"] = value

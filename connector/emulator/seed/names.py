@@ -16,6 +16,15 @@ class Place:
     currency: str
     unit: str
 
+    @property
+    def address(self) -> dict[str, str | int | float | None]:
+        """The columns of an address."""
+        return {
+            "address1_city": self.city,
+            "address1_country": self.country,
+            "address1_stateorprovince": self.region,
+        }
+
 
 PLACES = (
     Place("United Kingdom", "London", "England", "Europe/London", 85, "English", "GBP", "EMEA"),

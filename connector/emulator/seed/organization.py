@@ -6,6 +6,7 @@ Everything is drawn from the seed and dated relative to the clock's start; nothi
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.dice import Dice
 from connector.emulator.organization.organization import (
@@ -55,47 +56,65 @@ def seed_organization(
     rows.give_roles_to_loaded_people()
 
 
+_ROLES = {
+    ADMINISTRATOR_ROLE_ID: "System Administrator",
+    MANAGER_ROLE_ID: "Sales Manager",
+    SALESPERSON_ROLE_ID: "Salesperson",
+}
+_SERVICE_USERS: tuple[StoredRow, ...] = (
+    {
+        "systemuserid": SYSTEM_USER_ID,
+        "lastname": "SYSTEM",
+        "fullname": "SYSTEM",
+        "accessmode": 3,
+        "isintegrationuser": 1,
+    },
+    {
+        "systemuserid": CONNECTOR_USER_ID,
+        "firstname": "#",
+        "lastname": "Leadrobin",
+        "fullname": "# Leadrobin",
+        "applicationid": CLIENT_ID,
+        "azureactivedirectoryobjectid": fixed_id("aad/connector"),
+        "accessmode": 4,
+        "isintegrationuser": 1,
+    },
+)
+_ORGANIZATION: StoredRow = {
+    "organizationid": ORGANIZATION_ID,
+    "name": "Emulated",
+    "expirechangetrackingindays": 7,
+    "expiresubscriptionsindays": 90,
+    "languagecode": 1033,
+    "weekstartdaycode": 0,
+    "isauditenabled": 0,
+    "basecurrencyid": BASE_CURRENCY_ID,
+}
+_MESSAGES = ("Create", "Update", "Delete", "CreateMultiple", "UpdateMultiple", "UpsertMultiple")
+
+
 def _seed_platform(rows: SeedRows, now: datetime) -> None:
     start = timestamp(now - timedelta(days=900))
-    organization: StoredRow = {
-        "organizationid": ORGANIZATION_ID,
-        "name": "Emulated",
-        "expirechangetrackingindays": 7,
-        "expiresubscriptionsindays": 90,
-        "languagecode": 1033,
-        "fiscalcalendarstart": f"{now.year}-01-01T00:00:00Z",
-        "weekstartdaycode": 0,
-        "isauditenabled": 0,
-        "basecurrencyid": BASE_CURRENCY_ID,
-        "createdon": start,
-        "modifiedon": start,
-    }
-    rows.add_fixed("organization", [organization])
+    dates: StoredRow = {"createdon": start, "modifiedon": start}
+    dates["fiscalcalendarstart"] = f"{now.year}-01-01T00:00:00Z"
+    rows.add_fixed("organization", [_ORGANIZATION | dates])
     rows.add("transactioncurrency", [_currency(*each) for each in CURRENCIES])
     rows.add_fixed("businessunit", [{"businessunitid": ROOT_UNIT_ID, "name": "Emulated"}])
-    units: list[StoredRow] = [
-        {
-            "businessunitid": fixed_id(f"businessunit/{name}"),
-            "name": name,
-            "parentbusinessunitid": ROOT_UNIT_ID,
-        }
-        for name in UNITS
-    ]
-    rows.add_fixed("businessunit", units)
-    roles = {
-        ADMINISTRATOR_ROLE_ID: "System Administrator",
-        MANAGER_ROLE_ID: "Sales Manager",
-        SALESPERSON_ROLE_ID: "Salesperson",
-    }
-    rows.add_fixed(
-        "role",
-        [
-            {"roleid": role_id, "name": name, "businessunitid": ROOT_UNIT_ID}
-            for role_id, name in roles.items()
-        ],
-    )
-    _seed_service_users(rows)
+    rows.add_fixed("businessunit", [_unit(name) for name in UNITS])
+    rows.add_fixed("role", [_role(*each) for each in _ROLES.items()])
+    rows.add_fixed("systemuser", list(_SERVICE_USERS))
+    for user_id in (CONNECTOR_USER_ID, SYSTEM_USER_ID):
+        rows.give_role("systemuser", user_id, ADMINISTRATOR_ROLE_ID)
     _seed_messages(rows)
+
+
+def _unit(name: str) -> StoredRow:
+    unit_id = fixed_id(f"businessunit/{name}")
+    return {"businessunitid": unit_id, "name": name, "parentbusinessunitid": ROOT_UNIT_ID}
+
+
+def _role(role_id: str, name: str) -> StoredRow:
+    return {"roleid": role_id, "name": name, "businessunitid": ROOT_UNIT_ID}
 
 
 def _currency(code: str, name: str, symbol: str, rate: float) -> StoredRow:
@@ -109,49 +128,27 @@ def _currency(code: str, name: str, symbol: str, rate: float) -> StoredRow:
     }
 
 
-def _seed_service_users(rows: SeedRows) -> None:
-    rows.add_fixed(
-        "systemuser",
-        [
-            {
-                "systemuserid": SYSTEM_USER_ID,
-                "lastname": "SYSTEM",
-                "fullname": "SYSTEM",
-                "accessmode": 3,
-                "isintegrationuser": 1,
-            },
-            {
-                "systemuserid": CONNECTOR_USER_ID,
-                "firstname": "#",
-                "lastname": "Leadrobin",
-                "fullname": "# Leadrobin",
-                "applicationid": CLIENT_ID,
-                "azureactivedirectoryobjectid": fixed_id("aad/connector"),
-                "accessmode": 4,
-                "isintegrationuser": 1,
-            },
-        ],
-    )
-    rows.give_role("systemuser", CONNECTOR_USER_ID, ADMINISTRATOR_ROLE_ID)
-    rows.give_role("systemuser", SYSTEM_USER_ID, ADMINISTRATOR_ROLE_ID)
-
-
 def _seed_messages(rows: SeedRows) -> None:
-    names = ("Create", "Update", "Delete", "CreateMultiple", "UpdateMultiple", "UpsertMultiple")
-    rows.add_fixed(
-        "sdkmessage",
-        [{"sdkmessageid": fixed_id(f"sdkmessage/{name}"), "name": name} for name in names],
-    )
-    filters: list[StoredRow] = [
-        {
-            "sdkmessagefilterid": fixed_id(f"sdkmessagefilter/{table.logical_name}/{name}"),
-            "name": f"{name} of {table.logical_name}",
-            "primaryobjecttypecode": table.logical_name,
-            "secondaryobjecttypecode": "none",
-            "availability": 0,
-            "sdkmessageid": fixed_id(f"sdkmessage/{name}"),
-        }
-        for table in rows.organization.catalog.tables.values()
-        for name in (*names[:3], *sorted(table.bulk_messages))
+    rows.add_fixed("sdkmessage", [_message(name) for name in _MESSAGES])
+    tables = rows.organization.catalog.tables.values()
+    filters = [
+        _message_filter(table, name)
+        for table in tables
+        for name in (*_MESSAGES[:3], *sorted(table.bulk_messages))
     ]
     rows.add_fixed("sdkmessagefilter", filters)
+
+
+def _message(name: str) -> StoredRow:
+    return {"sdkmessageid": fixed_id(f"sdkmessage/{name}"), "name": name}
+
+
+def _message_filter(table: TableDefinition, message: str) -> StoredRow:
+    return {
+        "sdkmessagefilterid": fixed_id(f"sdkmessagefilter/{table.logical_name}/{message}"),
+        "name": f"{message} of {table.logical_name}",
+        "primaryobjecttypecode": table.logical_name,
+        "secondaryobjecttypecode": "none",
+        "availability": 0,
+        "sdkmessageid": fixed_id(f"sdkmessage/{message}"),
+    }

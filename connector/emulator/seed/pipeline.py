@@ -1,7 +1,6 @@
-"""The seed's customers and pipeline: accounts with hierarchies, contacts, campaigns, leads and
-others.
-"""
+"""The seed's customers and pipeline: accounts with hierarchies, contacts, leads and others."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from connector.emulator.organization.clock import day_of, timestamp
@@ -17,7 +16,7 @@ from connector.emulator.seed.names import (
     PRODUCTS,
     Place,
 )
-from connector.emulator.seed.people import SeededPeople
+from connector.emulator.seed.people import SeededPeople, team_id
 from connector.emulator.seed.rows import SeedRows
 from connector.emulator.storage.database import StoredRow
 from connector.emulator.storage.sql_names import type_column
@@ -29,206 +28,211 @@ _LEAD_STATES = ((0, 1), (0, 1), (0, 1), (0, 2), (0, 2), (1, 3), (2, 4), (2, 5))
 _OPPORTUNITY_STATES = ((0, 1), (0, 1), (0, 2), (1, 3), (2, 4), (2, 5))
 
 
+_ACCOUNTS_SQL = "SELECT accountid FROM account ORDER BY accountid"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pipeline:
+    """Who sells to whom: what the rows of the pipeline point to."""
+
+    rows: SeedRows
+    people: SeededPeople
+    accounts: list[tuple[str, Place]] = field(default_factory=list[tuple[str, Place]])
+    contacts: list[str] = field(default_factory=list[str])
+
+    def draw_account(self) -> tuple[str | None, Place]:
+        dice = self.rows.dice
+        if self.accounts:
+            return self.accounts[dice.below(len(self.accounts))]
+        return None, dice.pick(PLACES)
+
+    def draw_contact(self, probability: float = 1) -> str | None:
+        dice = self.rows.dice
+        if self.contacts and (probability == 1 or dice.chance(probability)):
+            return dice.pick(self.contacts)
+        return None
+
+    def draw_owner(self, place: Place) -> StoredRow:
+        dice, sellers = self.rows.dice, self.people.sellers
+        local = [seller.id for seller in sellers if seller.place.unit == place.unit]
+        if self.people.team_ids and sellers and dice.chance(0.08):
+            return {"ownerid": team_id(place.unit), type_column("ownerid"): "team"}
+        owner = dice.pick(local or self.people.owner_ids)
+        return {"ownerid": owner, type_column("ownerid"): "systemuser"}
+
+    def draw_instant(self, low: int, high: int) -> str:
+        days, hours = self.rows.dice.between(low, high), self.rows.dice.between(1, 23)
+        return timestamp(self.rows.ago(days=days, hours=hours))
+
+    def draw_day(self, low: int, high: int) -> str:
+        return day_of(self.rows.now + timedelta(days=self.rows.dice.between(low, high)))
+
+
 def seed_pipeline(
     rows: SeedRows, people: SeededPeople, leads: int, opportunities: int, insights: int
 ) -> None:
     """Customers first, then what is sold to them."""
-    _seed_marketing(rows)
-    accounts = _seed_accounts(rows, people)
-    contacts = _seed_contacts(rows, people, accounts)
-    if people.owner_ids:
-        rows.add("lead", [_lead(rows, people, accounts, index) for index in range(leads)])
-        rows.add(
-            "opportunity",
-            [
-                _opportunity(rows, people, accounts, contacts, index)
-                for index in range(opportunities)
-            ],
-        )
-        rows.add(
-            "msdyn_salessuggestion",
-            [_insight(rows, people, accounts, contacts, index) for index in range(insights)],
-        )
-        if "opportunity" not in rows.loaded:
-            rows.add("opportunityproduct", _opportunity_products(opportunities))
-
-
-def _seed_marketing(rows: SeedRows) -> None:
-    campaigns: list[StoredRow] = [
-        {"campaignid": fixed_id(f"campaign/{name}"), "name": name, "codename": f"CMP-{index:03}"}
-        for index, name in enumerate(CAMPAIGNS, start=1)
-    ]
-    rows.add("campaign", campaigns)
-    products: list[StoredRow] = [
-        {
-            "productid": fixed_id(f"product/{name}"),
-            "name": name,
-            "productnumber": f"P-{index:03}",
-            "price": 1000.0 * index,
-        }
-        for index, name in enumerate(PRODUCTS, start=1)
-    ]
-    rows.add("product", products)
+    rows.add("campaign", [_campaign(*each) for each in enumerate(CAMPAIGNS, start=1)])
+    rows.add("product", [_product(*each) for each in enumerate(PRODUCTS, start=1)])
     rows.add("pricelevel", [{"pricelevelid": fixed_id("pricelevel"), "name": "Standard"}])
+    pipeline = _Pipeline(rows, people)
+    _seed_accounts(pipeline)
+    if not people.owner_ids:
+        return
+    _seed_contacts(pipeline)
+    rows.add("lead", [_lead(pipeline, index) for index in range(leads)])
+    rows.add("opportunity", [_opportunity(pipeline, index) for index in range(opportunities)])
+    rows.add("msdyn_salessuggestion", [_insight(pipeline, index) for index in range(insights)])
+    if "opportunity" not in rows.loaded:
+        rows.add("opportunityproduct", _opportunity_products(opportunities))
 
 
-def _owner(rows: SeedRows, people: SeededPeople, place: Place) -> StoredRow:
-    local = [seller.id for seller in people.sellers if seller.place.unit == place.unit]
-    if people.team_ids and people.sellers and rows.dice.chance(0.08):
-        team = fixed_id(f"team/{place.unit}")
-        return {"ownerid": team, type_column("ownerid"): "team"}
-    owner = rows.dice.pick(local or people.owner_ids)
-    return {"ownerid": owner, type_column("ownerid"): "systemuser"}
+def _campaign(index: int, name: str) -> StoredRow:
+    row_id = fixed_id(f"campaign/{name}")
+    return {"campaignid": row_id, "name": name, "codename": f"CMP-{index:03}"}
 
 
-def _address(place: Place) -> StoredRow:
+def _product(index: int, name: str) -> StoredRow:
+    row: StoredRow = {"productid": fixed_id(f"product/{name}"), "name": name}
+    return row | {"productnumber": f"P-{index:03}", "price": 1000.0 * index}
+
+
+def _currency(place: Place) -> StoredRow:
+    return {"transactioncurrencyid": fixed_id(f"transactioncurrency/{place.currency}")}
+
+
+def _seed_accounts(pipeline: _Pipeline) -> None:
+    rows, accounts = pipeline.rows, pipeline.accounts
+    if "account" in rows.loaded or not pipeline.people.owner_ids:
+        found = rows.organization.storage.query(_ACCOUNTS_SQL)
+        accounts += [(str(row[0]), PLACES[at % len(PLACES)]) for at, row in enumerate(found)]
+    else:
+        accounts += [
+            (fixed_id(f"account/{index}"), PLACES[index % len(PLACES)]) for index in range(ACCOUNTS)
+        ]
+        rows.add("account", [_account(pipeline, index) for index in range(ACCOUNTS)])
+
+
+def _account(pipeline: _Pipeline, index: int) -> StoredRow:
+    dice, (account, place) = pipeline.rows.dice, pipeline.accounts[index]
+    kind = COMPANY_KINDS[(index * 5 + index // 24) % len(COMPANY_KINDS)]
     return {
-        "address1_city": place.city,
-        "address1_country": place.country,
-        "address1_stateorprovince": place.region,
+        "accountid": account,
+        "name": f"{COMPANY_STEMS[index % len(COMPANY_STEMS)]} {kind}",
+        "accountnumber": f"A-{index:04}",
+        "industrycode": dice.between(1, 33),
+        "revenue": float(dice.between(1, 400) * 250_000),
+        "numberofemployees": dice.between(5, 9000),
+        "customertypecode": 3 if index % 4 else 8,
+        "parentaccountid": pipeline.accounts[index // 3][0] if index % 3 == 2 else None,
+        "territoryid": fixed_id(f"territory/{place.country}"),
+        **_currency(place),
+        "createdon": timestamp(pipeline.rows.ago(days=dice.between(100, 800))),
+        **place.address,
+        **pipeline.draw_owner(place),
     }
 
 
-def _currency(place: Place) -> str:
-    return fixed_id(f"transactioncurrency/{place.currency}")
+def _seed_contacts(pipeline: _Pipeline) -> None:
+    if "contact" not in pipeline.rows.loaded:
+        made = [_contact(pipeline, index) for index in range(len(pipeline.accounts))]
+        pipeline.rows.add("contact", made)
+        pipeline.contacts.extend(str(row["contactid"]) for row in made)
 
 
-def _seed_accounts(rows: SeedRows, people: SeededPeople) -> list[tuple[str, Place]]:
-    if "account" in rows.loaded or not people.owner_ids:
-        found = rows.organization.storage.query("SELECT accountid FROM account ORDER BY accountid")
-        return [(str(row[0]), PLACES[index % len(PLACES)]) for index, row in enumerate(found)]
-    accounts: list[tuple[str, Place]] = []
-    made: list[StoredRow] = []
-    for index in range(ACCOUNTS):
-        place = PLACES[index % len(PLACES)]
-        account = fixed_id(f"account/{index}")
-        accounts.append((account, place))
-        parent = accounts[index // 3][0] if index % 3 == 2 else None
-        made.append(
-            {
-                "accountid": account,
-                "name": f"{COMPANY_STEMS[index % len(COMPANY_STEMS)]} "
-                f"{COMPANY_KINDS[(index * 5 + index // 24) % len(COMPANY_KINDS)]}",
-                "accountnumber": f"A-{index:04}",
-                "industrycode": rows.dice.between(1, 33),
-                "revenue": float(rows.dice.between(1, 400) * 250_000),
-                "numberofemployees": rows.dice.between(5, 9000),
-                "customertypecode": 3 if index % 4 else 8,
-                "parentaccountid": parent,
-                "territoryid": fixed_id(f"territory/{place.country}"),
-                "transactioncurrencyid": _currency(place),
-                "createdon": timestamp(rows.ago(days=rows.dice.between(100, 800))),
-                **_address(place),
-                **_owner(rows, people, place),
-            }
-        )
-    rows.add("account", made)
-    return accounts
+def _contact(pipeline: _Pipeline, index: int) -> StoredRow:
+    account, place = pipeline.accounts[index]
+    first = FIRST_NAMES[(index * 11) % len(FIRST_NAMES)]
+    last = LAST_NAMES[(index * 13) % len(LAST_NAMES)]
+    return {
+        "contactid": fixed_id(f"contact/{index}"),
+        **_person(first, last),
+        "jobtitle": pipeline.rows.dice.pick(JOB_TITLES),
+        "emailaddress1": f"{first}.{last}.{index}@customer.example".lower(),
+        "parentcustomerid": account,
+        type_column("parentcustomerid"): "account",
+        "accountid": account,
+        **place.address,
+        **pipeline.draw_owner(place),
+    }
 
 
-def _seed_contacts(
-    rows: SeedRows, people: SeededPeople, accounts: list[tuple[str, Place]]
-) -> list[str]:
-    if "contact" in rows.loaded or not people.owner_ids:
-        return []
-    made: list[StoredRow] = []
-    for index, (account, place) in enumerate(accounts):
-        first = FIRST_NAMES[(index * 11) % len(FIRST_NAMES)]
-        last = LAST_NAMES[(index * 13) % len(LAST_NAMES)]
-        made.append(
-            {
-                "contactid": fixed_id(f"contact/{index}"),
-                "firstname": first,
-                "lastname": last,
-                "fullname": f"{first} {last}",
-                "jobtitle": rows.dice.pick(JOB_TITLES),
-                "emailaddress1": f"{first}.{last}.{index}@customer.example".lower(),
-                "parentcustomerid": account,
-                type_column("parentcustomerid"): "account",
-                "accountid": account,
-                **_address(place),
-                **_owner(rows, people, place),
-            }
-        )
-    rows.add("contact", made)
-    return [str(row["contactid"]) for row in made]
+def _person(first: str, last: str) -> StoredRow:
+    return {"firstname": first, "lastname": last, "fullname": f"{first} {last}"}
 
 
-def _lead(
-    rows: SeedRows, people: SeededPeople, accounts: list[tuple[str, Place]], index: int
-) -> StoredRow:
-    dice = rows.dice
+def _lead(pipeline: _Pipeline, index: int) -> StoredRow:
+    dice = pipeline.rows.dice
     place = dice.pick(PLACES)
     first, last = dice.pick(FIRST_NAMES), dice.pick(LAST_NAMES)
     state, status = dice.pick(_LEAD_STATES)
     budget = float(dice.between(1, 200) * 500)
-    known = accounts[dice.below(len(accounts))] if accounts and dice.chance(0.3) else None
-    created = rows.ago(days=dice.between(0, 120), hours=dice.between(1, 23))
+    account = pipeline.draw_account()[0] if pipeline.accounts and dice.chance(0.3) else None
     return {
         "leadid": fixed_id(f"lead/{index}"),
+        "createdon": pipeline.draw_instant(0, 120),
+        "emailaddress1": f"{first}.{last}.{index}@prospect.example".lower(),
+        "budgetamount": budget,
+        "budgetamount_base": budget,
+        "exchangerate": 1.0,
+        "parentaccountid": account,
+        **_person(first, last),
+        **_interest(pipeline, place),
+        "statecode": state,
+        "statuscode": status,
+        **_currency(place),
+        **place.address,
+        **pipeline.draw_owner(place),
+    }
+
+
+def _interest(pipeline: _Pipeline, place: Place) -> StoredRow:
+    """What a lead wants, and what is known of its company."""
+    dice = pipeline.rows.dice
+    return {
         "subject": f"{dice.pick(PRODUCTS)} for {place.city}",
-        "firstname": first,
-        "lastname": last,
-        "fullname": f"{first} {last}",
         "companyname": f"{dice.pick(COMPANY_STEMS)} {dice.pick(COMPANY_KINDS)}",
         "jobtitle": dice.pick(JOB_TITLES),
-        "emailaddress1": f"{first}.{last}.{index}@prospect.example".lower(),
         "leadsourcecode": dice.pick(_LEAD_SOURCES),
         "leadqualitycode": dice.between(1, 3),
         "industrycode": dice.between(34, 43) if dice.chance(0.8) else None,
         "prioritycode": dice.between(1, 4),
         "revenue": float(dice.between(1, 300) * 10_000) if dice.chance(0.85) else None,
         "numberofemployees": dice.between(1, 4000),
-        "budgetamount": budget,
-        "budgetamount_base": budget,
-        "estimatedclosedate": day_of(rows.now + timedelta(days=dice.between(10, 200))),
+        "estimatedclosedate": pipeline.draw_day(10, 200),
         "msdyn_leadscore": dice.between(0, 100),
-        "parentaccountid": known[0] if known else None,
         "campaignid": fixed_id(f"campaign/{dice.pick(CAMPAIGNS)}") if dice.chance(0.4) else None,
-        "transactioncurrencyid": _currency(place),
-        "exchangerate": 1.0,
-        "statecode": state,
-        "statuscode": status,
-        "createdon": timestamp(created),
-        **_address(place),
-        **_owner(rows, people, place),
     }
 
 
-def _opportunity(
-    rows: SeedRows,
-    people: SeededPeople,
-    accounts: list[tuple[str, Place]],
-    contacts: list[str],
-    index: int,
-) -> StoredRow:
-    dice = rows.dice
-    account, place = accounts[dice.below(len(accounts))] if accounts else (None, dice.pick(PLACES))
+def _opportunity(pipeline: _Pipeline, index: int) -> StoredRow:
+    account, place = pipeline.draw_account()
+    row: StoredRow = {"opportunityid": fixed_id(f"opportunity/{index}"), "exchangerate": 1.0}
+    row |= _prospect(pipeline, index)
+    row |= {"customerid": account, type_column("customerid"): "account" if account else None}
+    row |= {"parentaccountid": account, "parentcontactid": pipeline.draw_contact(0.7)}
+    row["createdon"] = pipeline.draw_instant(0, 200)
+    return row | _currency(place) | pipeline.draw_owner(place)
+
+
+def _prospect(pipeline: _Pipeline, index: int) -> StoredRow:
+    """What an opportunity is worth, and how far it got."""
+    dice = pipeline.rows.dice
     state, status = dice.pick(_OPPORTUNITY_STATES)
     value = float(dice.between(2, 400) * 1000)
-    closing = rows.now + timedelta(days=dice.between(-60, 150))
     return {
-        "opportunityid": fixed_id(f"opportunity/{index}"),
+        "estimatedclosedate": pipeline.draw_day(-60, 150),
         "name": f"{dice.pick(PRODUCTS)} {index:04}",
         "estimatedvalue": value,
         "estimatedvalue_base": value,
         "actualvalue": value if state == 1 else None,
-        "actualclosedate": day_of(rows.ago(days=dice.between(1, 40))) if state else None,
-        "estimatedclosedate": day_of(closing),
+        "actualclosedate": day_of(pipeline.rows.ago(days=dice.between(1, 40))) if state else None,
         "closeprobability": dice.between(1, 20) * 5,
         "opportunityratingcode": dice.between(1, 3),
         "salesstage": dice.between(0, 3),
         "msdyn_opportunityscore": dice.between(0, 100),
-        "customerid": account,
-        type_column("customerid"): "account" if account else None,
-        "parentaccountid": account,
-        "parentcontactid": dice.pick(contacts) if contacts and dice.chance(0.7) else None,
-        "transactioncurrencyid": _currency(place),
-        "exchangerate": 1.0,
         "statecode": state,
         "statuscode": status,
-        "createdon": timestamp(rows.ago(days=dice.between(0, 200), hours=dice.between(1, 23))),
-        **_owner(rows, people, place),
     }
 
 
@@ -258,28 +262,22 @@ def _opportunity_product(index: int, line: int) -> StoredRow:
     }
 
 
-def _insight(
-    rows: SeedRows,
-    people: SeededPeople,
-    accounts: list[tuple[str, Place]],
-    contacts: list[str],
-    index: int,
-) -> StoredRow:
-    dice = rows.dice
-    account, place = accounts[dice.below(len(accounts))] if accounts else (None, dice.pick(PLACES))
+def _insight(pipeline: _Pipeline, index: int) -> StoredRow:
+    dice = pipeline.rows.dice
+    account, place = pipeline.draw_account()
     return {
         "msdyn_salessuggestionid": fixed_id(f"insight/{index}"),
         "msdyn_name": f"{dice.pick(INSIGHT_KINDS)}: {dice.pick(PRODUCTS)}",
         "msdyn_insight": "The customer's orders suggest a further need.",
         "msdyn_potentialrevenue": float(dice.between(1, 120) * 1000),
         "msdyn_score": dice.between(1, 100),
-        "msdyn_expirydate": day_of(rows.now + timedelta(days=dice.between(5, 90))),
-        "msdyn_suggesteddate": timestamp(rows.ago(days=dice.between(0, 20))),
+        "msdyn_expirydate": pipeline.draw_day(5, 90),
+        "msdyn_suggesteddate": timestamp(pipeline.rows.ago(days=dice.between(0, 20))),
         "msdyn_suggestionsource": dice.between(0, 1),
         "msdyn_salesmotion": 1,
         "msdyn_relatedrecord": account,
-        "msdyn_sequencecontact": dice.pick(contacts) if contacts else None,
-        "transactioncurrencyid": _currency(place),
-        "createdon": timestamp(rows.ago(days=dice.between(0, 20), hours=dice.between(1, 23))),
-        **_owner(rows, people, place),
+        "msdyn_sequencecontact": pipeline.draw_contact(),
+        **_currency(place),
+        "createdon": pipeline.draw_instant(0, 20),
+        **pipeline.draw_owner(place),
     }
