@@ -28,6 +28,7 @@ from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.state.records import DecisionRecord
 from connector.store.opening import open_store
+from tests.support.builders import guid
 
 RULES = """
 version: 1
@@ -153,7 +154,7 @@ class Traffic:
         return False
 
     def _act(self, visitor: Visitor, number: int, others: list[str]) -> None:
-        row_id = f"00000000-0000-4000-8000-{number:012d}"
+        row_id = guid(number)
         chance = self._random.random()
         if chance < 0.6:
             # Noted first: a row must not be decided before it is known to be eligible.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import NOON, guid, lead, seller_entry
+from tests.support.builders import NOON, compare, guid, lead, seller_entry
 from tests.support.readings import ACCOUNT, Simulate
 
 LONDON = "Europe/London"
@@ -19,11 +19,6 @@ LONDON = "Europe/London"
 @pytest.fixture
 def simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Simulate:
     return Simulate(tmp_path, capsys)
-
-
-def compare(column: str, operator: str, value: Any = None, **more: Any) -> dict[str, Any]:
-    condition = {"column": column, "operator": operator, **more}
-    return condition if value is None else {**condition, "value": value}
 
 
 def holds(

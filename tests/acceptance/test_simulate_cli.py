@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.support.builders import guid
 from tests.support.cli import Run, run_cli
 from tests.support.golden import DATA, assert_golden
 
@@ -147,7 +148,7 @@ def test_a_reader_that_stops_early_ends_the_run_quietly(tmp_path: Path) -> None:
         for number in range(20_000):
             row = {
                 "@odata.type": "#Microsoft.Dynamics.CRM.lead",
-                "leadid": f"00000000-0000-4000-8000-{number:012d}",
+                "leadid": guid(number),
             }
             stream.write(json.dumps(row) + "\n")
     command = [sys.executable, "-m", "connector.cli.app", "simulate", "--now", NOW]

@@ -20,6 +20,7 @@ from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.store.opening import SqlStore, open_store, upgrade_store
 from engine.records import EntityReference
+from tests.support.builders import guid
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -155,7 +156,7 @@ class Traffic:
 
     def _run(self) -> None:
         while not self._stop.wait(0.05):
-            row_id = f"00000000-0000-4000-8000-{len(self.created):012d}"
+            row_id = guid(len(self.created))
             self._visitor.create("leads", {"leadid": row_id, "subject": "x", "leadsourcecode": 7})
             self.created.append(row_id)
 

@@ -172,6 +172,12 @@ def rules(*each: dict[str, Any], **parts: Any) -> RuleSet:
     return build_rule_set(rules_file(*each, **parts))
 
 
+def compare(column: str, operator: str, value: object = None, **keys: object) -> dict[str, Any]:
+    """A comparison, as it stands in a rules file."""
+    plain = {"column": column, "operator": operator, **keys}
+    return plain if value is None else {**plain, "value": value}
+
+
 def eq(column: str, value: object) -> dict[str, Any]:
-    """The condition that a column has a value."""
-    return {"column": column, "operator": "eq", "value": value}
+    """The comparison that a column has a value."""
+    return compare(column, "eq", value)

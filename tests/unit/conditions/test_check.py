@@ -9,7 +9,8 @@ from engine.conditions.language.operators import Family, family_of
 from engine.conditions.language.parsing import parse_condition
 from engine.errors import Problem
 from engine.schema import Column, ColumnType, TableSchema
-from tests.unit.conditions.worlds import LEAD, SCHEMA, compare
+from tests.support.builders import compare
+from tests.unit.conditions.worlds import LEAD, SCHEMA
 
 ID = "11111111-2222-4333-8444-555555555555"
 

@@ -20,7 +20,8 @@ from engine.conditions.language.model import All, Any, Compare, Condition, Not, 
 from engine.conditions.language.moments import Span
 from engine.conditions.language.parsing import parse_condition
 from engine.errors import ConfigProblem
-from tests.unit.conditions.worlds import NOW, SCHEMA, compare
+from tests.support.builders import compare
+from tests.unit.conditions.worlds import NOW, SCHEMA
 
 SEGMENTS = [
     parse_condition(raw)

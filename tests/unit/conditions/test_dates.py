@@ -18,7 +18,8 @@ from engine.conditions.language.context import Context, DateSettings
 from engine.conditions.language.model import Compare, Operator, Value
 from engine.conditions.language.moments import parse_moment, zone_of
 from engine.errors import ConfigProblem
-from tests.unit.conditions.worlds import NOW, check, compare
+from tests.support.builders import compare
+from tests.unit.conditions.worlds import NOW, check
 
 LONDON = DateSettings("Europe/London")
 

@@ -9,7 +9,8 @@ from engine.conditions.evaluation.interpreter import first_failure
 from engine.conditions.language.context import Context
 from engine.conditions.language.parsing import parse_condition
 from engine.decisions.decision import FailedCondition
-from tests.unit.conditions.worlds import NOW, compare
+from tests.support.builders import compare
+from tests.unit.conditions.worlds import NOW
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from engine.conditions.compiled.tables import ColumnTable, Constraint, Key, buil
 from engine.conditions.language.context import Context
 from engine.conditions.language.operators import Family
 from engine.conditions.language.parsing import parse_condition
-from tests.unit.conditions.worlds import NOW, SCHEMA, compare
+from tests.support.builders import compare
+from tests.unit.conditions.worlds import NOW, SCHEMA
 
 CONTEXT = Context(NOW, table="lead", schema=SCHEMA)
 NOTHING = Constraint(frozenset(), lambda _: True, null=True)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from engine.conditions.language.context import Caller, Context
-from tests.unit.conditions.worlds import NOW, check, compare
+from tests.support.builders import compare
+from tests.unit.conditions.worlds import NOW, check
 
 ROOT, MIDDLE, LEAF, OTHER = (f"{digit}0000000-0000-4000-8000-00000000000a" for digit in "1234")
 PARENTS = {"account": {LEAF: MIDDLE.upper(), MIDDLE: ROOT, ROOT: None}}

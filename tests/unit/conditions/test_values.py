@@ -10,7 +10,8 @@ from engine.conditions.evaluation.interpreter import holds
 from engine.conditions.language.context import Context, DateSettings
 from engine.conditions.language.model import Compare, Operator
 from engine.conditions.language.parsing import parse_condition
-from tests.unit.conditions.worlds import NOW, SCHEMA, check, compare
+from tests.support.builders import compare
+from tests.unit.conditions.worlds import NOW, SCHEMA, check
 
 ID = "11111111-2222-4333-8444-555555555555"
 

@@ -101,9 +101,3 @@ def check(
         answers.add(predicate(row, known.now, record=known.record, attributes=known.attributes))
     (answer,) = answers
     return answer
-
-
-def compare(column: str, operator: str, value: object = None, **keys: object) -> dict[str, object]:
-    """A comparison as it stands in a rules file."""
-    plain = {"column": column, "operator": operator, **keys}
-    return plain if value is None else {**plain, "value": value}

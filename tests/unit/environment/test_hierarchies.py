@@ -17,7 +17,7 @@ from engine.schema import TableSchema
 from engine.sellers import Directory, Queue, Seller, Team
 from engine.sequences.timing import EndReason, find_end
 from engine.standard_tables import STANDARD_TABLES
-from tests.support.builders import NOW, guid, queue, row, seller, team
+from tests.support.builders import NOW, compare, guid, queue, row, seller, team
 
 GROUP, HOLDING, BRANCH, STRANGER = guid(1), guid(2), guid(3), guid(4)
 """Accounts: the branch belongs to the holding, which belongs to the group."""
@@ -63,10 +63,6 @@ def learn(rule_set: RuleSet) -> tuple[Mapping[str, TableSchema], Any, Reader]:
     reader = Reader()
     schema = describe_tables(rule_set, rule_set.tables, describe)
     return schema, fetch_hierarchies(rule_set, schema, reader), reader
-
-
-def compare(column: str, operator: str, value: str) -> dict[str, Any]:
-    return {"column": column, "operator": operator, "value": value}
 
 
 def in_fetchxml(column: str, operator: str, value: str) -> dict[str, Any]:
