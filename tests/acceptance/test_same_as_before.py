@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.golden import assert_golden
 from tests.support.recorded import RECORDED
+from tests.support.recorded_answers import tell_answers
 from tests.support.recorded_files import tell_help, tell_rules, tell_settings, tell_simulation
 from tests.support.recorded_history import tell_history
 
@@ -35,3 +36,11 @@ def test_verbs_that_need_no_environment_say_what_they_said_before(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert_golden(RECORDED / name, tell(tmp_path))
+
+
+REQUESTS = sorted((RECORDED / "requests").glob("*.txt"))
+
+
+@pytest.mark.parametrize("file", REQUESTS, ids=lambda file: file.stem)
+def test_the_emulator_answers_as_before(file: Path, tmp_path: Path) -> None:
+    assert_golden(RECORDED / "answers" / file.name, tell_answers(file, tmp_path))
