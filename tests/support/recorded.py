@@ -8,7 +8,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import chdir, closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ _INSTANT = re.compile(
     r"20(?:2[4-9]|[3-9]\d)-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|\+00:00)?"
 )
 _FOLDED = (
-    (re.compile(r"^│ +\d[\d :.-]*│", re.MULTILINE), "│ <time> │"),
+    (re.compile(r"^│ +\d[\d :.-]{0,22}│", re.MULTILINE), "│ <time> │"),
     (re.compile(r"│ +\d+\.\d s +│"), "│ <length> │"),
 )
 """A moment in a column that may be too narrow for it, and how long a cycle took."""
@@ -118,7 +118,7 @@ class Colleague:
         self._session.close()
 
     def ask(
-        self, method: str, path: str, document: object = None, **headers: str
+        self, method: str, path: str, document: Any = None, **headers: str
     ) -> requests.Response:
         """One request below the service root, or of an absolute address."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -153,7 +153,7 @@ def _raise_if_refused(answer: requests.Response) -> requests.Response:
 
 
 @contextmanager
-def serving(state: Path | None = None) -> Iterator[EmulatorServer]:
+def serving(state: Path | None = None) -> Generator[EmulatorServer]:
     """A small emulator over HTTP whose clock stands at START."""
     options = EmulatorOptions(
         use_tls=False,
@@ -169,7 +169,7 @@ def serving(state: Path | None = None) -> Iterator[EmulatorServer]:
 
 
 @contextmanager
-def set_up(server: EmulatorServer, folder: Path) -> Iterator[None]:
+def set_up(server: EmulatorServer, folder: Path) -> Generator[None]:
     """The settings that lead the program to an emulator; store and rules in the working folder.
 
     Paths are relative, so that no table is laid out otherwise where folders have other names.
@@ -192,7 +192,7 @@ def set_up(server: EmulatorServer, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def surroundings(values: Mapping[str, str]) -> Iterator[None]:
+def surroundings(values: Mapping[str, str]) -> Generator[None]:
     """An environment with these variables besides, at a fixed width of the terminal."""
     with patch.dict(os.environ, {**values, "COLUMNS": "100", "TERMINAL_WIDTH": "100"}):
         yield
@@ -220,13 +220,16 @@ def _readable(row: sqlite3.Row) -> dict[str, Any]:
 
     `explain --json` and `history --json-lines` tell the traces.
     """
-    found = {key: _parsed(row[key]) for key in row.keys()}  # noqa: SIM118  a Row has values inside
-    document = found.get("document")
-    if found.get("kind") == "governor":
+    keys: list[str] = row.keys()
+    found: dict[str, Any] = {key: _parsed(row[key]) for key in keys}
+    kind: object = found.get("kind")
+    document: dict[str, Any] = found.get("document") or {}
+    if kind == "governor":
         found["document"] = sorted(document)
-    if found.get("kind") == "metadata":
+    if kind == "metadata":
         found["document"] = {key: sorted(document[key]) for key in sorted(document)}
-    planned = document["decisions"] if "closed_at" in found else []
+    planned: list[dict[str, Any]] = document["decisions"] if "closed_at" in found else []
+    decision: dict[str, Any]
     for decision in (found, *planned):
         if decision.get("trace"):
             decision["trace"] = sorted(decision["trace"])

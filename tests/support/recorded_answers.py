@@ -24,6 +24,7 @@ TOLD_HEADERS = (
     "Retry-After",
     "WWW-Authenticate",
 )
+LINKS = {"@next": "@odata.nextLink", "@delta": "@odata.deltaLink"}
 LONGEST = 6_000
 """Longer answers are told by their beginning, end and length."""
 
@@ -87,14 +88,10 @@ class Conversation:
         if "json" not in answer.headers.get("Content-Type", ""):
             return answer.text.replace("\r\n", "\n").rstrip("\n")
         document = answer.json()
-        if isinstance(document, dict):
-            self._keep_link("@next", document.get("@odata.nextLink"))
-            self._keep_link("@delta", document.get("@odata.deltaLink"))
+        for name, key in LINKS.items():
+            if key in document:
+                self.links[name] = str(document[key])
         return json.dumps(document, indent=1, ensure_ascii=False)
-
-    def _keep_link(self, name: str, link: object) -> None:
-        if link is not None:
-            self.links[name] = str(link)
 
 
 def read_requests(file: Path) -> Iterator[Request]:

@@ -5,7 +5,7 @@ Each chapter is a function that goes on where the one before it ended; `tell_his
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,8 +83,8 @@ class Story:
 
 
 @contextmanager
-def beginning(folder: Path, state: Path | None = None) -> Iterator[Story]:
-    """An organisation, a rules file, settings and no store yet."""
+def beginning(folder: Path, state: Path | None = None) -> Generator[Story]:
+    """An organisation, new or from a state file, a rules file and settings."""
     (folder / "rules.yaml").write_text(RULES.read_text(encoding="utf-8"), encoding="utf-8")
     with (
         serving(state) as server,
