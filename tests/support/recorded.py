@@ -41,7 +41,9 @@ _FOLDED = (
 _TURN = re.compile(
     r"((?:last assigned|more recently:|assigned before)) (?:\d{4}-\d\d-\d\d )?\d\d:\d\d"
 )
-_RANDOM_ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b")
+_RANDOM_ID = re.compile(
+    r"(?<![0-9a-f])[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b"
+)
 _EMULATOR = re.compile(r"https?://127\.0\.0\.1:\d+")
 
 
