@@ -13,6 +13,7 @@ from tests.support.recorded import RECORDED
 from tests.support.recorded_answers import tell_answers
 from tests.support.recorded_files import tell_help, tell_rules, tell_settings, tell_simulation
 from tests.support.recorded_history import tell_history
+from tests.support.recorded_mishaps import tell_mishaps
 from tests.support.recorded_ways import tell_ways
 
 
@@ -26,6 +27,11 @@ def test_a_history_is_told_and_kept_as_before(tmp_path: Path, subtests: pytest.S
 @pytest.mark.slow
 def test_other_settings_lead_to_the_same_requests_as_before(tmp_path: Path) -> None:
     assert_golden(RECORDED / "ways.txt", tell_ways(tmp_path))
+
+
+@pytest.mark.slow
+def test_mishaps_are_told_and_logged_as_before(tmp_path: Path) -> None:
+    assert_golden(RECORDED / "mishaps.txt", tell_mishaps(tmp_path))
 
 
 @pytest.mark.parametrize(
