@@ -86,7 +86,7 @@ def story(tmp_path: Path) -> Iterator[Story]:
     state = tmp_path / "emulator.db"
     state.write_bytes(unpack("environment_0002.sqlite.gz"))
     with beginning(tmp_path, state) as found:
-        script = move_to_now(read_store()).replace(PLACEHOLDER, found.server.url)
+        script = move_to_now(read_store()).replace(PLACEHOLDER, found.colleague.url)
         make_store(found.store, script)
         yield found
 

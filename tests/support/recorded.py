@@ -155,8 +155,8 @@ def _raise_if_refused(answer: requests.Response) -> requests.Response:
 
 
 @contextmanager
-def serving(state: Path | None = None) -> Generator[EmulatorServer]:
-    """A small emulator over HTTP whose clock stands at START."""
+def serving(state: Path | None = None) -> Generator[str]:
+    """The address of a small emulator over HTTP whose clock stands at START."""
     options = EmulatorOptions(
         use_tls=False,
         accept_any_token=True,
@@ -167,17 +167,17 @@ def serving(state: Path | None = None) -> Generator[EmulatorServer]:
     server = EmulatorServer(options)
     server.clock.freeze()
     with server:
-        yield server
+        yield server.url
 
 
 @contextmanager
-def set_up(server: EmulatorServer, folder: Path) -> Generator[None]:
+def set_up(url: str, folder: Path) -> Generator[None]:
     """The settings that lead the program to an emulator; store and rules in the working folder.
 
     Paths are relative, so that no table is laid out otherwise where folders have other names.
     """
     values = {
-        "DATAVERSE__URL": server.url,
+        "DATAVERSE__URL": url,
         "AUTH__MODE": "static_token",
         "AUTH__STATIC_TOKEN": "any",
         "RULES__FILE": "rules.yaml",

@@ -111,8 +111,8 @@ def read_requests(file: Path) -> Iterator[Request]:
 
 def tell_answers(file: Path, folder: Path) -> str:
     """What a fresh emulator answers to the requests of a file."""
-    with serving() as server:
-        return Conversation(server.url, Names(folder)).hold(read_requests(file))
+    with serving() as url:
+        return Conversation(url, Names(folder)).hold(read_requests(file))
 
 
 def _shorten(text: str) -> str:

@@ -10,7 +10,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from connector.emulator.server import EmulatorServer
 from tests.support.recorded import (
     RECORDED,
     Colleague,
@@ -44,7 +43,6 @@ def row_id(number: int) -> str:
 class Story:
     """Where a history takes place."""
 
-    server: EmulatorServer
     colleague: Colleague
     folder: Path
     names: Names
@@ -87,11 +85,11 @@ def beginning(folder: Path, state: Path | None = None) -> Generator[Story]:
     """An organisation, new or from a state file, a rules file and settings."""
     (folder / "rules.yaml").write_text(RULES.read_text(encoding="utf-8"), encoding="utf-8")
     with (
-        serving(state) as server,
-        set_up(server, folder),
-        Colleague(server.url) as colleague,
+        serving(state) as url,
+        set_up(url, folder),
+        Colleague(url) as colleague,
     ):
-        yield Story(server, colleague, folder, Names(folder))
+        yield Story(colleague, folder, Names(folder))
 
 
 def tell_arrivals(story: Story) -> Transcript:

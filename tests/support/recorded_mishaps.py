@@ -65,4 +65,4 @@ def tell_mishaps(folder: Path) -> str:
 
 
 def _forget_faults(story: Story) -> None:
-    story.colleague.ask("DELETE", f"{story.server.url}/_emulator/faults")
+    story.colleague.ask("DELETE", f"{story.colleague.url}/_emulator/faults")

@@ -61,12 +61,12 @@ def _tell_way(
 
 
 def _forget(story: Story) -> None:
-    story.colleague.ask("DELETE", f"{story.server.url}/_emulator/requests")
+    story.colleague.ask("DELETE", f"{story.colleague.url}/_emulator/requests")
 
 
 def _tell_requests(story: Story, reads: set[str]) -> str:
     """What was written, and what was read that was not read so before, in the order of texts."""
-    found = story.colleague.read(f"{story.server.url}/_emulator/requests")
+    found = story.colleague.read(f"{story.colleague.url}/_emulator/requests")
     texts = [LINK.sub("$deltatoken=…", _tell_request(each)) for each in found]
     written = sorted(text for text in texts if not text.startswith("GET "))
     read = {text for text in texts if text.startswith("GET ")}
