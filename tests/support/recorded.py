@@ -20,7 +20,7 @@ from unittest.mock import patch
 import requests
 
 from connector.cli.app import run_program
-from connector.emulator.seed import SeedSize
+from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from tests.support.golden import DATA
 
