@@ -11,15 +11,33 @@ Interval = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecurringHours:
+    """The hours worked on the days of a recurrence; none = these days are off.
+
+    `pattern` is a recurrence rule of RFC 5545 without its start, which is `first`; days after
+    `last` do not count. On a day of several recurrences those of the highest rank hold.
+    """
+
+    pattern: str
+    first: date
+    last: date | None = None
+    rank: int = 0
+    hours: tuple[Interval, ...] = ()
+    breaks: tuple[Interval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """Working hours of a seller in one time zone.
 
-    `weekly` maps `mon` … `sun` to intervals; None means every hour is a working hour. `time_off`
-    holds inclusive day ranges in the calendar's zone. Business closures are the days in `closures`
-    and, with `country` (ISO 3166 code) and `subdivision`, its public holidays.
+    `weekly` maps `mon` … `sun` to intervals; None means every hour is a working hour. `recurring`
+    hours, where there are any, stand in place of `weekly` and `breaks`. `time_off` holds inclusive
+    day ranges in the calendar's zone. Business closures are the days in `closures` and, with
+    `country` (ISO 3166 code) and `subdivision`, its public holidays.
     """
 
     time_zone: str = "UTC"
+    recurring: tuple[RecurringHours, ...] = ()
     weekly: Mapping[str, tuple[Interval, ...]] | None = None
     breaks: Mapping[str, tuple[Interval, ...]] = field(
         default_factory=dict[str, tuple[Interval, ...]]

@@ -4,9 +4,9 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import cast
 
 from connector.environment.calendars import read_calendars
+from connector.environment.row_values import children, key, text, whole
 from connector.environment.security_roles import read_permissions
 from connector.ports import IS_ACTIVE, Clock, Comparison, TableDescriber, TableReader, equals
 from connector.watched_tables.queries import build_target_query
@@ -87,38 +87,38 @@ class DirectoryReader:
         calendars = read_calendars(self._reader, self._find)
         permissions = read_permissions(self._reader, self._find, self._rule_set.tables)
         for row in rows:
-            seller_id = _key(row, "systemuserid")
+            seller_id = key(row, "systemuserid")
             own = maps.get(seller_id, {})
             yield Seller(
                 id=seller_id,
-                name=_text(row, "fullname"),
+                name=text(row, "fullname"),
                 row=row,
                 is_disabled=row.get("isdisabled") is True or row.get("accessmode") in NOT_PEOPLE,
                 is_assignable=own.get("msdyn_applicableforrouting") is not False
                 and permissions.is_eligible(seller_id),
                 readable_tables=permissions.readable_tables(seller_id),
                 attributes=attributes.get(seller_id, {}),
-                max_capacity=_whole(own.get("msdyn_maxcapacity")),
+                max_capacity=whole(own, "msdyn_maxcapacity"),
                 calendar=calendars.get(seller_id),
             )
 
     def _read_teams(self) -> Iterable[Team]:
         members: defaultdict[str, list[str]] = defaultdict(list)
         for row in self._reader.read_rows("teammembership", ("teamid", "systemuserid")):
-            members[_key(row, "teamid")].append(_key(row, "systemuserid"))
+            members[key(row, "teamid")].append(key(row, "systemuserid"))
         for row in self._read("team", TEAM_COLUMNS):
-            team_id = _key(row, "teamid")
+            team_id = key(row, "teamid")
             yield Team(
                 id=team_id,
-                name=_text(row, "name"),
+                name=text(row, "name"),
                 row=row,
-                team_type=_whole(row.get("teamtype")) or 0,
+                team_type=whole(row, "teamtype") or 0,
                 members=tuple(sorted(members[team_id])),
             )
 
     def _read_queues(self) -> Iterable[Queue]:
         for row in self._read("queue", QUEUE_COLUMNS):
-            yield Queue(id=_key(row, "queueid"), name=_text(row, "name"), row=row)
+            yield Queue(id=key(row, "queueid"), name=text(row, "name"), row=row)
 
     def _read(
         self, table: str, always: Sequence[str], *, where: Sequence[Comparison] = ()
@@ -128,7 +128,7 @@ class DirectoryReader:
             table, query.columns, expand=query.expand or None, where=where
         )
         primary_id = self._schema[table].primary_id
-        return sorted(rows, key=lambda row: _key(row, primary_id))
+        return sorted(rows, key=lambda row: key(row, primary_id))
 
     def _read_assignment_maps(self) -> Mapping[str, Row]:
         table = self._find("msdyn_assignmentmap")
@@ -136,14 +136,14 @@ class DirectoryReader:
             return {}
         columns = ("msdyn_applicableforrouting", "msdyn_maxcapacity", "_msdyn_systemuserid_value")
         rows = self._reader.read_rows(table.name, columns, where=(IS_ACTIVE,))
-        return {_key(row, "_msdyn_systemuserid_value"): row for row in rows}
+        return {key(row, "_msdyn_systemuserid_value"): row for row in rows}
 
     def _read_attributes(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
         """Attribute values of each seller, by the attribute's name."""
         if self._find("msdyn_attribute") is None or self._find("msdyn_attributevalue") is None:
             return {}
         names = {
-            _key(row, "msdyn_attributeid"): _text(row, "msdyn_name")
+            key(row, "msdyn_attributeid"): text(row, "msdyn_name")
             for row in self._reader.read_rows("msdyn_attribute", ("msdyn_name",))
         }
         navigation = "msdyn_msdyn_attributevalue_systemuser"
@@ -156,10 +156,10 @@ class DirectoryReader:
             lambda: defaultdict(list)
         )
         for row in values:
-            name = names.get(_key(row, "_msdyn_parentattribute_value"))
-            for user in _children(row, navigation):
+            name = names.get(key(row, "_msdyn_parentattribute_value"))
+            for user in children(row, navigation):
                 if name is not None:
-                    found[_key(user, "systemuserid")][name].append(_text(row, "msdyn_name"))
+                    found[key(user, "systemuserid")][name].append(text(row, "msdyn_name"))
         return {
             seller: {name: tuple(sorted(own)) for name, own in by_name.items()}
             for seller, by_name in found.items()
@@ -170,19 +170,3 @@ class DirectoryReader:
             return self._describe(table)
         except ConfigProblem:
             return None
-
-
-def _key(row: Row, column: str) -> str:
-    return str(row.get(column) or "").lower()
-
-
-def _text(row: Row, column: str) -> str:
-    return str(row.get(column) or "")
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _children(row: Row, navigation: str) -> Sequence[Row]:
-    return cast("Sequence[Row]", row.get(navigation) or ())

@@ -5,10 +5,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import cast
 
+from connector.environment.row_values import children, key, text
 from connector.ports import TableReader
-from engine.records import Row
 from engine.schema import TableSchema
 
 FindTable = Callable[[str], TableSchema | None]
@@ -52,7 +51,7 @@ def read_permissions(reader: TableReader, find: FindTable, tables: Sequence[str]
     """
     columns = ("roleid", "_parentrootroleid_value")
     roots = {
-        _key(row, "roleid"): _key(row, "_parentrootroleid_value") or _key(row, "roleid")
+        key(row, "roleid"): key(row, "_parentrootroleid_value") or key(row, "roleid")
         for row in reader.read_rows("role", columns)
     }
     return Permissions(
@@ -66,7 +65,7 @@ def _read_roles(reader: TableReader, roots: Mapping[str, str]) -> Mapping[str, A
     found: defaultdict[str, set[str]] = defaultdict(set)
     members: defaultdict[str, list[str]] = defaultdict(list)
     for row in reader.read_rows("teammembership", ("teamid", "systemuserid")):
-        members[_key(row, "teamid")].append(_key(row, "systemuserid"))
+        members[key(row, "teamid")].append(key(row, "systemuserid"))
     for user, role in _pairs(reader, "systemuser", "systemuserroles_association"):
         found[user].add(roots.get(role, role))
     for team, role in _pairs(reader, "team", "teamroles_association"):
@@ -78,8 +77,8 @@ def _read_roles(reader: TableReader, roots: Mapping[str, str]) -> Mapping[str, A
 def _pairs(reader: TableReader, table: str, navigation: str) -> Iterator[tuple[str, str]]:
     rows = reader.read_rows(table, (f"{table}id",), expand={navigation: ("roleid",)})
     for row in rows:
-        for role in _children(row, navigation):
-            yield _key(row, f"{table}id"), _key(role, "roleid")
+        for role in children(row, navigation):
+            yield key(row, f"{table}id"), key(role, "roleid")
 
 
 def _read_eligible(
@@ -88,7 +87,7 @@ def _read_eligible(
     settings = find(_SETTINGS)
     if settings is None or _ELIGIBLE not in settings.columns:
         return frozenset()
-    texts = [str(row.get(_ELIGIBLE) or "") for row in reader.read_rows(_SETTINGS, (_ELIGIBLE,))]
+    texts = [text(row, _ELIGIBLE) for row in reader.read_rows(_SETTINGS, (_ELIGIBLE,))]
     named = {found.lower() for text in texts for found in _GUID.findall(text)}
     return frozenset(roots.get(role, role) for role in named)
 
@@ -102,15 +101,7 @@ def _read_readable(
     wanted = {f"prvread{table}": table for table in tables}
     found: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
     for row in reader.read_rows("role", ("roleid",), expand={_PRIVILEGES: ("name",)}):
-        names = {str(child.get("name")).lower() for child in _children(row, _PRIVILEGES)}
-        role_id = _key(row, "roleid")
+        names = {key(child, "name") for child in children(row, _PRIVILEGES)}
+        role_id = key(row, "roleid")
         found[roots.get(role_id, role_id)] |= {wanted[name] for name in names & wanted.keys()}
     return found
-
-
-def _children(row: Row, navigation: str) -> Sequence[Row]:
-    return cast("Sequence[Row]", row.get(navigation) or ())
-
-
-def _key(row: Row, column: str) -> str:
-    return str(row.get(column) or "").lower()

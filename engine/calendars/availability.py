@@ -5,13 +5,14 @@ Sales documentation.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.calendars.calendar_data import WEEKDAYS, clock_time, parse_calendar
 from engine.calendars.holidays import public_holidays
+from engine.calendars.recurrences import hours_by_day
 from engine.sellers import Calendar, Interval
 
 __all__ = [
@@ -38,6 +39,8 @@ LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 
 Span = tuple[datetime, datetime]
 """A half-open stretch of time."""
+DayHours = tuple[date, Interval]
+_WHOLE_DAY: Interval = ("00:00", "24:00")
 
 
 def wait_until_free(calendar: Calendar | None, now: datetime) -> timedelta | None:
@@ -168,12 +171,12 @@ def _wall_spans(calendar: Calendar, begin: datetime, end: datetime) -> list[Span
     """The working stretches between two wall-clock times (written as if they were UTC)."""
     days = _days(begin.date() - _DAY, end.date())
     working: list[Span] = []
-    for start, stop in sorted(_hours(calendar.weekly, days)):
+    for start, stop in sorted(_spans(_working_hours(calendar, days))):
         if start < end and stop > begin:
             _append_joined(working, (max(start, begin), min(stop, end)))
     blocked: list[Span] = []
     off = [(_midnight(day), _midnight(day) + _DAY) for day in days if is_day_off(calendar, day)]
-    for span in sorted([*off, *(_hours(calendar.breaks, days) if calendar.breaks else ())]):
+    for span in sorted([*off, *_spans(_breaks(calendar, days))]):
         _append_joined(blocked, span)
     return [span for stretch in working for span in _without(stretch, blocked)]
 
@@ -195,16 +198,34 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _hours(weekly: Mapping[str, tuple[Interval, ...]] | None, days: list[date]) -> Iterator[Span]:
-    """The intervals of `days`; one whose end is not after its start runs into the next day."""
+def _working_hours(calendar: Calendar, days: list[date]) -> Iterator[DayHours]:
+    if calendar.recurring:
+        for day, found in hours_by_day(calendar.recurring, days).items():
+            yield from ((day, interval) for each in found for interval in each.hours)
+    elif calendar.weekly is None:
+        yield from ((day, _WHOLE_DAY) for day in days)
+    else:
+        yield from _weekly(calendar.weekly, days)
+
+
+def _breaks(calendar: Calendar, days: list[date]) -> Iterator[DayHours]:
+    if calendar.recurring:
+        for day, found in hours_by_day(calendar.recurring, days).items():
+            yield from ((day, interval) for each in found for interval in each.breaks)
+    elif calendar.breaks:
+        yield from _weekly(calendar.breaks, days)
+
+
+def _weekly(hours: Mapping[str, tuple[Interval, ...]], days: list[date]) -> Iterator[DayHours]:
     for day in days:
-        midnight = _midnight(day)
-        if weekly is None:
-            yield midnight, midnight + _DAY
-            continue
-        for start, end in weekly.get(WEEKDAYS[day.weekday()], ()):
-            opens, closes = clock_time(start), clock_time(end)
-            yield midnight + opens, midnight + (closes if closes > opens else closes + _DAY)
+        yield from ((day, interval) for interval in hours.get(WEEKDAYS[day.weekday()], ()))
+
+
+def _spans(hours: Iterable[DayHours]) -> Iterator[Span]:
+    """The stretches of intervals; one whose end is not after its start runs into the next day."""
+    for day, (start, end) in hours:
+        midnight, opens, closes = _midnight(day), clock_time(start), clock_time(end)
+        yield midnight + opens, midnight + (closes if closes > opens else closes + _DAY)
 
 
 def _without(stretch: Span, blocked: list[Span]) -> Iterator[Span]:

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from engine.calendars.recurrences import works_on
 from engine.conditions.evaluation.interpreter import holds
 from engine.conditions.language.context import Context
 from engine.records import Record
@@ -65,6 +66,8 @@ class WorkingDays:
             return name in _OFFICE_DAYS
         if day in self.calendar.closures or self._is_off(self.calendar, day):
             return False
+        if self.calendar.recurring:
+            return works_on(self.calendar.recurring, day)
         weekly = self.calendar.weekly
         return name in _OFFICE_DAYS if weekly is None else bool(weekly.get(name))
 
