@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.backlog import print_backlog_entries
-from connector.cli.explain import print_explanation
+from connector.cli.printing.backlog import print_backlog_entries
 from connector.cli.printing.cycles import cycle_data, print_cycles
+from connector.cli.printing.decisions import print_explanation
 from connector.cli.printing.output import print_table, stdout_console, write_json
 from connector.demo.story import Comparison, Stage, Story, open_stage
 from connector.state.decision_document import build_decision_data

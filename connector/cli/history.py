@@ -1,7 +1,6 @@
 """The verbs `history` and `undo`: what cycles did, and putting one back."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,8 @@ import typer
 from connector.cli.arguments import parse_id, raise_if_no_folder
 from connector.cli.invocation import settings_of
 from connector.cli.printing.cycles import cycle_data, print_cycles, print_history
-from connector.cli.printing.output import print_table, write_json, write_json_line
+from connector.cli.printing.decisions import print_decisions
+from connector.cli.printing.output import write_json, write_json_line
 from connector.cli.printing.plans import (
     leftovers_data,
     plan_data,
@@ -20,15 +20,12 @@ from connector.cli.printing.plans import (
 )
 from connector.cli.printing.talk import talk
 from connector.service.bootstrap import bootstrap
+from connector.service.history import export_history, list_cycles, list_decisions
 from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
 from connector.state.decision_document import build_decision_data
-from connector.state.plan_document import parse_reference
-from connector.state.records import DecisionRecord
-from connector.state.session import StateStore
-from connector.store.opening import open_store
+from connector.state.records import CycleRecord, DecisionRecord
 from connector.telemetry.logs import configure_logs
-from engine.errors import LeadrobinError
 
 MANY = 1_000_000
 """More decisions than anybody prints."""
@@ -63,37 +60,35 @@ def history(  # noqa: PLR0913, PLR0917  one parameter an option: the signature i
     """
     raise_if_no_folder(export)
     cycle = None if cycle is None else _parse_cycle(cycle)
-    store = open_store(settings_of(context).store.url)
-    try:
-        if export is not None:
-            _export(store, export)
-            return
-        with store.begin() as session:
-            cycles = session.list_cycles(limit, with_idle=every or as_json)
-            many = MANY if as_lines else limit
-            decisions = session.list_decisions(cycle_id=cycle, limit=many)
-    finally:
-        store.close()
-    if as_lines:
-        for decision in reversed(decisions):
+    settings = settings_of(context)
+    if export is not None:
+        talk(f"{export_history(settings, export)} decisions were written to {export}.")
+    elif as_lines:
+        for decision in reversed(list_decisions(settings, cycle_id=cycle, limit=MANY)):
             write_json_line(build_decision_data(decision))
-    elif as_json:
-        found = map(build_decision_data, decisions) if cycle else map(cycle_data, cycles)
-        write_json(list(found))
-    elif cycle:
-        print_decisions(decisions)
+    elif cycle is not None:
+        _show_decisions(list_decisions(settings, cycle_id=cycle, limit=limit), as_json=as_json)
+    else:
+        cycles = list_cycles(settings, limit=limit, with_idle=every or as_json)
+        _show_cycles(cycles, as_json=as_json)
+
+
+def _show_cycles(cycles: Sequence[CycleRecord], *, as_json: bool) -> None:
+    if as_json:
+        write_json(list(map(cycle_data, cycles)))
     else:
         print_history(cycles)
 
 
+def _show_decisions(decisions: Sequence[DecisionRecord], *, as_json: bool) -> None:
+    if as_json:
+        write_json(list(map(build_decision_data, decisions)))
+    else:
+        print_decisions(decisions)
+
+
 def _parse_cycle(text: str) -> str:
     return parse_id(text, what="cycle", where="leadrobin history")
-
-
-def _export(store: StateStore, file: Path) -> None:
-    # Loaded late: only this needs the library behind it.
-    count = import_module("connector.store.history_export").export_history(store, file)
-    talk(f"{count} decisions were written to {file}.")
 
 
 def undo(
@@ -139,29 +134,3 @@ def undo(
     print_leftovers(leftovers)
     if record is not None:
         print_cycles([record])
-
-
-def print_decisions(decisions: Sequence[DecisionRecord]) -> None:
-    """Decisions as a table."""
-    if not decisions:
-        raise LeadrobinError("no such cycle, or it decided nothing")
-    print_table(
-        ("Table", "Row", "Segment", "Rule", "Owner", "Sequence", "Outcome"),
-        [
-            (
-                decision.table,
-                decision.row_id,
-                decision.segment,
-                decision.rule,
-                _owner(decision),
-                decision.after.get("sequence"),
-                decision.outcome,
-            )
-            for decision in decisions
-        ],
-    )
-
-
-def _owner(decision: DecisionRecord) -> str:
-    owner = parse_reference(decision.after.get("assigned_to") or decision.after.get("owner"))
-    return "" if owner is None else owner.name or owner.id

@@ -9,8 +9,7 @@ from connector.cli.arguments import raise_if_no_folder
 from connector.cli.invocation import settings_of
 from connector.cli.printing.output import print_table, write_json
 from connector.cli.printing.talk import talk
-from connector.store.maintenance import back_up_store, check_store
-from connector.store.opening import open_store, upgrade_store
+from connector.service import store_upkeep
 from engine.errors import LeadrobinError
 
 store_app = typer.Typer(help="Look after the store that keeps the state.", no_args_is_help=True)
@@ -24,7 +23,7 @@ def register(app: typer.Typer) -> None:
 @store_app.command("upgrade")
 def upgrade(context: typer.Context) -> None:
     """Bring the store to the version of this program; the service has to be stopped."""
-    before, after = upgrade_store(settings_of(context).store.url)
+    before, after = store_upkeep.upgrade(settings_of(context))
     if before == after:
         talk(f"The store is at revision {after} already.")
     else:
@@ -37,11 +36,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Count what the store holds and check that it agrees with itself; exit 1 when it does not."""
-    store = open_store(settings_of(context).store.url)
-    try:
-        report = check_store(store)
-    finally:
-        store.close()
+    report = store_upkeep.check(settings_of(context))
     if as_json:
         write_json({"rows": dict(report.rows), "problems": list(report.problems)})
     else:
@@ -57,5 +52,5 @@ def backup(
 ) -> None:
     """Copy a SQLite store into a file, also while the service runs."""
     raise_if_no_folder(file)
-    back_up_store(settings_of(context).store.url, file)
+    store_upkeep.back_up(settings_of(context), file)
     talk(f"The store was copied to {file}.")

@@ -1,6 +1,5 @@
 """The verbs `watermark show` and `watermark set`: how far each table is processed."""
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,10 +8,8 @@ import typer
 from connector.cli.invocation import settings_of
 from connector.cli.printing.output import print_moment, print_table, write_json
 from connector.cli.printing.talk import talk
-from connector.service.bootstrap import open_locked_store
-from connector.state.records import ReadMode, Watermark
-from connector.store.opening import open_store
-from engine.errors import LeadrobinError
+from connector.service.watermarks import list_watermarks, restart_table
+from connector.state.records import Watermark
 from engine.instants import print_instant
 
 watermark_app = typer.Typer(help="See and move how far tables are processed.", no_args_is_help=True)
@@ -36,12 +33,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the tables with how far they are processed."""
-    store = open_store(settings_of(context).store.url)
-    try:
-        with store.begin() as session:
-            marks = session.list_watermarks()
-    finally:
-        store.close()
+    marks = list_watermarks(settings_of(context))
     if as_json:
         write_json([_data(mark) for mark in marks])
     elif marks:
@@ -76,23 +68,8 @@ def set_watermark(
     ],
 ) -> None:
     """Make the next cycle read a table from its beginning."""
-    with open_locked_store(settings_of(context), table) as store, store.begin() as session:
-        mark = session.load_watermark(table)
-        if mark is None:
-            raise LeadrobinError(f"{table} was not read yet: there is nothing to move")
-        session.save_watermark(_moved(mark, target))
+    restart_table(settings_of(context), table, with_baseline=target is Target.BASELINE)
     talk(f"The next cycle reads {table} from its beginning.")
-
-
-def _moved(mark: Watermark, target: Target) -> Watermark:
-    is_baseline = target is Target.BASELINE or mark.baseline_done_at is None
-    return replace(
-        mark,
-        mode=ReadMode.BASELINE if is_baseline else ReadMode.RESYNC,
-        link=None,
-        generation=mark.generation + 1,
-        baseline_done_at=None if is_baseline else mark.baseline_done_at,
-    )
 
 
 def _data(mark: Watermark) -> dict[str, object]:

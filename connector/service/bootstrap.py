@@ -1,16 +1,11 @@
 """The composition root: the one module that names concrete classes, the clock, ids and chance."""
 
-import os
 import random
-import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
-
-from sqlalchemy import make_url
 
 from connector.cycle.context import CycleParts
 from connector.dataverse.client import DataverseClient
@@ -20,13 +15,7 @@ from connector.errors import RetriableError
 from connector.ports import Clock
 from connector.service.application import Application
 from connector.service.environment import Environment
-from connector.service.leases import (
-    StoreLeases,
-    TableLeases,
-    UnsharedLeases,
-    hold_file_lease,
-    kept_alive,
-)
+from connector.service.leases import TableLeases, UnsharedLeases
 from connector.service.options import RunOptions, build_client_options, build_cycle_options
 from connector.service.start_up import (
     StartUp,
@@ -35,9 +24,9 @@ from connector.service.start_up import (
     save_governor,
     save_metadata,
 )
+from connector.service.store import open_leases, open_store
 from connector.service.system import SYSTEM_CLOCK, new_id
 from connector.state.session import StateStore
-from connector.store.opening import SqlStore, StoreClock, open_store
 from engine.errors import ConfigProblem
 from engine.instants import print_instant
 from engine.rules.rule_set import RuleSet, build_rule_set
@@ -92,20 +81,6 @@ def bootstrap(  # noqa: PLR0913  one parameter a seam: whatever a fake can stand
             start_cycle=source.start_cycle,
             leases=leases,
         )
-
-
-@contextmanager
-def open_locked_store(settings: Settings, table: str) -> Generator[StateStore]:
-    """The store alone, with other processes kept off a table.
-
-    Raises ConfigProblem and LeaseHeld.
-    """
-    with (
-        closing(_open_store(settings)) as store,
-        _open_leases(settings, store) as leases,
-        leases.hold(table) as hold,
-    ):
-        yield hold.store
 
 
 def load_rules(settings: Settings) -> RulesFile:
@@ -179,10 +154,10 @@ class _Seams:
 
     def open_store(self) -> tuple[StateStore, TableLeases]:
         """The store of the settings; with other processes kept off where rows may be written."""
-        store = self.stack.enter_context(closing(_open_store(self.settings)))
+        store = self.stack.enter_context(closing(open_store(self.settings)))
         if not self.options.writes:
             return store, UnsharedLeases(store)
-        leases = _open_leases(self.settings, store, clock=self.clock, ids=self.ids)
+        leases = open_leases(self.settings, store, clock=self.clock, ids=self.ids)
         return store, self.stack.enter_context(leases)
 
     def open_client(self) -> DataverseClient:
@@ -226,28 +201,3 @@ class _Seams:
     def _remember_people(self, start: StartUp) -> RememberedDirectory:
         life = timedelta(seconds=self.settings.poll.directory_interval_seconds)
         return RememberedDirectory(start.fetch_people, self.clock, life=life)
-
-
-@contextmanager
-def _open_leases(
-    settings: Settings,
-    store: SqlStore,
-    *,
-    clock: Clock = SYSTEM_CLOCK,
-    ids: Callable[[], str] = new_id,
-) -> Generator[TableLeases]:
-    """What keeps other processes off: a lock for a file, a lease for each table elsewhere."""
-    url = make_url(settings.store.url)
-    if url.get_backend_name() == "sqlite":
-        with hold_file_lease(Path(url.database or "leadrobin.db")):
-            yield UnsharedLeases(store)
-        return
-    life = timedelta(seconds=settings.store.lease_seconds)
-    holder = f"{socket.gethostname()}:{os.getpid()}:{ids()[:8]}"
-    leases = StoreLeases(store, StoreClock(store), holder=holder, life=life, here=clock)
-    with kept_alive(leases, life=life):
-        yield leases
-
-
-def _open_store(settings: Settings) -> SqlStore:
-    return open_store(settings.store.url, patience=timedelta(seconds=settings.store.lease_seconds))

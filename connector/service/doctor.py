@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from connector.environment.table_definitions import PEOPLE, build_tables
+from connector.service import store_upkeep
 from connector.service.bootstrap import load_rules, open_client
 from connector.service.environment import Environment
 from connector.service.start_up import StartUp
 from connector.service.system import FIRST_ANSWER
-from connector.store.maintenance import check_store
-from connector.store.opening import open_store
 from connector.watched_tables.queries import build_target_query
 from connector.watched_tables.watched_table import WriteColumns
 from engine.errors import LeadrobinError
@@ -64,11 +63,7 @@ def _examine_tables(rules: RulesFile, settings: Settings, source: Environment) -
 
 
 def _describe_store(settings: Settings) -> str:
-    store = open_store(settings.store.url)
-    try:
-        report = check_store(store)
-    finally:
-        store.close()
+    report = store_upkeep.check(settings)
     if report.problems:
         raise LeadrobinError("; ".join(report.problems))
     return f"{report.rows['ledger_rows']} rows, {report.rows['decisions']} decisions"
