@@ -58,7 +58,8 @@ def _forget_history(parts: CycleParts, run: CycleRun) -> None:
     with parts.store.begin() as session:
         session.prune_idle(run.table.name, now - KEEPS_IDLE)
         if kept is not None:
-            run.counts["forgotten"] += session.prune_history(run.table.name, now - kept)
+            for prune in (session.prune_decisions, session.prune_cycles, session.prune_plans):
+                run.counts["forgotten"] += prune(run.table.name, now - kept)
 
 
 def load_mark(parts: CycleParts, run: CycleRun) -> Watermark:

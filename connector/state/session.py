@@ -22,23 +22,27 @@ from connector.state.records import (
 from engine.records import EntityReference
 
 
-class LedgerState(Protocol):
-    """The ledger of rows."""
+class WatermarkState(Protocol):
+    """How far each table is processed."""
+
+    def load_watermark(self, table: str) -> Watermark | None:
+        """How far a table is processed; None before first contact."""
+        ...
+
+    def list_watermarks(self) -> Sequence[Watermark]:
+        """All watermarks, by table."""
+        ...
+
+    def save_watermark(self, watermark: Watermark) -> None:
+        """Insert or replace a watermark."""
+        ...
+
+
+class LedgerReader(Protocol):
+    """What is remembered of the rows of the watched tables."""
 
     def load_rows(self, table: str, ids: Sequence[str]) -> Mapping[str, LedgerRow]:
         """The remembered rows among `ids`, by id."""
-        ...
-
-    def save_rows(self, rows: Sequence[LedgerRow]) -> None:
-        """Insert or replace rows and keep the count of open rows of each owner exact."""
-        ...
-
-    def mark_rows(self, table: str, ids: Sequence[str], generation: int) -> None:
-        """Note that a full read saw these rows."""
-        ...
-
-    def delete_rows(self, table: str, ids: Sequence[str]) -> int:
-        """Forget rows and what waits for them; unknown ids are ignored; how many were known."""
         ...
 
     def find_unmarked(self, table: str, generation: int, limit: int) -> Sequence[str]:
@@ -67,6 +71,26 @@ class LedgerState(Protocol):
         """Rows of a table, or those last seen by an earlier full read."""
         ...
 
+
+class LedgerWriter(Protocol):
+    """Remembering and forgetting rows of the watched tables."""
+
+    def save_rows(self, rows: Sequence[LedgerRow]) -> None:
+        """Insert or replace rows and keep the count of open rows of each owner exact."""
+        ...
+
+    def mark_rows(self, table: str, ids: Sequence[str], generation: int) -> None:
+        """Note that a full read saw these rows."""
+        ...
+
+    def delete_rows(self, table: str, ids: Sequence[str]) -> int:
+        """Forget rows and what waits for them; unknown ids are ignored; how many were known."""
+        ...
+
+
+class WatchedSetState(Protocol):
+    """The columns that fingerprints in the ledger are of."""
+
     def load_watched_set(self, watched_set: str) -> tuple[str, ...] | None:
         """The columns behind the name of a watched set."""
         ...
@@ -76,52 +100,8 @@ class LedgerState(Protocol):
         ...
 
 
-class ProgressState(Protocol):
-    """Watermarks, cycles and rejected rows."""
-
-    def load_watermark(self, table: str) -> Watermark | None:
-        """How far a table is processed; None before first contact."""
-        ...
-
-    def list_watermarks(self) -> Sequence[Watermark]:
-        """All watermarks, by table."""
-        ...
-
-    def save_watermark(self, watermark: Watermark) -> None:
-        """Insert or replace a watermark."""
-        ...
-
-    def save_cycle(self, cycle: CycleRecord) -> None:
-        """Insert or replace a cycle's record."""
-        ...
-
-    def list_cycles(self, limit: int, *, with_idle: bool = True) -> Sequence[CycleRecord]:
-        """The latest cycles, newest first; without the idle ones if those are not wanted."""
-        ...
-
-    def break_off_cycles(self, table: str, at: datetime) -> int:
-        """Note that cycles of a table which still seem to run do not; how many."""
-        ...
-
-    def prune_idle(self, table: str, before: datetime) -> int:
-        """Forget idle cycles of a table that are older; how many."""
-        ...
-
-    def save_rejected(self, rows: Sequence[QuarantinedRow]) -> None:
-        """Put rows into quarantine, or count them once more."""
-        ...
-
-    def release_rejected(self, table: str, ids: Sequence[str]) -> None:
-        """Take rows out of quarantine that can be read again."""
-        ...
-
-    def list_rejected(self, limit: int) -> Sequence[QuarantinedRow]:
-        """Rows in quarantine, latest first."""
-        ...
-
-
-class AssignmentState(Protocol):
-    """Clocks, plans, decisions and the backlog."""
+class SellerClockState(Protocol):
+    """When each seller was given work last."""
 
     def lock_clocks(self) -> None:
         """Keep every other session from deciding until this one ends."""
@@ -135,6 +115,10 @@ class AssignmentState(Protocol):
         """Insert or replace clocks."""
         ...
 
+
+class OpenPlanState(Protocol):
+    """Plans that are written or were when the process ended."""
+
     def save_open_plan(self, open_plan: OpenPlan) -> None:
         """Save an open plan."""
         ...
@@ -147,7 +131,15 @@ class AssignmentState(Protocol):
         """Note that every outcome of a plan is saved."""
         ...
 
-    def add_decisions(self, decisions: Sequence[DecisionRecord]) -> None:
+    def prune_plans(self, table: str, before: datetime) -> int:
+        """Forget plans of a table that were closed earlier; how many."""
+        ...
+
+
+class DecisionState(Protocol):
+    """The history of decisions."""
+
+    def add_decisions(self, records: Sequence[DecisionRecord]) -> None:
         """Append decisions; none is ever changed."""
         ...
 
@@ -160,6 +152,14 @@ class AssignmentState(Protocol):
     def page_decisions(self, *, after: int, limit: int) -> Sequence[tuple[int, DecisionRecord]]:
         """Decisions behind a number, oldest first, each with its own number."""
         ...
+
+    def prune_decisions(self, table: str, before: datetime) -> int:
+        """Forget decisions of a table that are older; how many."""
+        ...
+
+
+class PastDecisions(Protocol):
+    """What an undo and a settlement look up in the history."""
 
     def page_cycle(
         self, cycle_id: str, *, after: int, limit: int
@@ -189,9 +189,9 @@ class AssignmentState(Protocol):
         """
         ...
 
-    def prune_history(self, table: str, before: datetime) -> int:
-        """Forget decisions, cycles and closed plans of a table that are older; how many."""
-        ...
+
+class BacklogState(Protocol):
+    """Rows that wait."""
 
     def save_backlog(self, entries: Sequence[BacklogEntry]) -> None:
         """Insert or replace waiting rows."""
@@ -211,6 +211,10 @@ class AssignmentState(Protocol):
         """Waiting rows, longest first; with `due_at` only those to be tried by then."""
         ...
 
+
+class WaitingRows(Protocol):
+    """Rows that wait for a cause that is over."""
+
     def list_unassigned(
         self, table: str, segment: str, *, codes: Sequence[str], limit: int
     ) -> Sequence[BacklogEntry]:
@@ -219,6 +223,46 @@ class AssignmentState(Protocol):
 
     def wake_backlog(self, table: str, codes: Sequence[str], at: datetime) -> int:
         """Make waiting rows with one of the codes due `at`, unless they are before; how many."""
+        ...
+
+
+class CycleState(Protocol):
+    """The records of cycles."""
+
+    def save_cycle(self, cycle: CycleRecord) -> None:
+        """Insert or replace a cycle's record."""
+        ...
+
+    def list_cycles(self, limit: int, *, with_idle: bool = True) -> Sequence[CycleRecord]:
+        """The latest cycles, newest first; without the idle ones if those are not wanted."""
+        ...
+
+    def break_off_cycles(self, table: str, at: datetime) -> int:
+        """Note that cycles of a table which still seem to run do not; how many."""
+        ...
+
+    def prune_idle(self, table: str, before: datetime) -> int:
+        """Forget idle cycles of a table that are older; how many."""
+        ...
+
+    def prune_cycles(self, table: str, before: datetime) -> int:
+        """Forget cycles of a table that are older, idle or not; how many."""
+        ...
+
+
+class QuarantineState(Protocol):
+    """Rows that could not be normalised."""
+
+    def save_rejected(self, rows: Sequence[QuarantinedRow]) -> None:
+        """Put rows into quarantine, or count them once more."""
+        ...
+
+    def release_rejected(self, table: str, ids: Sequence[str]) -> None:
+        """Take rows out of quarantine that can be read again."""
+        ...
+
+    def list_rejected(self, limit: int) -> Sequence[QuarantinedRow]:
+        """Rows in quarantine, latest first."""
         ...
 
 
@@ -300,9 +344,18 @@ class DocumentState(Protocol):
 
 
 class StateSession(
-    LedgerState,
-    ProgressState,
-    AssignmentState,
+    WatermarkState,
+    LedgerReader,
+    LedgerWriter,
+    WatchedSetState,
+    SellerClockState,
+    OpenPlanState,
+    DecisionState,
+    PastDecisions,
+    BacklogState,
+    WaitingRows,
+    CycleState,
+    QuarantineState,
     HandoverState,
     RuleSetState,
     LeaseState,

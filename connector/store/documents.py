@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from connector.store.statements import upsert_rows
+from connector.store.statements import Statements, upsert_rows
 from connector.store.tables import documents
 
 
-class DocumentSession:
+class DocumentSession(Statements):
     """Documents within one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def load_document(self, kind: str, key: str) -> Mapping[str, object] | None:
         """A saved document, None when there is none."""

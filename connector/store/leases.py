@@ -3,21 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import delete, select
 
 from connector.state.records import LeaseRecord
-from connector.store.statements import insert_absent, upsert_rows
+from connector.store.statements import Statements, build_values, insert_absent, upsert_rows
 from connector.store.tables import leases
 
 
-class LeaseSession:
+class LeaseSession(Statements):
     """Leases within one transaction.
 
     SQLite transactions exclude each other already; only PostgreSQL locks rows.
     """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def lock_lease(self, name: str, at: datetime) -> LeaseRecord:
         """A lease that nobody else sees or changes until this session ends.
@@ -27,28 +24,22 @@ class LeaseSession:
         nobody = {"name": name, "holder": "", "generation": 0, "expires_at": at}
         insert_absent(self._connection, leases, nobody)
         query = select(leases).where(leases.c.name == name).with_for_update()
-        return LeaseRecord(**self._connection.execute(query).mappings().one())
+        [lease] = self._read(query, LeaseRecord)
+        return lease
 
     def share_lease(self, name: str) -> LeaseRecord | None:
         """A lease that nobody can change until this session ends."""
         query = select(leases).where(leases.c.name == name).with_for_update(read=True)
-        row = self._connection.execute(query).mappings().one_or_none()
-        return None if row is None else LeaseRecord(**row)
+        return self._find(query, LeaseRecord)
 
     def list_leases(self, prefix: str) -> Sequence[LeaseRecord]:
         """The leases whose names begin alike, expired or not."""
         query = select(leases).where(leases.c.name.startswith(prefix)).order_by(leases.c.name)
-        return [LeaseRecord(**row) for row in self._connection.execute(query).mappings()]
+        return self._read(query, LeaseRecord)
 
     def save_lease(self, lease: LeaseRecord) -> None:
         """Insert or replace a lease."""
-        values = {
-            "name": lease.name,
-            "holder": lease.holder,
-            "generation": lease.generation,
-            "expires_at": lease.expires_at,
-        }
-        upsert_rows(self._connection, leases, [values])
+        upsert_rows(self._connection, leases, [build_values(lease)])
 
     def remove_leases(self, names: Sequence[str]) -> None:
         """Forget leases."""

@@ -1,15 +1,17 @@
-"""The ledger of rows in SQL, with the open rows of each owner counted beside it."""
+"""The ledger of rows in SQL, with the open rows of each owner counted beside it.
+
+The watched sets that its fingerprints are of are kept here, too.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
-    Connection,
-    RowMapping,
+    Select,
     and_,
-    delete,
     func,
     insert,
     or_,
@@ -18,7 +20,7 @@ from sqlalchemy import (
 )
 
 from connector.state.records import LedgerRow
-from connector.store.statements import chunk_ids, upsert_rows
+from connector.store.statements import Statements, build_values, match_ids, upsert_rows
 from connector.store.tables import (
     backlog,
     handovers,
@@ -27,29 +29,40 @@ from connector.store.tables import (
     quarantine,
     watched_sets,
 )
-from engine.records import EntityReference
 from engine.statuses import RoutingStatus
 
 OwnerKey = tuple[str, str, str]
 """Table, owner id, and the rule that gave the row to its owner ("" = none)."""
 
+_NOBODY = {"table": None, "id": None, "name": None}
 
-class LedgerSession:
+
+class WatchedSetSession(Statements):
+    """Watched sets within one transaction."""
+
+    def load_watched_set(self, watched_set: str) -> tuple[str, ...] | None:
+        """The columns behind the name of a watched set."""
+        query = select(watched_sets.c.columns).where(watched_sets.c.name == watched_set)
+        columns = self._connection.execute(query).scalar_one_or_none()
+        return None if columns is None else tuple(cast("list[str]", columns))
+
+    def save_watched_set(self, watched_set: str, columns: Sequence[str]) -> None:
+        """Remember the columns of a watched set."""
+        upsert_rows(
+            self._connection, watched_sets, [{"name": watched_set, "columns": list(columns)}]
+        )
+
+
+class LedgerSession(Statements):
     """The ledger within one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def load_rows(self, table: str, ids: Sequence[str]) -> Mapping[str, LedgerRow]:
         """The remembered rows among `ids`, by id."""
-        found: dict[str, LedgerRow] = {}
-        for chunk in chunk_ids(ids):
-            query = select(ledger_rows).where(
-                ledger_rows.c.table_name == table, ledger_rows.c.id.in_(chunk)
-            )
-            for row in self._connection.execute(query).mappings():
-                found[row["id"]] = _read_row(row)
-        return found
+        return {
+            row.id: row
+            for those in match_ids(ledger_rows, table, ids)
+            for row in self._read_rows(select(ledger_rows).where(those))
+        }
 
     def save_rows(self, rows: Sequence[LedgerRow]) -> None:
         """Insert or replace rows and keep the count of open rows of each owner exact."""
@@ -68,28 +81,17 @@ class LedgerSession:
 
     def mark_rows(self, table: str, ids: Sequence[str], generation: int) -> None:
         """Note that a full read saw these rows."""
-        for chunk in chunk_ids(ids):
-            self._connection.execute(
-                update(ledger_rows)
-                .where(ledger_rows.c.table_name == table, ledger_rows.c.id.in_(chunk))
-                .values(generation=generation)
-            )
+        for those in match_ids(ledger_rows, table, ids):
+            seen = update(ledger_rows).where(those).values(generation=generation)
+            self._connection.execute(seen)
 
     def delete_rows(self, table: str, ids: Sequence[str]) -> int:
         """Forget rows and what waits for them; unknown ids are ignored; how many were known."""
         change: Counter[OwnerKey] = Counter()
         change.subtract(self._open_keys(table, ids))
-        known = 0
-        for chunk in chunk_ids(ids):
-            for kept in (backlog, quarantine, handovers):
-                self._connection.execute(
-                    delete(kept).where(kept.c.table_name == table, kept.c.row_id.in_(chunk))
-                )
-            known += self._connection.execute(
-                delete(ledger_rows).where(
-                    ledger_rows.c.table_name == table, ledger_rows.c.id.in_(chunk)
-                )
-            ).rowcount
+        for kept in (backlog, quarantine, handovers):
+            self._delete(kept, table, ids)
+        known = self._delete(ledger_rows, table, ids)
         self._add_open(change)
         return known
 
@@ -97,7 +99,7 @@ class LedgerSession:
         """Ids of rows that the full read `generation` did not see."""
         query = (
             select(ledger_rows.c.id)
-            .where(ledger_rows.c.table_name == table, ledger_rows.c.generation < generation)
+            .where(ledger_rows.c.table == table, ledger_rows.c.generation < generation)
             .limit(limit)
         )
         return list(self._connection.execute(query).scalars())
@@ -120,7 +122,7 @@ class LedgerSession:
         )
         query = (
             select(ledger_rows)
-            .where(ledger_rows.c.table_name == table, ledger_rows.c.is_open)
+            .where(ledger_rows.c.table == table, ledger_rows.c.is_open)
             .where(or_(ledger_rows.c.decided_at.is_(None), was_left_alone))
             # Databases differ in where rows without a date come.
             .order_by(ledger_rows.c.created_on.nulls_first(), ledger_rows.c.id)
@@ -128,57 +130,44 @@ class LedgerSession:
         )
         if after is not None:
             query = query.where(_is_behind(after))
-        return [_read_row(row) for row in self._connection.execute(query).mappings()]
+        return self._read_rows(query)
 
     def count_open(self) -> Mapping[OwnerKey, int]:
         """Open rows by table, owner id and the rule that assigned them ("" = none)."""
         query = select(open_rows).where(open_rows.c.rows != 0)
-        rows = self._connection.execute(query).mappings()
-        return {(row["table_name"], row["owner_id"], row["rule"]): row["rows"] for row in rows}
+        rows = self._load(query)
+        return {(row["table"], row["owner_id"], row["rule"]): row["rows"] for row in rows}
 
     def recount_open(self) -> Mapping[OwnerKey, int]:
         """The same figures, counted from the ledger: what a check compares with."""
         rule = func.coalesce(ledger_rows.c.rule, "")
         query = (
-            select(ledger_rows.c.table_name, ledger_rows.c.owner_id, rule, func.count())
+            select(ledger_rows.c.table, ledger_rows.c.owner_id, rule, func.count())
             .where(ledger_rows.c.is_open, ledger_rows.c.owner_id.is_not(None))
-            .group_by(ledger_rows.c.table_name, ledger_rows.c.owner_id, rule)
+            .group_by(ledger_rows.c.table, ledger_rows.c.owner_id, rule)
         )
         found = self._connection.execute(query)
         return {(table, owner, rule): count for table, owner, rule, count in found}
 
     def count_rows(self, table: str, *, before_generation: int | None = None) -> int:
         """Rows of a table, or those last seen by an earlier full read."""
-        query = (
-            select(func.count()).select_from(ledger_rows).where(ledger_rows.c.table_name == table)
-        )
+        query = select(func.count()).select_from(ledger_rows).where(ledger_rows.c.table == table)
         if before_generation is not None:
             query = query.where(ledger_rows.c.generation < before_generation)
         return self._connection.execute(query).scalar_one()
 
-    def load_watched_set(self, watched_set: str) -> tuple[str, ...] | None:
-        """The columns behind the name of a watched set."""
-        query = select(watched_sets.c.columns).where(watched_sets.c.name == watched_set)
-        columns = self._connection.execute(query).scalar_one_or_none()
-        return None if columns is None else tuple(cast("list[str]", columns))
-
-    def save_watched_set(self, watched_set: str, columns: Sequence[str]) -> None:
-        """Remember the columns of a watched set."""
-        upsert_rows(
-            self._connection, watched_sets, [{"name": watched_set, "columns": list(columns)}]
-        )
+    def _read_rows(self, query: Select[Any]) -> list[LedgerRow]:
+        return [_read_row(row) for row in self._load(query)]
 
     def _open_keys(self, table: str, ids: Sequence[str]) -> Counter[OwnerKey]:
         counts: Counter[OwnerKey] = Counter()
-        for chunk in chunk_ids(ids):
+        for those in match_ids(ledger_rows, table, ids):
             # Whether a row is open is asked here, not in SQL: with it SQLite prefers the index of
             # open rows to the key, and reads all of them.
-            query = select(ledger_rows.c.owner_id, ledger_rows.c.rule, ledger_rows.c.is_open).where(
-                ledger_rows.c.table_name == table, ledger_rows.c.id.in_(chunk)
-            )
+            query = select(ledger_rows.c.owner_id, ledger_rows.c.rule, ledger_rows.c.is_open)
             counts.update(
                 (table, owner, rule or "")
-                for owner, rule, is_open in self._connection.execute(query)
+                for owner, rule, is_open in self._connection.execute(query.where(those))
                 if is_open and owner is not None
             )
         return counts
@@ -190,7 +179,7 @@ class LedgerSession:
             changed = self._connection.execute(
                 update(open_rows)
                 .where(
-                    open_rows.c.table_name == table,
+                    open_rows.c.table == table,
                     open_rows.c.owner_id == owner,
                     open_rows.c.rule == rule,
                 )
@@ -199,7 +188,7 @@ class LedgerSession:
             if changed.rowcount == 0:
                 self._connection.execute(
                     insert(open_rows).values(
-                        table_name=table, owner_id=owner, rule=rule, rows=difference
+                        table=table, owner_id=owner, rule=rule, rows=difference
                     )
                 )
 
@@ -211,55 +200,13 @@ def _is_behind(last: LedgerRow) -> ColumnElement[bool]:
     return or_(at > last.created_on, and_(at == last.created_on, ids > last.id))
 
 
-def _row_values(row: LedgerRow) -> dict[str, object]:
-    owner = row.owner
-    return {
-        "table_name": row.table,
-        "id": row.id,
-        "etag": row.etag,
-        "owner_table": owner.table if owner else None,
-        "owner_id": owner.id if owner else None,
-        "owner_name": owner.name if owner else None,
-        "is_open": row.is_open,
-        "watched_set": row.watched_set,
-        "fingerprint": row.fingerprint,
-        "created_on": row.created_on,
-        "segment": row.segment,
-        "segment_id": row.segment_id,
-        "sequence_id": row.sequence_id,
-        "rule": row.rule,
-        "segmentation_status": row.segmentation_status,
-        "routing_status": row.routing_status,
-        "sequence_status": row.sequence_status,
-        "decided_at": row.decided_at,
-        "is_manual": row.is_manual,
-        "generation": row.generation,
-    }
+def _row_values(row: LedgerRow) -> dict[str, Any]:
+    values = build_values(row)
+    owner = values.pop("owner") or _NOBODY
+    return {**values, **{f"owner_{name}": owner[name] for name in _NOBODY}}
 
 
-def _read_row(row: RowMapping) -> LedgerRow:
-    owner = None
-    if row["owner_id"] is not None:
-        owner = EntityReference(
-            table=row["owner_table"], id=row["owner_id"], name=row["owner_name"]
-        )
-    return LedgerRow(
-        table=row["table_name"],
-        id=row["id"],
-        etag=row["etag"],
-        owner=owner,
-        is_open=row["is_open"],
-        watched_set=row["watched_set"],
-        fingerprint=row["fingerprint"],
-        created_on=row["created_on"],
-        segment=row["segment"],
-        segment_id=row["segment_id"],
-        sequence_id=row["sequence_id"],
-        rule=row["rule"],
-        segmentation_status=row["segmentation_status"],
-        routing_status=row["routing_status"],
-        sequence_status=row["sequence_status"],
-        decided_at=row["decided_at"],
-        is_manual=row["is_manual"],
-        generation=row["generation"],
-    )
+def _read_row(values: dict[str, Any]) -> LedgerRow:
+    owner = {name: values.pop(f"owner_{name}") for name in _NOBODY}
+    values["owner"] = None if owner["id"] is None else owner
+    return msgspec.convert(values, LedgerRow)

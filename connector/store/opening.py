@@ -21,13 +21,18 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector.errors import RetriableError
-from connector.store.cycles import ProgressSession
-from connector.store.decisions import AssignmentSession
+from connector.store.backlog import BacklogSession
+from connector.store.cycles import CycleSession
+from connector.store.decisions import DecisionSession
 from connector.store.documents import DocumentSession
 from connector.store.handovers import HandoverSession
 from connector.store.leases import LeaseSession
-from connector.store.ledger import LedgerSession
+from connector.store.ledger import LedgerSession, WatchedSetSession
+from connector.store.plans import PlanSession
+from connector.store.quarantine import QuarantineSession
 from connector.store.rule_sets import RuleSetSession
+from connector.store.seller_clocks import SellerClockSession
+from connector.store.watermarks import WatermarkSession
 from engine.errors import ConfigProblem
 
 REVISIONS = ("0001", "0002", "0003")
@@ -35,9 +40,15 @@ REVISIONS = ("0001", "0002", "0003")
 
 
 class SqlSession(
+    WatermarkSession,
     LedgerSession,
-    ProgressSession,
-    AssignmentSession,
+    WatchedSetSession,
+    SellerClockSession,
+    PlanSession,
+    DecisionSession,
+    BacklogSession,
+    CycleSession,
+    QuarantineSession,
     HandoverSession,
     RuleSetSession,
     LeaseSession,

@@ -3,17 +3,15 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import func, insert, select
 
 from connector.state.records import KeptRuleSet
+from connector.store.statements import Statements
 from connector.store.tables import rule_sets
 
 
-class RuleSetSession:
+class RuleSetSession(Statements):
     """Rule sets within one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def note_rule_set(
         self, checksum: str, at: datetime, build: Callable[[], Mapping[str, object]]
@@ -37,11 +35,4 @@ class RuleSetSession:
             query = query.where(rule_sets.c.in_force_since <= at)
         if checksum is not None:
             query = query.where(rule_sets.c.checksum == checksum)
-        row = self._connection.execute(query).mappings().one_or_none()
-        if row is None:
-            return None
-        return KeptRuleSet(
-            checksum=row["checksum"],
-            in_force_since=row["in_force_since"],
-            document=row["document"],
-        )
+        return self._find(query, KeptRuleSet)

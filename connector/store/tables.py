@@ -58,7 +58,7 @@ metadata = MetaData(
 watermarks = Table(
     "watermarks",
     metadata,
-    Column("table_name", String(128), primary_key=True),
+    Column("table_name", String(128), key="table", primary_key=True),
     Column("mode", String(16), nullable=False),
     Column("link", Text),
     Column("watched_set", String(64), nullable=False),
@@ -74,7 +74,7 @@ watermarks = Table(
 ledger_rows = Table(
     "ledger_rows",
     metadata,
-    Column("table_name", String(128), primary_key=True),
+    Column("table_name", String(128), key="table", primary_key=True),
     Column("id", String(36), primary_key=True),
     Column("etag", String(64)),
     Column("owner_table", String(32)),
@@ -94,15 +94,15 @@ ledger_rows = Table(
     Column("decided_at", Instant),
     Column("is_manual", Boolean, nullable=False),
     Column("generation", Integer, nullable=False),
-    Index(None, "table_name", "generation"),
-    Index(None, "table_name", "is_open", "created_on", "id"),
+    Index(None, "table", "generation"),
+    Index(None, "table", "is_open", "created_on", "id"),
 )
 
 # Kept beside the ledger in the same transactions: consumed capacity needs no scan.
 open_rows = Table(
     "open_rows",
     metadata,
-    Column("table_name", String(128), primary_key=True),
+    Column("table_name", String(128), key="table", primary_key=True),
     Column("owner_id", String(36), primary_key=True),
     Column("rule", String(200), primary_key=True),
     Column("rows", BigInteger, nullable=False),
@@ -120,7 +120,7 @@ seller_clocks = Table(
     metadata,
     Column("seller_id", String(36), primary_key=True),
     Column("last_assigned_at", Instant),
-    Column("assignment_order", BigInteger, nullable=False),
+    Column("assignment_order", BigInteger, key="order", nullable=False),
     Column("by_rule", JSON, nullable=False),
     Column("turns", Integer, nullable=False),
     Column("joined_at", Instant),
@@ -131,21 +131,21 @@ plans = Table(
     "plans",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("table_name", String(128), nullable=False),
+    Column("table_name", String(128), key="table", nullable=False),
     Column("cycle_id", String(36), nullable=False),
     Column("origin", String(16), nullable=False),
     Column("checksum", String(64), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("closed_at", Instant),
     Column("document", JSON, nullable=False),
-    Index(None, "table_name", "closed_at"),
+    Index(None, "table", "closed_at"),
 )
 
 decisions = Table(
     "decisions",
     metadata,
     Column("number", _SERIAL, primary_key=True, autoincrement=True),
-    Column("table_name", String(128), nullable=False),
+    Column("table_name", String(128), key="table", nullable=False),
     Column("row_id", String(36), nullable=False),
     Column("cycle_id", String(36), nullable=False),
     Column("decided_at", Instant, nullable=False),
@@ -166,7 +166,7 @@ decisions = Table(
     Column("request_id", String(64)),
     Column("message", Text),
     Column("etag", String(64)),
-    Index(None, "table_name", "row_id", "number"),
+    Index(None, "table", "row_id", "number"),
     Index(None, "cycle_id", "number"),
     Index(None, "decided_at"),
 )
@@ -175,7 +175,7 @@ cycles = Table(
     "cycles",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("table_name", String(128), nullable=False),
+    Column("table_name", String(128), key="table", nullable=False),
     Column("origin", String(16), nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("finished_at", Instant),
@@ -185,13 +185,13 @@ cycles = Table(
     Column("is_idle", Boolean, nullable=False, server_default=false()),
     Index(None, "started_at"),
     Index(None, "is_idle", "started_at"),
-    Index(None, "table_name", "outcome"),
+    Index(None, "table", "outcome"),
 )
 
 backlog = Table(
     "backlog",
     metadata,
-    Column("table_name", String(128), primary_key=True),
+    Column("table_name", String(128), key="table", primary_key=True),
     Column("row_id", String(36), primary_key=True),
     Column("reason", Text, nullable=False),
     Column("code", String(40), nullable=False),
@@ -200,8 +200,8 @@ backlog = Table(
     Column("attempts", Integer, nullable=False),
     Column("segment", String(200)),
     Column("created_on", Instant),
-    Index(None, "table_name", "next_try_at"),
-    Index(None, "table_name", "segment", "created_on", "row_id"),
+    Index(None, "table", "next_try_at"),
+    Index(None, "table", "segment", "created_on", "row_id"),
     Index(None, "since"),
 )
 
@@ -209,7 +209,7 @@ backlog = Table(
 handovers = Table(
     "handovers",
     metadata,
-    Column("table_name", String(128), primary_key=True),
+    Column("table_name", String(128), key="table", primary_key=True),
     Column("row_id", String(36), primary_key=True),
     Column("owner_id", String(36), nullable=False),
     Column("segment", String(200)),
@@ -218,7 +218,7 @@ handovers = Table(
     Column("due_at", Instant),
     Column("hops", Integer, nullable=False),
     Column("had_by", JSON, nullable=False),
-    Index(None, "table_name", "due_at"),
+    Index(None, "table", "due_at"),
 )
 
 # One row whenever cycles begin to run under another rule set than before.
@@ -236,7 +236,7 @@ rule_sets = Table(
 quarantine = Table(
     "quarantine",
     metadata,
-    Column("table_name", String(128), primary_key=True),
+    Column("table_name", String(128), key="table", primary_key=True),
     Column("row_id", String(100), primary_key=True),
     Column("reasons", JSON, nullable=False),
     Column("first_seen_at", Instant, nullable=False),

@@ -79,6 +79,7 @@ def test_what_is_old_is_forgotten_and_the_rest_stays(store: SqlStore) -> None:
         session.save_cycle(cycle)
         session.save_cycle(replace(cycle, id="d", started_at=NOW + timedelta(days=4)))
         session.save_cycle(replace(cycle, id="o", table="opportunity"))
-        assert session.prune_history("lead", NOW + timedelta(days=3)) == 4
+        assert session.prune_decisions("lead", NOW + timedelta(days=3)) == 3
+        assert session.prune_cycles("lead", NOW + timedelta(days=3)) == 1
         assert [found.row_id[-1] for found in session.list_decisions()] == ["4", "3"]
         assert sorted(found.id for found in session.list_cycles(9)) == ["d", "o"]
