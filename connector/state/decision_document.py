@@ -1,9 +1,10 @@
 """Stored decisions as the engine's values again, as documents, and as data for other programs."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import Any, cast
+
+import msgspec
 
 from connector.state.plan_document import build_reference_data, parse_reference
 from connector.state.records import DecisionKind, DecisionRecord, Outcome, Previous
@@ -36,7 +37,7 @@ def parse_decision(record: DecisionRecord) -> AssignmentDecision:
         segment=record.segment,
         rule=record.rule,
         assigned_to=parse_reference(after.get("assigned_to")),
-        secondary=tuple(_references(after.get("secondary"))),
+        secondary=msgspec.convert(after.get("secondary", ()), tuple[EntityReference, ...]),
         sequence=cast("str | None", after.get("sequence")),
         segmentation_status=SegmentationStatus(record.segmentation_status or 0),
         routing_status=(
@@ -51,29 +52,23 @@ def parse_decision(record: DecisionRecord) -> AssignmentDecision:
 
 def build_decision_document(record: DecisionRecord) -> dict[str, object]:
     """A decision as plans keep it, in files and in the store."""
-    # Not `asdict`: it copies the trace, which is most of a decision and plain data already.
-    data = {name: getattr(record, name) for name in _FIELDS}
-    return {
-        **data,
-        "decided_at": print_instant(record.decided_at),
-        "after": {**record.after, **_spell_kind(record)},
-    }
+    # The trace, which is most of a decision and plain data already, is not copied.
+    data: dict[str, object] = {name: getattr(record, name) for name in _FIELDS}
+    data["decided_at"] = print_instant(record.decided_at)
+    kind = _spell_kind(record)
+    if kind:
+        data["after"] = {**record.after, **kind}
+    return data
 
 
 def parse_decision_document(data: Mapping[str, Any]) -> DecisionRecord:
     """The decision behind a document; raises KeyError, TypeError or ValueError when it is none."""
-    outcome = Outcome(data["outcome"])
-    kind, previous = parse_kind(outcome, data["after"])
-    return DecisionRecord(
-        **{
-            **data,
-            "decided_at": datetime.fromisoformat(data["decided_at"]),
-            "outcome": outcome,
-            "kind": kind,
-            "previous": previous,
-            "after": {key: data["after"][key] for key in data["after"] if key not in _KIND_KEYS},
-        }
-    )
+    record = msgspec.convert(data, DecisionRecord)
+    kind, previous = parse_kind(record.outcome, record.after)
+    if kind is DecisionKind.ASSIGNED:
+        return record
+    after = {key: record.after[key] for key in record.after if key not in _KIND_KEYS}
+    return replace(record, kind=kind, previous=previous, after=after)
 
 
 def parse_kind(outcome: Outcome, after: Data) -> tuple[DecisionKind, Previous]:
@@ -127,12 +122,3 @@ def _spell_kind(record: DecisionRecord) -> dict[str, object]:
             }
         case DecisionKind.ASSIGNED | DecisionKind.MANUAL:
             return {}
-
-
-def _items(data: object) -> Sequence[Data]:
-    return cast("Sequence[Data]", data)
-
-
-def _references(data: object) -> list[EntityReference]:
-    found = [parse_reference(item) for item in _items(data or ())]
-    return [reference for reference in found if reference is not None]

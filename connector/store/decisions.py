@@ -1,6 +1,7 @@
 """Decisions in SQL: the history of what was decided about each row."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +10,14 @@ from sqlalchemy import Select, delete, func, insert, select
 
 from connector.state.decision_document import parse_kind
 from connector.state.records import DecisionRecord, Outcome, Previous
-from connector.store.statements import Statements, build_values, chunk_ids
+from connector.store.statements import Statements, chunk_ids
 from connector.store.tables import decisions
 from engine.records import EntityReference
 
 _WITHOUT_TRACE = [column for column in decisions.columns if column.name != "trace"]
 """A trace is most of a decision, and nobody but a reader of the history wants it."""
+
+_FIELDS = tuple(field.name for field in fields(DecisionRecord))
 
 
 class DecisionSession(Statements):
@@ -129,5 +132,8 @@ def _read_decision(values: dict[str, Any]) -> DecisionRecord:
 
 
 def _decision_values(decision: DecisionRecord) -> dict[str, Any]:
-    values = build_values(decision)
-    return values if decision.previous != Previous() else {**values, "previous": None}
+    # The trace, which is most of a decision and plain data already, is not copied.
+    values = {name: getattr(decision, name) for name in _FIELDS}
+    is_plain = decision.previous == Previous()
+    values["previous"] = None if is_plain else msgspec.to_builtins(decision.previous)
+    return {**values, "outcome": decision.outcome.value, "kind": decision.kind.value}
