@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -19,14 +19,16 @@ def _split_names(raw: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
 
 
-class AuthMode(StrEnum):
-    """How the service signs in."""
+def _read_way_of_following(raw: object) -> object:
+    """Following by `modifiedon` was called `watermark` once; who still says so is understood."""
+    return "modified_on" if raw == "watermark" else raw
 
-    CLIENT_SECRET = "client_secret"  # noqa: S105  the name of a mode
-    CERTIFICATE = "certificate"
-    MANAGED_IDENTITY = "managed_identity"
-    DEVICE_CODE = "device_code"
-    STATIC_TOKEN = "static_token"  # noqa: S105  the name of a mode
+
+SignIn = Literal["client_secret", "certificate", "managed_identity", "device_code", "static_token"]
+WriteWay = Literal["auto", "parallel", "batch", "multiple"]
+FollowBy = Annotated[
+    Literal["auto", "tracking", "modified_on"], BeforeValidator(_read_way_of_following)
+]
 
 
 class SequenceMode(StrEnum):
@@ -44,23 +46,6 @@ class BypassLogic(StrEnum):
     SYNC = "sync"
     ASYNC = "async"
     BOTH = "both"
-
-
-class WriteWay(StrEnum):
-    """How writes travel: `auto` chooses between single requests in parallel and `$batch`."""
-
-    AUTO = "auto"
-    PARALLEL = "parallel"
-    BATCH = "batch"
-    MULTIPLE = "multiple"
-
-
-class FollowBy(StrEnum):
-    """How changes of a table are found."""
-
-    AUTO = "auto"
-    TRACKING = "tracking"
-    WATERMARK = "watermark"
 
 
 class LogLevel(StrEnum):
@@ -125,8 +110,8 @@ class DataverseSettings(Group):
 class AuthSettings(Group):
     """Who signs in, and with what."""
 
-    mode: AuthMode = Field(
-        default=AuthMode.CLIENT_SECRET,
+    mode: SignIn = Field(
+        default="client_secret",
         description="client_secret, certificate, managed_identity, device_code or static_token",
     )
     tenant_id: str | None = Field(default=None, description="Entra directory (tenant) id or domain")
@@ -208,9 +193,9 @@ class PollSettings(Group):
     )
     page_size: int = Field(default=5000, ge=1, le=5000, description="rows to a page")
     follow_by: FollowBy = Field(
-        default=FollowBy.AUTO,
+        default="auto",
         description="how changes are found: auto (change tracking where it is on and allowed, "
-        "modifiedon elsewhere), tracking or watermark",
+        "modifiedon elsewhere), tracking or modified_on",
     )
     overlap_seconds: int = Field(
         default=300,
@@ -254,7 +239,7 @@ class WriteSettings(Group):
     )
     concurrency: int = Field(default=4, ge=1, le=52, description="writes in flight at once")
     way: WriteWay = Field(
-        default=WriteWay.AUTO,
+        default="auto",
         description="auto (single requests in parallel up to batch_above rows, $batch beyond "
         "or when the request budget runs short), "
         "parallel, batch or multiple (UpdateMultiple, where no row version is needed)",

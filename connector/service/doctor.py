@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from connector.dataverse.reads.feed import FollowBy
 from connector.environment.table_definitions import PEOPLE, build_tables
 from connector.service import store_upkeep
 from connector.service.bootstrap import load_rules, open_client
@@ -15,7 +16,7 @@ from connector.watched_tables.queries import build_target_query
 from connector.watched_tables.watched_table import WriteColumns
 from engine.errors import LeadrobinError
 from engine.rules.rule_set import RuleSet
-from settings.model import FollowBy, SequenceMode, Settings
+from settings.model import SequenceMode, Settings
 from settings.rules_file import RulesFile
 
 
@@ -82,8 +83,8 @@ def _describe_table(start: StartUp, name: str) -> str:
 
 def _describe_following(start: StartUp, *, is_tracked: bool) -> str:
     """How changes are found; only who insists on change tracking cannot do without it."""
-    way = start.settings.poll.follow_by
-    if way is FollowBy.WATERMARK:
+    way = FollowBy(start.settings.poll.follow_by)
+    if way is FollowBy.MODIFIED_ON:
         return "followed by modifiedon, as LEADROBIN_POLL__FOLLOW_BY says"
     if is_tracked:
         days = start.source.fetch_token_life_days()

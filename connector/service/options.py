@@ -135,10 +135,10 @@ def build_client_options(settings: Settings) -> ClientOptions:
             stop_at_daily_limit=governor.daily_requests is not None,
         ),
         marks=_write_marks(settings),
-        follow_by=FollowBy(settings.poll.follow_by.value),
+        follow_by=FollowBy(settings.poll.follow_by),
         overlap=timedelta(seconds=settings.poll.overlap_seconds),
         writes=WriteOptions(
-            way=WriteWay(settings.write.way.value),
+            way=WriteWay(settings.write.way),
             concurrency=concurrency,
             batch_size=settings.write.batch_size,
             few=settings.write.batch_above,
@@ -167,7 +167,7 @@ def _write_marks(settings: Settings) -> WriteMarks:
 def _sign_in_options(settings: Settings) -> SignInOptions:
     auth = settings.auth
     return SignInOptions(
-        mode=auth.mode.value,
+        mode=auth.mode,
         tenant_id=auth.tenant_id,
         client_id=auth.client_id,
         client_secret=auth.client_secret.get_secret_value() if auth.client_secret else None,

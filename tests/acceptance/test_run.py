@@ -317,7 +317,7 @@ def test_doctor_finds_what_the_rules_name_and_the_environment_lacks(program: Pro
     [
         (True, "auto", 0, "changes are tracked, kept 7 days"),
         (False, "auto", 0, "followed by modifiedon: change tracking is off"),
-        (True, "watermark", 0, "followed by modifiedon, as LEADROBIN_POLL__FOLLOW_BY says"),
+        (True, "modified_on", 0, "followed by modifiedon, as LEADROBIN_POLL__FOLLOW_BY says"),
         (False, "tracking", 1, "change tracking is off; switch it on"),
     ],
 )

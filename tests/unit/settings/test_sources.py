@@ -1,12 +1,18 @@
 """Settings from the environment and an env file."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from connector.dataverse.reads.feed import FollowBy
+from connector.dataverse.sign_in.options import SignInMode
+from connector.dataverse.writes.sender import WriteWay
+from connector.service.options import build_client_options
 from engine.errors import ConfigProblem
-from settings.model import AuthMode, SequenceMode, Settings
+from settings.model import SequenceMode, Settings
 from settings.sources import declared_settings, list_settings, load_settings, require_set
 
 
@@ -35,13 +41,37 @@ def test_values_are_typed() -> None:
         }
     )
     assert settings.dataverse.url == "https://contoso.crm4.dynamics.com"
-    assert settings.auth.mode is AuthMode.CERTIFICATE
+    assert settings.auth.mode == "certificate"
     assert settings.poll.tables == ("lead", "opportunity")
     assert settings.poll.interval_seconds == 15
     assert settings.write.sequence_mode is SequenceMode.ACTION
     assert settings.write.coexist is True
     assert settings.safety.max_owner_change_share == 0.25
     assert settings.rules.file == Path("rules.yaml")
+
+
+@pytest.mark.parametrize("given", ["modified_on", "watermark"])
+def test_following_by_modifiedon_may_be_called_as_before(given: str) -> None:
+    settings = load_settings(environ={"LEADROBIN_POLL__FOLLOW_BY": given})
+    assert settings.poll.follow_by == "modified_on"
+    assert build_client_options(settings).follow_by is FollowBy.MODIFIED_ON
+
+
+@pytest.mark.parametrize(
+    ("variable", "choices"),
+    [
+        ("LEADROBIN_POLL__FOLLOW_BY", list(FollowBy)),
+        ("LEADROBIN_WRITE__WAY", list(WriteWay)),
+        ("LEADROBIN_AUTH__MODE", get_args(SignInMode)),
+    ],
+)
+def test_a_wrong_choice_is_refused_with_all_that_the_client_knows(
+    variable: str, choices: Sequence[str]
+) -> None:
+    *most, last = [f"'{choice}'" for choice in choices]
+    assert problem_of({variable: "other"}) == (
+        f"{variable}: input should be {', '.join(most)} or {last}, but environment gives 'other'."
+    )
 
 
 def test_an_empty_value_counts_as_not_set() -> None:
