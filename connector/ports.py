@@ -1,6 +1,6 @@
 """The seams of the connector, next to their consumer, the cycle; no implementation lives here.
 
-Those of the state that outlives a process are in `state_ports`.
+Those of the state that outlives a process are in `state.session`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -137,17 +137,6 @@ class RowWriter(Protocol):
 
     def write_rows(self, writes: Sequence[RowWrite]) -> Iterator[WriteResult]:
         """Yield a result for each write begun before a stop; never raises for a single row."""
-        ...
-
-
-class DirectorySource(Protocol):
-    """Reads the people work can go to."""
-
-    def fetch_directory(self) -> Directory:
-        """Sellers, teams and queues as the tenant has them now.
-
-        Clocks and consumption come from the store.
-        """
         ...
 
 

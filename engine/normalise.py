@@ -1,13 +1,11 @@
 """Wire rows become Records, or RejectedRows with every reason; conditions read the row itself."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import cast
 
-from engine.records import EntityReference, Record, RejectedRow, Row
+from engine.records import GUID, EntityReference, Record, RejectedRow, Row
 
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _TYPE = "@odata.type"
 _TYPE_PREFIX = "#Microsoft.Dynamics.CRM."
 _LOOKUP_TYPE = "@Microsoft.Dynamics.CRM.lookuplogicalname"
@@ -83,7 +81,7 @@ class _Reading:
     def _read_guid(self, column: str, value: object) -> str | None:
         if isinstance(value, str):
             bare = value[1:-1] if value.startswith("{") and value.endswith("}") else value
-            if _GUID.fullmatch(bare):
+            if GUID.fullmatch(bare):
                 return bare.lower()
         self.reasons.append(f"{column} is not a GUID: {value!r}")
         return None

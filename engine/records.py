@@ -1,5 +1,6 @@
 """A row of Dataverse as the engine sees it; how a wire row becomes one is in `normalise`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,8 @@ from typing_extensions import override
 
 Row = Mapping[str, object]
 """A row as the Web API returns it: columns, `_x_value` lookups, annotations, nested rows."""
+
+GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

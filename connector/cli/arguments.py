@@ -1,11 +1,9 @@
 """What people type or paste: ids that are whole GUIDs, files whose folders are there."""
 
-import re
 from pathlib import Path
 
 from engine.errors import ConfigProblem
-
-_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+from engine.records import GUID
 
 
 def parse_id(text: str, *, what: str, where: str) -> str:
@@ -15,7 +13,7 @@ def parse_id(text: str, *, what: str, where: str) -> str:
     prints whole ones.
     """
     found = text.strip().strip("{}").lower()
-    if _GUID.fullmatch(found) is None:
+    if GUID.fullmatch(found) is None:
         raise ConfigProblem(
             f'"{text}" is not the id of a {what}: ids have 36 characters, and `{where}` prints them'
         )

@@ -46,11 +46,6 @@ class RememberedDirectory:
                 self._directory, self._read_at = self._fetch(), now
             return self._directory
 
-    def forget(self) -> None:
-        """Read them anew at the next call."""
-        with self._lock:
-            self._directory = None
-
 
 class DirectoryReader:
     """Sellers, teams and queues of one environment.

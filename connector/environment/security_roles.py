@@ -1,6 +1,5 @@
 """Who may own what: security roles of sellers, through teams as well; assigning is elsewhere."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -8,11 +7,11 @@ from dataclasses import dataclass
 
 from connector.environment.row_values import children, key, text
 from connector.ports import TableReader
+from engine.records import GUID
 from engine.schema import TableSchema
 
 FindTable = Callable[[str], TableSchema | None]
 
-_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SETTINGS = "msdyn_salesaccelerationsettings"
 _ELIGIBLE = "msdyn_securityrolesassignmentrules"
 _PRIVILEGES = "roleprivileges_association"
@@ -88,7 +87,7 @@ def _read_eligible(
     if settings is None or _ELIGIBLE not in settings.columns:
         return frozenset()
     texts = [text(row, _ELIGIBLE) for row in reader.read_rows(_SETTINGS, (_ELIGIBLE,))]
-    named = {found.lower() for text in texts for found in _GUID.findall(text)}
+    named = {found.lower() for text in texts for found in GUID.findall(text)}
     return frozenset(roots.get(role, role) for role in named)
 
 

@@ -3,7 +3,6 @@
 The metadata it is checked against comes from the tenant; reading it is elsewhere.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from connector.ports import TableQuery
@@ -13,8 +12,9 @@ from connector.watched_tables.segment_ids import (
     tenant_segment_ids,
     tenant_sequence_ids,
 )
-from connector.watched_tables.watched_table import WatchedTable, WriteColumns
+from connector.watched_tables.watched_table import WatchedTable, WriteColumns, hint_at
 from engine.conditions.language.columns import columns_of, navigations_of, record_columns_of
+from engine.conditions.language.context import logical_name
 from engine.conditions.language.model import ColumnPath, Condition
 from engine.conditions.language.operators import Family, family_of
 from engine.errors import ConfigProblem
@@ -126,7 +126,7 @@ class _ColumnReader:
     def wire_names(self, table: TableSchema, columns: Iterable[str]) -> set[str]:
         found: set[str] = set()
         for name in columns:
-            column = table.columns.get(_logical(name))
+            column = table.columns.get(logical_name(name))
             if column is None:
                 self._miss(table, name)
                 continue
@@ -164,9 +164,8 @@ class _ColumnReader:
     def _miss(self, table: TableSchema, name: str, kind: str = "column") -> None:
         known: Mapping[str, Column | Relationship]
         known = table.columns if kind == "column" else table.relationships
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        self._problems[f"the environment's table {table.name} has no {kind} {name}{hint}"] = None
+        problem = f"the environment's table {table.name} has no {kind} {name}"
+        self._problems[problem + hint_at(name, known)] = None
 
 
 def _record_conditions(rule_set: RuleSet, table: str) -> Iterator[Condition]:
@@ -246,14 +245,8 @@ def _walk(schema: Schema, table: str, path: ColumnPath) -> Iterator[str]:
 
 def _labelled(table: TableSchema, wire_names: Iterable[str]) -> tuple[str, ...]:
     """The columns that conditions may compare by what people see, and the lookups."""
-    types = {name: table.columns[_logical(name)].type for name in wire_names}
+    types = {name: table.columns[logical_name(name)].type for name in wire_names}
     return tuple(sorted(name for name in types if family_of(types[name]) not in _UNLABELLED))
-
-
-def _logical(name: str) -> str:
-    if name.startswith("_") and name.endswith("_value"):
-        return name.removeprefix("_").removesuffix("_value")
-    return name
 
 
 def _wire(column: Column) -> str:

@@ -17,7 +17,6 @@ from connector.dataverse.writes.batch import (
     BatchPart,
     decode_batch,
     encode_batch,
-    encode_change_set,
     find_boundary,
 )
 from connector.dataverse.writes.encoding import WriteMarks, build_bypass_headers
@@ -89,12 +88,6 @@ def test_the_envelope_is_strict() -> None:
         b"Content-ID: 2\r\n\r\nGET /api/data/v9.2/leads?$top=1 HTTP/1.1\r\n\r\n\r\n"
         b"--batch_1--\r\n"
     )
-
-
-def test_a_change_set_is_a_multipart_inside() -> None:
-    body = encode_change_set([BatchPart(method="DELETE", url="/x(1)")], "b", "c")
-    assert body.startswith(b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n")
-    assert body.endswith(b"--c--\r\n\r\n--b--\r\n")
 
 
 @pytest.mark.parametrize(

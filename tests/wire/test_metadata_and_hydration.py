@@ -136,7 +136,6 @@ def test_a_definition_has_columns_types_choices_and_navigation_names(
     assert lead.columns["interests"].options == {1: "Boats"}
     assert lead.columns["donotphone"].options == {0: "Allow", 1: "Do Not Allow"}
     assert lead.columns["ownerid"].targets == ("systemuser", "team")
-    assert lead.navigations["customerid", "contact"] == "customerid_contact"
     assert lead.relationships["Lead_Tasks"].kind is RelationshipKind.ONE_TO_MANY
     assert lead.relationships["leadcompetitors_association"].table == "competitor"
     assert lead.to_schema().relationships["customerid_account"].column == "customerid"

@@ -20,16 +20,11 @@ class TableAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableDefinition:
-    """A table as the environment defines it.
-
-    `navigations` leads from a lookup column and the table it points to, to the navigation property
-    that a bind needs; a polymorphic lookup has one for each target.
-    """
+    """A table as the environment defines it."""
 
     address: TableAddress
     columns: Mapping[str, Column]
     relationships: Mapping[str, Relationship] = field(default_factory=dict[str, Relationship])
-    navigations: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
     @property
     def logical_name(self) -> str:
@@ -47,19 +42,9 @@ class TableDefinition:
         return self.address.primary_id
 
     @property
-    def primary_name(self) -> str | None:
-        """The column people know a row by."""
-        return self.address.primary_name
-
-    @property
     def change_tracking(self) -> bool:
         """Whether changes can be tracked."""
         return self.address.change_tracking
-
-    @property
-    def optimistic_concurrency(self) -> bool:
-        """Whether `If-Match` with a row version works."""
-        return self.address.optimistic_concurrency
 
     def to_schema(self) -> TableSchema:
         """The table as the engine knows tables."""
@@ -67,7 +52,7 @@ class TableDefinition:
             name=self.logical_name,
             entity_set=self.entity_set,
             primary_id=self.primary_id,
-            primary_name=self.primary_name,
+            primary_name=self.address.primary_name,
             columns=self.columns,
             relationships=self.relationships,
             is_complete=True,

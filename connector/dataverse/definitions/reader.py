@@ -136,11 +136,6 @@ class MetadataReader:
             self._clear()
         return moved
 
-    def forget(self) -> None:
-        """Read everything anew when it is next asked for."""
-        self._source.forget()
-        self._clear()
-
     def _refresh(self) -> None:
         if self._source.check_version():
             self._clear()
@@ -196,7 +191,6 @@ class MetadataReader:
             address=address,
             columns=columns,
             relationships=relationships,
-            navigations=_index_navigations(to_one),
         )
 
     def _read_columns(

@@ -67,11 +67,6 @@ class DefinitionSource:
                 self._seen_at = self._clock.now()
         return is_due and self._ask()
 
-    def forget(self) -> None:
-        """Drop all answers."""
-        with self._lock:
-            self._bodies.clear()
-
     def to_plain(self) -> dict[str, object] | None:
         """The answers as plain data to keep over a restart; None while their version is unknown."""
         with self._lock:

@@ -1,11 +1,9 @@
-"""The multipart codec of `$batch`; which requests go into one is decided in `writing`."""
+"""The multipart codec of `$batch`; which requests go into one is decided in `sender`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
-
-MAX_OPERATIONS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +39,6 @@ def encode_batch(parts: Sequence[BatchPart], boundary: str) -> bytes:
         chunks.append(_encode_part(part, boundary, number))
     chunks.append(f"--{boundary}--\r\n".encode("ascii"))
     return b"".join(chunks)
-
-
-def encode_change_set(parts: Sequence[BatchPart], boundary: str, inner: str) -> bytes:
-    """The body of a batch that holds one change set, all or nothing; it must not hold reads."""
-    members = b"".join(_encode_part(part, inner, number) for number, part in enumerate(parts, 1))
-    head = f"--{boundary}\r\nContent-Type: multipart/mixed; boundary={inner}\r\n\r\n"
-    return b"".join(
-        (head.encode("ascii"), members, f"--{inner}--\r\n\r\n--{boundary}--\r\n".encode("ascii"))
-    )
 
 
 def _encode_part(part: BatchPart, boundary: str, number: int) -> bytes:

@@ -12,13 +12,13 @@ from engine.conditions.language.model import Scalar
 from engine.conditions.language.moments import Moment, parse_moment, to_utc
 from engine.conditions.language.operators import Family, family_of
 from engine.conditions.language.spelling import spell
+from engine.records import GUID
 from engine.schema import Column, ColumnType
 
 Number = int | float
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})", re.ASCII)
-_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-_BRACED_GUID = re.compile(rf"\{{({_GUID.pattern})\}}", re.ASCII)
+_BRACED_GUID = re.compile(rf"\{{({GUID.pattern})\}}", re.ASCII)
 _TRUTH = {"true": 1, "false": 0, "yes": 1, "no": 0}
 
 
@@ -95,7 +95,7 @@ def _fold_id(value: Scalar) -> str:
 
 def is_id(value: Scalar) -> bool:
     """Whether a constant is a row's id: a GUID, in braces or not, in either case."""
-    return isinstance(value, str) and _GUID.fullmatch(_fold_id(value)) is not None
+    return isinstance(value, str) and GUID.fullmatch(_fold_id(value)) is not None
 
 
 def number_of(value: Scalar) -> Number | None:
