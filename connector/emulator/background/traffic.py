@@ -7,7 +7,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from connector.emulator.organization.dice import Dice
 from connector.emulator.organization.organization import (
@@ -18,6 +17,7 @@ from connector.emulator.organization.organization import (
 )
 from connector.emulator.organization.privileges import Privileges
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.protocol.messages import Caller
 from connector.emulator.rows.writes import Writer
 from connector.emulator.seed.names import (
@@ -34,7 +34,7 @@ FASTEST_TICK_SECONDS = 0.02
 MOST_AT_ONCE = 50
 """After a pause no more changes than this are caught up with in one go."""
 
-Body = dict[str, Any]
+Body = dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,9 @@ class Traffic:
                 self.step()
 
     def _make(self, kind: str) -> Change | None:
-        makers: dict[str, Callable[[], Change | None]] = {
-            "create_lead": self._create_lead,
-            "create_opportunity": self._create_opportunity,
-            "update_watched": self._update_watched,
-            "update_unwatched": self._update_unwatched,
-            "close": self._close,
-            "reassign": self._reassign,
-            "delete": self._delete,
-        }
-        return makers[kind]()
+        return _MAKERS[kind](self)
 
-    def _create_lead(self) -> Change:
+    def create_lead(self) -> Change:
         """A customer fills in a form: the row belongs to the platform until it is assigned."""
         dice = self._dice
         body: Body = {
@@ -110,7 +101,8 @@ class Traffic:
         }
         return self._create("create_lead", "lead", body, SYSTEM_USER_ID)
 
-    def _create_opportunity(self) -> Change | None:
+    def create_opportunity(self) -> Change | None:
+        """A seller starts to sell to a customer."""
         seller, account = self._seller(), self._any_row("account")
         if seller is None or account is None:
             return None
@@ -125,30 +117,30 @@ class Traffic:
         definition = self._organization.catalog.tables[table]
         return Change(kind, table, self._writer(by).create(definition, body))
 
-    def _update_watched(self) -> Change | None:
+    def update_watched(self) -> Change | None:
         """A seller corrects what rules usually look at."""
         table = self._dice.pick(_OPEN_TABLES)
-        if table == "opportunity":
-            body: Body = {"estimatedvalue": self._dice.between(1, 250) * 1000}
-        else:
-            revenue = self._dice.between(1, 400) * 1000
-            body = {"revenue": revenue, **_place(self._dice)}
-        return self._update("update_watched", table, body, self._seller())
+        return self._update("update_watched", table, self._correction(table), self._seller())
 
-    def _update_unwatched(self) -> Change | None:
+    def _correction(self, table: str) -> Body:
+        if table == "opportunity":
+            return {"estimatedvalue": self._dice.between(1, 250) * 1000}
+        return {"revenue": self._dice.between(1, 400) * 1000, **_place(self._dice)}
+
+    def update_unwatched(self) -> Change | None:
         """A seller takes a note."""
         note = f"Called about {self._dice.pick(PRODUCTS).lower()}."
         table = self._dice.pick(_OPEN_TABLES)
         return self._update("update_unwatched", table, {"description": note}, self._seller())
 
-    def _close(self) -> Change | None:
+    def close(self) -> Change | None:
         """A lead is disqualified or an opportunity is lost."""
         table = self._dice.pick(_OPEN_TABLES)
         status = self._dice.pick(_CLOSED_STATUSES[table])
         body = {"statecode": 2, "statuscode": status}
         return self._update("close", table, body, self._seller())
 
-    def _reassign(self) -> Change | None:
+    def reassign(self) -> Change | None:
         """A manager hands a row to another seller."""
         seller = self._seller()
         manager = self._with_role(MANAGER_ROLE_ID) or SYSTEM_USER_ID
@@ -157,7 +149,8 @@ class Traffic:
         body = {"ownerid@odata.bind": f"/systemusers({seller})"}
         return self._update("reassign", self._dice.pick(_OPEN_TABLES), body, manager)
 
-    def _delete(self) -> Change | None:
+    def delete(self) -> Change | None:
+        """The platform cleans up."""
         table = self._dice.pick(_OPEN_TABLES)
         row = self._open_row(table)
         if row is None:
@@ -182,15 +175,14 @@ class Traffic:
 
     def _any_row(self, table: str, where: str = "") -> StoredRow | None:
         """A row drawn in one step: the first at or after a random id, else the first of all."""
-        definition = self._organization.catalog.tables[table]
-        key, start = definition.primary_id, self._dice.guid()
-        clause = f"{where} AND" if where else "WHERE"
-        rows = self._organization.storage.query(
-            f"SELECT * FROM {table} {clause} {key} >= ? ORDER BY {key} LIMIT 1",  # noqa: S608  names of our own
-            (start,),
-        ) or self._organization.storage.query(
-            f"SELECT * FROM {table} {where} ORDER BY {key} LIMIT 1"  # noqa: S608  names of our own
-        )
+        key = self._organization.catalog.tables[table].primary_id
+        behind = f"{where} AND {key} >= ?" if where else f"WHERE {key} >= ?"
+        row = self._first_row(table, behind, key, self._dice.guid())
+        return row or self._first_row(table, where, key)
+
+    def _first_row(self, table: str, where: str, key: str, *parameters: str) -> StoredRow | None:
+        sql = f"SELECT * FROM {table} {where} ORDER BY {key} LIMIT 1"  # noqa: S608  names of our own
+        rows = self._organization.storage.query(sql, parameters)
         return dict(rows[0]) if rows else None
 
     def _seller(self) -> str | None:
@@ -201,12 +193,8 @@ class Traffic:
         return self._person("SELECT systemuserid FROM systemuserroles WHERE roleid = ?", role_id)
 
     def _person(self, holders: str, *parameters: str) -> str | None:
-        found = self._organization.storage.query(
-            "SELECT systemuserid FROM systemuser WHERE isdisabled IS NOT 1 "  # noqa: S608  two texts of our own
-            "AND isintegrationuser IS NOT 1 AND applicationid IS NULL AND systemuserid IN "
-            f"({holders}) ORDER BY systemuserid",
-            parameters,
-        )
+        sql = f"{_PEOPLE} AND systemuserid IN ({holders}) ORDER BY systemuserid"
+        found = self._organization.storage.query(sql, parameters)
         return str(self._dice.pick(found)[0]) if found else None
 
 
@@ -219,6 +207,10 @@ _WEIGHTS = {
     "reassign": 2,
     "delete": 1,
 }
+_PEOPLE = (
+    "SELECT systemuserid FROM systemuser WHERE isdisabled IS NOT 1 "
+    "AND isintegrationuser IS NOT 1 AND applicationid IS NULL"
+)
 _OPEN_TABLES = ("lead", "lead", "opportunity")
 _CLOSED_STATUSES = {"lead": (4, 5, 6, 7), "opportunity": (4, 5)}
 
@@ -226,3 +218,14 @@ _CLOSED_STATUSES = {"lead": (4, 5, 6, 7), "opportunity": (4, 5)}
 def _place(dice: Dice) -> Body:
     place = dice.pick(PLACES)
     return {"address1_city": place.city, "address1_country": place.country}
+
+
+_MAKERS: dict[str, Callable[[Traffic], Change | None]] = {
+    "create_lead": Traffic.create_lead,
+    "create_opportunity": Traffic.create_opportunity,
+    "update_watched": Traffic.update_watched,
+    "update_unwatched": Traffic.update_unwatched,
+    "close": Traffic.close,
+    "reassign": Traffic.reassign,
+    "delete": Traffic.delete,
+}

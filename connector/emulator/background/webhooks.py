@@ -12,12 +12,16 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape, unescape
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from connector.emulator.catalog.tables.events import HTTP_HEADER, HTTP_QUERY_STRING, WEBHOOK_KEY
+from connector.emulator.catalog.tables.events import (
+    HTTP_HEADER,
+    HTTP_QUERY_STRING,
+    WEBHOOK_CONTRACT,
+    WEBHOOK_KEY,
+)
 from connector.emulator.organization.dice import Dice
 from connector.emulator.organization.organization import (
     ROOT_UNIT_ID,
@@ -27,6 +31,7 @@ from connector.emulator.organization.organization import (
 )
 from connector.emulator.organization.privileges import Privileges
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.protocol.messages import Caller
 from connector.emulator.rows.writes import Writer
 from connector.emulator.storage.database import StoredRow
@@ -107,7 +112,7 @@ class WebhookSender:
         found = self._organization.storage.query("SELECT COUNT(*) FROM emulator_outbox")
         return int(found[0][0])
 
-    def register(self, document: Mapping[str, Any]) -> dict[str, Any]:
+    def register(self, document: Mapping[str, Json]) -> dict[str, Json]:
         """Make the rows of a webhook; raises ValueError naming what is wrong.
 
         `{"url": …, "tables": ["lead"], "messages": ["Create", "Update", "Delete"],
@@ -126,21 +131,8 @@ class WebhookSender:
         except ODataError as error:
             raise ValueError(error.message) from error
 
-    def _register(self, url: str, members: Mapping[str, Any]) -> dict[str, Any]:
-        settings = "".join(
-            f'<setting name="{escape(str(name))}" value="{escape(str(value))}" />'
-            for name, value in dict(members["headers"]).items()
-        )
-        endpoint = self._create(
-            "serviceendpoint",
-            {
-                "name": url[:160],
-                "url": url,
-                "contract": 8,
-                "authtype": HTTP_HEADER,
-                "authvalue": f"<settings>{settings}</settings>",
-            },
-        )
+    def _register(self, url: str, members: Mapping[str, Json]) -> dict[str, Json]:
+        endpoint = self._create("serviceendpoint", _endpoint_body(url, members["headers"]))
         steps = [
             self._register_step(endpoint, message, table, members)
             for table in members["tables"]
@@ -149,27 +141,17 @@ class WebhookSender:
         return {"serviceendpointid": endpoint, "sdkmessageprocessingstepids": steps}
 
     def _register_step(
-        self, endpoint: str, message: str, table: str, members: Mapping[str, Any]
+        self, endpoint: str, message: str, table: str, members: Mapping[str, Json]
     ) -> str:
-        chosen = fixed_id(f"sdkmessagefilter/{table}/{message}")
-        bind = {
-            "sdkmessageid@odata.bind": f"/sdkmessages({fixed_id(f'sdkmessage/{message}')})",
-            "sdkmessagefilterid@odata.bind": f"/sdkmessagefilters({chosen})",
-            "eventhandler_serviceendpoint@odata.bind": f"/serviceendpoints({endpoint})",
-        }
-        attributes = ",".join(members["filtering_attributes"])
-        body = {"name": f"{message} of {table}", "filteringattributes": attributes, **bind}
+        body = _step_body(endpoint, message, table)
+        body["filteringattributes"] = ",".join(members["filtering_attributes"])
         step = self._create("sdkmessageprocessingstep", body)
         if members["post_image"]:
-            image = {"name": "PostImage", "entityalias": "PostImage", "imagetype": 1}
-            owner = "sdkmessageprocessingstepid@odata.bind"
-            self._create(
-                "sdkmessageprocessingstepimage",
-                {**image, owner: f"/sdkmessageprocessingsteps({step})"},
-            )
+            bind = {"sdkmessageprocessingstepid@odata.bind": f"/sdkmessageprocessingsteps({step})"}
+            self._create("sdkmessageprocessingstepimage", _POST_IMAGE | bind)
         return step
 
-    def _create(self, table: str, body: dict[str, Any]) -> str:
+    def _create(self, table: str, body: dict[str, Json]) -> str:
         definition = self._organization.catalog.tables[table]
         platform = Caller(SYSTEM_USER_ID, ROOT_UNIT_ID)
         return Writer(self._organization, self._privileges, platform).create(definition, body)
@@ -184,29 +166,18 @@ class WebhookSender:
             organization.storage.query("DELETE FROM emulator_outbox")
             calls = [call for row in rows for call in self._prepare(dict(row))]
         if self.settings.shuffle:
-            for last in range(len(calls) - 1, 0, -1):
-                other = self._dice.below(last + 1)
-                calls[last], calls[other] = calls[other], calls[last]
+            self._dice.shuffle(calls)
         return calls
 
     def _prepare(self, row: StoredRow) -> list[_Call]:
         endpoint = self._endpoint(str(row["step"]))
         if endpoint is None:
             return []
-        context: dict[str, Any] = msgspec.json.decode(str(row["document"]))
-        delivery = Delivery(
-            url=str(endpoint["url"]),
-            message=context["MessageName"],
-            table=context["PrimaryEntityName"],
-            id=context["PrimaryEntityId"],
-        )
-        self.log.append(delivery)
+        call = _build_call(endpoint, str(row["document"]))
+        self.log.append(call.delivery)
         if self._dice.chance(self.settings.drop):
-            delivery.outcome = "dropped"
+            call.delivery.outcome = "dropped"
             return []
-        url, given = _authorization(endpoint)
-        body, stripped = _shorten(str(row["document"]).encode(), context)
-        call = _Call(url, {**_headers(context, stripped=stripped), **given}, body, delivery)
         return [call] * (2 if self._dice.chance(self.settings.duplicate) else 1)
 
     def _endpoint(self, step: str) -> StoredRow | None:
@@ -253,7 +224,8 @@ class WebhookSender:
             self._create("asyncoperation", body)
 
 
-_REGISTRATION: dict[str, Any] = {
+_POST_IMAGE: dict[str, Json] = {"name": "PostImage", "entityalias": "PostImage", "imagetype": 1}
+_REGISTRATION: dict[str, Json] = {
     "url": "",
     "tables": ("lead",),
     "messages": ("Create", "Update", "Delete"),
@@ -261,6 +233,36 @@ _REGISTRATION: dict[str, Any] = {
     "headers": {},
     "post_image": False,
 }
+
+
+def _build_call(endpoint: StoredRow, document: str) -> _Call:
+    context: dict[str, Json] = msgspec.json.decode(document)
+    names = ("MessageName", "PrimaryEntityName", "PrimaryEntityId")
+    message, table, row_id = (context[name] for name in names)
+    delivery = Delivery(url=str(endpoint["url"]), message=message, table=table, id=row_id)
+    url, given = _authorization(endpoint)
+    body, stripped = _shorten(document.encode(), context)
+    return _Call(url, {**_headers(context, stripped=stripped), **given}, body, delivery)
+
+
+def _endpoint_body(url: str, headers: Mapping[str, Json]) -> dict[str, Json]:
+    settings = "".join(
+        f'<setting name="{escape(str(name))}" value="{escape(str(value))}" />'
+        for name, value in dict(headers).items()
+    )
+    kind = {"contract": WEBHOOK_CONTRACT, "authtype": HTTP_HEADER}
+    return {"name": url[:160], "url": url, **kind, "authvalue": f"<settings>{settings}</settings>"}
+
+
+def _step_body(endpoint: str, message: str, table: str) -> dict[str, Json]:
+    message_id = fixed_id(f"sdkmessage/{message}")
+    filter_id = fixed_id(f"sdkmessagefilter/{table}/{message}")
+    return {
+        "name": f"{message} of {table}",
+        "sdkmessageid@odata.bind": f"/sdkmessages({message_id})",
+        "sdkmessagefilterid@odata.bind": f"/sdkmessagefilters({filter_id})",
+        "eventhandler_serviceendpoint@odata.bind": f"/serviceendpoints({endpoint})",
+    }
 
 
 def _authorization(endpoint: StoredRow) -> tuple[str, dict[str, str]]:
@@ -276,16 +278,16 @@ def _authorization(endpoint: StoredRow) -> tuple[str, dict[str, str]]:
     return url, pairs if endpoint["authtype"] == HTTP_HEADER else {}
 
 
-def _shorten(body: bytes, context: dict[str, Any]) -> tuple[bytes, bool]:
+def _shorten(body: bytes, context: dict[str, Json]) -> tuple[bytes, bool]:
     """Strip a body above 256 KB of what makes it large."""
     if len(body) <= LARGEST_BODY:
         return body, False
-    emptied: dict[str, Any] = {name: [] for name in _STRIPPED}
+    emptied: dict[str, Json] = {name: [] for name in _STRIPPED}
     stripped = {**context, **emptied, "ParentContext": None}
     return msgspec.json.encode(stripped), True
 
 
-def _headers(context: Mapping[str, Any], *, stripped: bool) -> dict[str, str]:
+def _headers(context: Mapping[str, Json], *, stripped: bool) -> dict[str, str]:
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "x-request-id": str(context["RequestId"]),

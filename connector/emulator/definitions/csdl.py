@@ -80,16 +80,23 @@ def _entity_type(catalog: Catalog, table: TableDefinition) -> Iterator[str]:
 
 
 def _property(table: TableDefinition, column: ColumnDefinition) -> str:
-    parts = [f'<Property Name="{column.wire_name}" Type="{column.edm_type}"']
+    head = f'<Property Name="{column.wire_name}" Type="{column.edm_type}"'
+    return " ".join([head, *_facets(table, column), "/>"])
+
+
+def _facets(table: TableDefinition, column: ColumnDefinition) -> Iterator[str]:
     if column.logical_name == table.primary_id and table.logical_name not in PRINCIPALS:
-        parts.append('Nullable="false"')
-    if column.type.is_text and column.max_length:
-        parts.append(f'MaxLength="{column.max_length}"')
-    if column.type in (ColumnType.MONEY, ColumnType.DECIMAL):
-        parts.append('Scale="Variable"')
+        yield 'Nullable="false"'
     if column.type.is_text:
-        parts.append('Unicode="true"')
-    return " ".join(parts) + " />"
+        yield from _text_facets(column)
+    if column.type in (ColumnType.MONEY, ColumnType.DECIMAL):
+        yield 'Scale="Variable"'
+
+
+def _text_facets(column: ColumnDefinition) -> Iterator[str]:
+    if column.max_length:
+        yield f'MaxLength="{column.max_length}"'
+    yield 'Unicode="true"'
 
 
 def _navigation(catalog: Catalog, navigation: Navigation) -> Iterator[str]:

@@ -4,7 +4,6 @@ https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query-meta
 Selecting and filtering is in `reads`.
 """
 
-from typing import Any
 from uuid import uuid5
 
 from connector.emulator.catalog.catalog import Catalog
@@ -17,8 +16,9 @@ from connector.emulator.catalog.table_definition import (
     Option,
     TableDefinition,
 )
+from connector.emulator.protocol.json_shapes import Json
 
-Document = dict[str, Any]
+Document = dict[str, Json]
 TYPE_PREFIX = "#Microsoft.Dynamics.CRM."
 LANGUAGE = 1033
 
@@ -42,28 +42,38 @@ _ATTRIBUTE_CLASSES = {
     ColumnType.UNIQUEIDENTIFIER: "UniqueIdentifierAttributeMetadata",
 }
 _SYSTEM_REQUIRED = frozenset({"ownerid", "statecode"})
+_NO_NOTES: Document = {
+    "HasNotes": False,
+    "HasActivities": False,
+    "DataProviderId": None,
+    "HasChanged": None,
+}
+_OPTION_SET_TYPES = {
+    ColumnType.STATE: "State",
+    ColumnType.STATUS: "Status",
+    ColumnType.BOOLEAN: "Boolean",
+}
 
 
 def label(text: str) -> Document:
     """A label in the organization's one language."""
-    shown = {
-        "Label": text,
-        "LanguageCode": LANGUAGE,
-        "IsManaged": True,
-        "MetadataId": str(uuid5(ID_NAMESPACE, f"label/{text}")),
-        "HasChanged": None,
-    }
+    metadata_id = str(uuid5(ID_NAMESPACE, f"label/{text}"))
+    shown = {"Label": text, "LanguageCode": LANGUAGE, "IsManaged": True}
+    shown |= {"MetadataId": metadata_id, "HasChanged": None}
     return {"LocalizedLabels": [shown], "UserLocalizedLabel": shown}
 
 
-def managed(value: Any, name: str) -> Document:
+def managed(value: Json, name: str) -> Document:
     """A managed property."""
     return {"Value": value, "CanBeChanged": True, "ManagedPropertyLogicalName": name}
 
 
 def table_document(table: TableDefinition) -> Document:
     """One EntityMetadata, without its collections."""
-    collection = table.display_collection_name or f"{table.display_name}s"
+    return {**_table_names(table), **_table_labels(table), **_table_flags(table)}
+
+
+def _table_names(table: TableDefinition) -> Document:
     return {
         "MetadataId": table.metadata_id,
         "LogicalName": table.logical_name,
@@ -77,13 +87,20 @@ def table_document(table: TableDefinition) -> Document:
         "ObjectTypeCode": table.object_type_code,
         "OwnershipType": table.ownership,
         "TableType": "Standard",
-        "DisplayName": label(table.display_name or table.schema_name),
-        "DisplayCollectionName": label(collection),
-        "Description": label(table.display_name or table.schema_name),
+    }
+
+
+def _table_labels(table: TableDefinition) -> Document:
+    name = label(table.display_name or table.schema_name)
+    collection = label(table.display_collection_name or f"{table.display_name}s")
+    return {"DisplayName": name, "DisplayCollectionName": collection, "Description": name}
+
+
+def _table_flags(table: TableDefinition) -> Document:
+    can_be_tracked = table.change_tracking or table.is_custom
+    return {
         "ChangeTrackingEnabled": table.change_tracking,
-        "CanChangeTrackingBeEnabled": managed(
-            table.change_tracking or table.is_custom, "canchangetrackingbeenabled"
-        ),
+        "CanChangeTrackingBeEnabled": managed(can_be_tracked, "canchangetrackingbeenabled"),
         "IsOptimisticConcurrencyEnabled": table.optimistic_concurrency,
         "IsCustomEntity": table.is_custom or table.logical_name.startswith("msdyn_"),
         "IsCustomizable": managed(True, "iscustomizable"),
@@ -94,17 +111,23 @@ def table_document(table: TableDefinition) -> Document:
         "IsLogicalEntity": False,
         "IsValidForAdvancedFind": not table.is_intersect,
         "IsAuditEnabled": managed(False, "canmodifyauditsettings"),
-        "HasNotes": False,
-        "HasActivities": False,
-        "DataProviderId": None,
-        "HasChanged": None,
+        **_NO_NOTES,
     }
 
 
 def column_document(table: TableDefinition, column: ColumnDefinition) -> Document:
     """One AttributeMetadata with the members its own type adds, choices left out."""
-    document: Document = {
+    return {
         "@odata.type": TYPE_PREFIX + _ATTRIBUTE_CLASSES[column.type],
+        **_column_names(table, column),
+        **_column_flags(table, column),
+        **_typed_members(column),
+    }
+
+
+def _column_names(table: TableDefinition, column: ColumnDefinition) -> Document:
+    shown = label(column.display_name or column.schema_name)
+    return {
         "MetadataId": column_id(table, column),
         "LogicalName": column.logical_name,
         "SchemaName": column.schema_name,
@@ -113,8 +136,13 @@ def column_document(table: TableDefinition, column: ColumnDefinition) -> Documen
         "AttributeTypeName": {"Value": f"{column.type.value}Type"},
         "AttributeOf": column.attribute_of,
         "ColumnNumber": table.columns.index(column) + 1,
-        "DisplayName": label(column.display_name or column.schema_name),
-        "Description": label(column.display_name or column.schema_name),
+        "DisplayName": shown,
+        "Description": shown,
+    }
+
+
+def _column_flags(table: TableDefinition, column: ColumnDefinition) -> Document:
+    return {
         "IsPrimaryId": column.logical_name == table.primary_id,
         "IsPrimaryName": column.logical_name == table.primary_name,
         "IsValidForRead": column.valid_for_read,
@@ -129,8 +157,6 @@ def column_document(table: TableDefinition, column: ColumnDefinition) -> Documen
         "RequiredLevel": _required_level(table, column),
         "SourceType": 0,
     }
-    document.update(_typed_members(column))
-    return document
 
 
 def column_id(table: TableDefinition, column: ColumnDefinition) -> str:
@@ -158,9 +184,7 @@ def _required_level(table: TableDefinition, column: ColumnDefinition) -> Documen
 
 def _typed_members(column: ColumnDefinition) -> Document:
     if column.type.is_text:
-        usual = "TextArea" if column.type is ColumnType.MEMO else "Text"
-        told = column.format or usual
-        return {"MaxLength": column.max_length, "Format": told, "ImeMode": "Auto"}
+        return _text_members(column)
     if column.type.is_lookup:
         return {"Targets": list(column.targets), "Format": "None"}
     if column.type.is_number:
@@ -171,6 +195,12 @@ def _typed_members(column: ColumnDefinition) -> Document:
     if column.type in (ColumnType.BOOLEAN, ColumnType.PICKLIST):
         return {"DefaultValue": column.default, "DefaultFormValue": column.default}
     return {}
+
+
+def _text_members(column: ColumnDefinition) -> Document:
+    usual = "TextArea" if column.type is ColumnType.MEMO else "Text"
+    members = {"MaxLength": column.max_length, "Format": column.format or usual}
+    return {**members, "ImeMode": "Auto"}
 
 
 def _numeric_members(column: ColumnDefinition) -> Document:
@@ -199,47 +229,40 @@ def option_set_document(table: TableDefinition, column: ColumnDefinition) -> Doc
     """The options of a choice, state, status or two-options column."""
     if not column.options:
         return None
+    head = _option_set_head(table, column)
+    options = [option_document(column, option) for option in column.options]
+    if column.type is ColumnType.BOOLEAN:
+        return {**head, "FalseOption": options[0], "TrueOption": options[1]}
+    return {**head, "Options": options}
+
+
+def _option_set_head(table: TableDefinition, column: ColumnDefinition) -> Document:
     name = f"{table.logical_name}_{column.logical_name}"
-    document: Document = {
+    return {
         "MetadataId": str(uuid5(ID_NAMESPACE, f"optionset/{name}")),
         "Name": name,
         "IsGlobal": False,
         "IsCustomOptionSet": False,
-        "OptionSetType": _option_set_type(column),
+        "OptionSetType": _OPTION_SET_TYPES.get(column.type, "Picklist"),
         "DisplayName": label(column.display_name or column.schema_name),
     }
-    options = [option_document(column, option) for option in column.options]
-    if column.type is ColumnType.BOOLEAN:
-        return {**document, "FalseOption": options[0], "TrueOption": options[1]}
-    return {**document, "Options": options}
-
-
-def _option_set_type(column: ColumnDefinition) -> str:
-    known = {ColumnType.STATE: "State", ColumnType.STATUS: "Status", ColumnType.BOOLEAN: "Boolean"}
-    return known.get(column.type, "Picklist")
 
 
 def option_document(column: ColumnDefinition, option: Option) -> Document:
     """One option; those of a status name their state, those of a state their default status."""
-    document: Document = {
-        "Value": option.value,
-        "Label": label(option.label),
-        "Description": label(""),
-        "Color": None,
-        "IsManaged": True,
-        "ExternalValue": "",
-    }
     if column.type is ColumnType.STATUS:
         kind = TYPE_PREFIX + "StatusOptionMetadata"
-        document = {"@odata.type": kind, **document, "State": option.state}
+        return {"@odata.type": kind, **_plain_option(option), "State": option.state}
     if column.type is ColumnType.STATE:
-        document = {
-            "@odata.type": TYPE_PREFIX + "StateOptionMetadata",
-            **document,
-            "DefaultStatus": option.default_status,
-            "InvariantName": option.label,
-        }
-    return document
+        kind = TYPE_PREFIX + "StateOptionMetadata"
+        own = {"DefaultStatus": option.default_status, "InvariantName": option.label}
+        return {"@odata.type": kind, **_plain_option(option), **own}
+    return _plain_option(option)
+
+
+def _plain_option(option: Option) -> Document:
+    texts = {"Label": label(option.label), "Description": label("")}
+    return {"Value": option.value, **texts, "Color": None, "IsManaged": True, "ExternalValue": ""}
 
 
 def key_document(table: TableDefinition, key: AlternateKey) -> Document:
@@ -258,36 +281,37 @@ def key_document(table: TableDefinition, key: AlternateKey) -> Document:
 
 def many_to_one_document(catalog: Catalog, each: ManyToOne) -> Document:
     """One lookup relationship, the same from both sides."""
-    referencing = catalog.tables[each.referencing_table]
-    referenced = catalog.tables[each.referenced_table]
+    metadata_id = uuid5(ID_NAMESPACE, f"relationship/{each.schema_name}/{each.referenced_table}")
     return {
         "@odata.type": TYPE_PREFIX + "OneToManyRelationshipMetadata",
-        "MetadataId": str(
-            uuid5(ID_NAMESPACE, f"relationship/{each.schema_name}/{each.referenced_table}")
-        ),
+        "MetadataId": str(metadata_id),
         "SchemaName": each.schema_name,
         "RelationshipType": "OneToManyRelationship",
+        **_sides(each),
+        "ReferencedEntitySetName": catalog.tables[each.referenced_table].entity_set,
+        "IsHierarchical": each.referencing_table == each.referenced_table,
+        "IsCustomRelationship": catalog.tables[each.referencing_table].is_custom,
+        "IsManaged": True,
+        "CascadeConfiguration": _cascade_configuration(each),
+    }
+
+
+def _sides(each: ManyToOne) -> Document:
+    return {
         "ReferencingEntity": each.referencing_table,
         "ReferencingAttribute": each.referencing_column,
         "ReferencingEntityNavigationPropertyName": each.referencing_navigation,
         "ReferencedEntity": each.referenced_table,
         "ReferencedAttribute": each.referenced_column,
         "ReferencedEntityNavigationPropertyName": each.referenced_navigation,
-        "ReferencedEntitySetName": referenced.entity_set,
-        "IsHierarchical": each.referencing_table == each.referenced_table,
-        "IsCustomRelationship": referencing.is_custom,
-        "IsManaged": True,
-        "CascadeConfiguration": {
-            "Assign": each.assign.value,
-            "Delete": each.delete.value,
-            "Archive": "RemoveLink",
-            "Merge": "NoCascade",
-            "Reparent": each.assign.value,
-            "Share": each.assign.value,
-            "Unshare": each.assign.value,
-            "RollupView": "NoCascade",
-        },
     }
+
+
+def _cascade_configuration(each: ManyToOne) -> Document:
+    assign, delete = each.assign.value, each.delete.value
+    document = {"Assign": assign, "Delete": delete, "Archive": "RemoveLink", "Merge": "NoCascade"}
+    document |= dict.fromkeys(("Reparent", "Share", "Unshare"), assign)
+    return {**document, "RollupView": "NoCascade"}
 
 
 def many_to_many_document(each: ManyToMany) -> Document:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from operator import ge, gt, le, lt
-from typing import Any
 
+from connector.emulator.definitions.documents import Document
 from connector.emulator.protocol.errors import ODataError, bad_query, not_supported
-from connector.emulator.protocol.json_shapes import as_object
+from connector.emulator.protocol.json_shapes import Json, as_object
 from connector.emulator.query.odata.parser import parse_filter
 from connector.emulator.query.sql.syntax import (
     Call,
@@ -17,8 +17,6 @@ from connector.emulator.query.sql.syntax import (
     Negation,
     Node,
 )
-
-Document = dict[str, Any]
 
 
 def filter_documents(
@@ -43,9 +41,7 @@ def select_members(document: Document, names: list[str] | None, always: str) -> 
         return document
     for name in names:
         if name not in document:
-            raise bad_query(
-                f"Could not find a property named '{name}' on the type of this metadata resource."
-            )
+            raise _no_member(name)
     wanted = {*names, always}
     return {key: value for key, value in document.items() if key.startswith("@") or key in wanted}
 
@@ -57,7 +53,7 @@ def parse_names(text: str | None) -> list[str] | None:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _evaluate(node: Node, document: Document) -> Any:
+def _evaluate(node: Node, document: Document) -> Json:
     match node:
         case Literal():
             return _literal(node)
@@ -77,18 +73,15 @@ def _evaluate(node: Node, document: Document) -> Any:
             raise not_supported("This kind of filter is not supported on metadata.")
 
 
-def _literal(node: Literal) -> Any:
-    if node.kind is LiteralKind.ENUM:
-        return (
-            str(node.value).rpartition("CRM.")[2].split("'")[1]
-            if "'" in str(node.value)
-            else node.value
-        )
-    return node.value
+def _literal(node: Literal) -> Json:
+    value = node.value
+    if node.kind is LiteralKind.ENUM and "'" in str(value):
+        return str(value).rpartition("CRM.")[2].split("'")[1]
+    return value
 
 
-def _member(node: Name, document: Document) -> Any:
-    value: Any = document
+def _member(node: Name, document: Document) -> Json:
+    value: Json = document
     for name in node.path:
         members = as_object(value)
         if members is None:
@@ -119,19 +112,19 @@ def _compare(node: Comparison, document: Document) -> bool:
         raise bad_query("The operands of this comparison have different types.") from error
 
 
-_ORDERINGS: dict[str, Callable[[Any, Any], Any]] = {"gt": gt, "ge": ge, "lt": lt, "le": le}
+_ORDERINGS: dict[str, Callable[[Json, Json], Json]] = {"gt": gt, "ge": ge, "lt": lt, "le": le}
+
+
+_FUNCTIONS: dict[str, Callable[[str, str], bool]] = {
+    "contains": lambda text, part: part in text,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+}
 
 
 def _call(node: Call, document: Document) -> bool:
-    if len(node.arguments) != 2 or node.name not in ("contains", "startswith", "endswith"):
+    function = _FUNCTIONS.get(node.name)
+    if function is None or len(node.arguments) != 2:
         raise not_supported(f"The function '{node.name}' is not supported on metadata.")
     text, part = (_evaluate(argument, document) for argument in node.arguments)
-    if not isinstance(text, str) or not isinstance(part, str):
-        return False
-    match node.name:
-        case "contains":
-            return part in text
-        case "startswith":
-            return text.startswith(part)
-        case _:
-            return text.endswith(part)
+    return isinstance(text, str) and isinstance(part, str) and function(text, part)

@@ -4,7 +4,6 @@ The documents themselves are built in `documents`.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from connector.emulator.catalog.catalog import Catalog
 from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
@@ -28,6 +27,8 @@ from connector.emulator.definitions.filters import (
 from connector.emulator.organization.organization import Organization
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, bad_query, not_supported
+from connector.emulator.protocol.guids import EMPTY_GUID
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.protocol.messages import Request, Response, json_response, number_response
 from connector.emulator.query.odata.options import QueryOptions
 from connector.emulator.query.odata.path import NAMESPACE, Segment, parse_path, unrecognized_path
@@ -87,7 +88,7 @@ class _Reading:
             shown[item.navigation] = self._expanded(document, item)
         return shown
 
-    def _expanded(self, document: Document, item: ExpandItem) -> Any:
+    def _expanded(self, document: Document, item: ExpandItem) -> Json:
         table = self.catalog.table(str(document.get("EntityLogicalName", "")))
         if table is not None:
             column = table.column(str(document.get("LogicalName")))
@@ -95,21 +96,23 @@ class _Reading:
         table = self.catalog.table(str(document.get("LogicalName", "")))
         if table is None:
             raise bad_query(f"'{item.navigation}' cannot be expanded here.")
-        names = ["/".join(name.path) for name in item.select] if item.select is not None else None
         documents = _collection(self.catalog, table, item.navigation)
         kept = filter_by_node(documents, item.filter)
-        return [select_members(each, names, "MetadataId") for each in kept]
+        return [select_members(each, _selected(item), "MetadataId") for each in kept]
 
     def _expanded_options(
         self, table: TableDefinition, column: ColumnDefinition | None, item: ExpandItem
-    ) -> Any:
+    ) -> Json:
         if item.navigation not in ("OptionSet", "GlobalOptionSet") or column is None:
             raise bad_query(f"'{item.navigation}' cannot be expanded here.")
         if item.navigation == "GlobalOptionSet":
             return None
         found = option_set_document(table, column)
-        names = ["/".join(name.path) for name in item.select] if item.select is not None else None
-        return select_members(found, names, "MetadataId") if found else None
+        return select_members(found, _selected(item), "MetadataId") if found else None
+
+
+def _selected(item: ExpandItem) -> list[str] | None:
+    return None if item.select is None else ["/".join(name.path) for name in item.select]
 
 
 def raise_if_written(request: Request) -> None:
@@ -130,27 +133,23 @@ def read_definitions(
             raise bad_query(f"The query parameter {name} is not supported")
     path = request.path.strip("/").removesuffix("/$count")
     segments = parse_path(path, options.aliases)
-    root = segments[0].name if segments else ""
     counts = request.path.strip("/") != path
     reading = _Reading(organization.catalog, request.base, options, counts)
-    match root:
-        case "EntityDefinitions":
-            return _read_tables(reading, segments)
-        case "RelationshipDefinitions":
-            return _read_relationships(reading, segments)
-        case _:
-            return _read_global_options(reading, segments)
+    root = segments[0].name if segments else ""
+    return _ROOT_READS.get(root, _read_global_options)(reading, segments)
 
 
 def _read_tables(reading: _Reading, segments: tuple[Segment, ...]) -> Response:
     first, rest = segments[0], segments[1:]
-    tables = reading.catalog.tables.values()
-    if not first.arguments:
-        if rest:
-            raise unrecognized_path()
-        documents = [table_document(table) for table in tables]
-        return reading.respond_many(documents, "EntityDefinitions", "MetadataId")
-    table = _find_table(reading.catalog, first)
+    if first.arguments:
+        return _read_table(reading, _find_table(reading.catalog, first), rest)
+    if rest:
+        raise unrecognized_path()
+    documents = [table_document(table) for table in reading.catalog.tables.values()]
+    return reading.respond_many(documents, "EntityDefinitions", "MetadataId")
+
+
+def _read_table(reading: _Reading, table: TableDefinition, rest: tuple[Segment, ...]) -> Response:
     if not rest:
         return reading.respond_one(table_document(table), "EntityDefinitions", "MetadataId")
     path = f"EntityDefinitions({table.metadata_id})/{rest[0].name}"
@@ -194,18 +193,17 @@ def _read_member(
 def _find_table(catalog: Catalog, segment: Segment) -> TableDefinition:
     name = segment.argument("LogicalName")
     key = segment.arguments[0].literal.value if segment.arguments else None
-    for table in catalog.tables.values():
-        if name is not None and table.logical_name == str(name.value):
-            return table
-        if name is None and table.metadata_id == str(key).lower():
-            return table
+    found = _by_id(catalog, str(key)) if name is None else catalog.table(str(name.value))
+    if found is not None:
+        return found
     wanted = name.value if name is not None else key
-    raise ODataError(
-        404,
-        ErrorCode.BAD_REQUEST_URL,
-        f"Could not find an entity with name {wanted} and id 00000000-0000-0000-0000-000000000000 "
-        "in the MetadataCache.",
-    )
+    message = f"Could not find an entity with name {wanted} and id {EMPTY_GUID} in the "
+    raise ODataError(404, ErrorCode.BAD_REQUEST_URL, f"{message}MetadataCache.")
+
+
+def _by_id(catalog: Catalog, metadata_id: str) -> TableDefinition | None:
+    tables = catalog.tables.values()
+    return next((each for each in tables if each.metadata_id == metadata_id.lower()), None)
 
 
 def _collection(catalog: Catalog, table: TableDefinition, name: str) -> list[Document]:
@@ -232,24 +230,39 @@ def _collection(catalog: Catalog, table: TableDefinition, name: str) -> list[Doc
 def _read_columns(
     reading: _Reading, table: TableDefinition, rest: tuple[Segment, ...], path: str
 ) -> Response:
-    segments = list(rest)
-    first = segments.pop(0)
-    cast = segments.pop(0).operation if segments and segments[0].is_qualified else None
-    if not first.arguments:
-        if segments:
-            raise unrecognized_path()
-        columns = [column for column in table.columns if _is_cast(column, cast)]
-        documents = [column_document(table, column) for column in columns]
-        shown = f"{path}/{NAMESPACE}{cast}" if cast else path
-        return reading.respond_many(documents, shown, "MetadataId")
-    column = _find_column(table, first)
+    first, *more = rest
+    cast = more.pop(0).operation if more and more[0].is_qualified else None
+    if first.arguments:
+        return _read_column(reading, table, _cast_column(table, first, cast), more, path)
+    if more:
+        raise unrecognized_path()
+    columns = [column for column in table.columns if _is_cast(column, cast)]
+    documents = [column_document(table, column) for column in columns]
+    shown = f"{path}/{NAMESPACE}{cast}" if cast else path
+    return reading.respond_many(documents, shown, "MetadataId")
+
+
+def _cast_column(table: TableDefinition, segment: Segment, cast: str | None) -> ColumnDefinition:
+    column = _find_column(table, segment)
     if not _is_cast(column, cast):
-        raise ODataError(
-            404, ErrorCode.BAD_REQUEST_URL, f"The column '{column.logical_name}' is no {cast}."
-        )
-    if segments:
-        return _read_options(reading, table, column, segments)
-    return reading.respond_one(column_document(table, column), path, "MetadataId")
+        message = f"The column '{column.logical_name}' is no {cast}."
+        raise ODataError(404, ErrorCode.BAD_REQUEST_URL, message)
+    return column
+
+
+def _read_column(
+    reading: _Reading,
+    table: TableDefinition,
+    column: ColumnDefinition,
+    rest: list[Segment],
+    path: str,
+) -> Response:
+    if not rest:
+        return reading.respond_one(column_document(table, column), path, "MetadataId")
+    found = option_set_document(table, column)
+    if len(rest) != 1 or rest[0].name not in ("OptionSet", "GlobalOptionSet") or found is None:
+        raise unrecognized_path()
+    return reading.respond_one(found, "OptionSetMetadata", "MetadataId")
 
 
 def _is_cast(column: ColumnDefinition, cast: str | None) -> bool:
@@ -260,30 +273,17 @@ def _is_cast(column: ColumnDefinition, cast: str | None) -> bool:
 
 def _find_column(table: TableDefinition, segment: Segment) -> ColumnDefinition:
     name = segment.argument("LogicalName")
-    if name is not None:
-        column = table.column(str(name.value))
-        if column is not None:
-            return column
-    elif segment.arguments:
-        wanted = str(segment.arguments[0].literal.value).lower()
-        for column in table.columns:
-            if column_id(table, column) == wanted:
-                return column
-    shown = name.value if name is not None else "00000000-0000-0000-0000-000000000000"
-    raise ODataError(
-        404,
-        ErrorCode.BAD_REQUEST_URL,
-        f"Could not find an attribute with specified name: {shown} on entity {table.logical_name}",
-    )
+    found = _by_key(table, segment) if name is None else table.column(str(name.value))
+    if found is not None:
+        return found
+    shown = name.value if name is not None else EMPTY_GUID
+    message = f"Could not find an attribute with specified name: {shown} on entity "
+    raise ODataError(404, ErrorCode.BAD_REQUEST_URL, message + table.logical_name)
 
 
-def _read_options(
-    reading: _Reading, table: TableDefinition, column: ColumnDefinition, rest: list[Segment]
-) -> Response:
-    found = option_set_document(table, column)
-    if len(rest) != 1 or rest[0].name not in ("OptionSet", "GlobalOptionSet") or found is None:
-        raise unrecognized_path()
-    return reading.respond_one(found, "OptionSetMetadata", "MetadataId")
+def _by_key(table: TableDefinition, segment: Segment) -> ColumnDefinition | None:
+    key = str(segment.arguments[0].literal.value).lower() if segment.arguments else ""
+    return next((column for column in table.columns if column_id(table, column) == key), None)
 
 
 def _read_relationships(reading: _Reading, segments: tuple[Segment, ...]) -> Response:
@@ -304,3 +304,6 @@ def _read_global_options(reading: _Reading, segments: tuple[Segment, ...]) -> Re
     raise ODataError(
         404, ErrorCode.BAD_REQUEST_URL, f"Could not find an optionset with name or id '{shown}'."
     )
+
+
+_ROOT_READS = {"EntityDefinitions": _read_tables, "RelationshipDefinitions": _read_relationships}

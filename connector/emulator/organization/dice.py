@@ -35,6 +35,12 @@ class Dice:
         """One of the items."""
         return items[self.below(len(items))]
 
+    def shuffle(self, items: list[Item]) -> None:
+        """Mix a list in place."""
+        for last in range(len(items) - 1, 0, -1):
+            other = self.below(last + 1)
+            items[last], items[other] = items[other], items[last]
+
     def guid(self) -> str:
         """A version 4 GUID."""
         return str(UUID(bytes=self._bytes(16), version=4))
