@@ -3,14 +3,12 @@
 https://learn.microsoft.com/power-apps/developer/data-platform/bulk-operations
 """
 
-from typing import Any
-
 from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.operations.call import Call, Handler
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, invalid_argument, not_supported
 from connector.emulator.protocol.guids import parse_guid
-from connector.emulator.protocol.json_shapes import as_list, as_object
+from connector.emulator.protocol.json_shapes import Json, as_list, as_object
 from connector.emulator.protocol.messages import Response, empty_response
 from connector.emulator.query.odata.path import RowKey, parse_path, resolve_path
 from connector.emulator.rows.bodies import find_row, key_values, row_not_found
@@ -18,30 +16,24 @@ from connector.emulator.rows.bodies import find_row, key_values, row_not_found
 LARGEST_BULK = 5000
 
 
-def _targets(call: Call, message: str) -> list[dict[str, Any]]:
+def _targets(call: Call, message: str) -> list[dict[str, Json]]:
     table = call.bound_table()
     if message not in table.bulk_messages:
-        raise ODataError(
-            400,
-            ErrorCode.MESSAGE_NOT_IMPLEMENTED,
-            f"{message} has not yet been implemented for the table '{table.logical_name}'.",
-        )
+        refusal = f"{message} has not yet been implemented for the table '{table.logical_name}'."
+        raise ODataError(400, ErrorCode.MESSAGE_NOT_IMPLEMENTED, refusal)
     listed = as_list(call.request.json_object().get("Targets"))
     if not listed or len(listed) > LARGEST_BULK:
         raise invalid_argument("'Targets' must be a list with at least one row.")
     return [_typed_target(table, each) for each in listed]
 
 
-def _typed_target(table: TableDefinition, value: Any) -> dict[str, Any]:
+def _typed_target(table: TableDefinition, value: Json) -> dict[str, Json]:
     target = as_object(value) or {}
-    kind = target.get("@odata.type")
-    if not isinstance(kind, str) or kind.rpartition(".")[2] != table.logical_name:
-        raise ODataError(
-            400,
-            ErrorCode.BAD_PAYLOAD,
-            "Every member of 'Targets' needs '@odata.type': "
-            f"'Microsoft.Dynamics.CRM.{table.logical_name}'.",
-        )
+    kind, name = target.get("@odata.type"), table.logical_name
+    if not isinstance(kind, str) or kind.rpartition(".")[2] != name:
+        wanted = f"'@odata.type': 'Microsoft.Dynamics.CRM.{name}'"
+        message = f"Every member of 'Targets' needs {wanted}."
+        raise ODataError(400, ErrorCode.BAD_PAYLOAD, message)
     return target
 
 
@@ -56,17 +48,20 @@ def _update_multiple(call: Call) -> Response:
     seen: set[str] = set()
     for target in _targets(call, "UpdateMultiple"):
         row_id = _target_id(table, target)
-        if row_id in seen:
-            continue
-        seen.add(row_id)
-        row = call.organization.storage.fetch_row(table, row_id)
-        if row is None:
-            raise row_not_found(table, row_id)
-        call.writer.update(table, row, target)
+        if row_id not in seen:
+            seen.add(row_id)
+            _update(call, table, row_id, target)
     return empty_response()
 
 
-def _target_id(table: TableDefinition, target: dict[str, Any]) -> str:
+def _update(call: Call, table: TableDefinition, row_id: str, target: dict[str, Json]) -> None:
+    row = call.organization.storage.fetch_row(table, row_id)
+    if row is None:
+        raise row_not_found(table, row_id)
+    call.writer.update(table, row, target)
+
+
+def _target_id(table: TableDefinition, target: dict[str, Json]) -> str:
     row_id = parse_guid(target.get(table.primary_id))
     if row_id is None:
         raise invalid_argument(f"Every member of 'Targets' needs its key '{table.primary_id}'.")
@@ -86,7 +81,7 @@ def _upsert_multiple(call: Call) -> Response:
     return empty_response()
 
 
-def _upsert_key(call: Call, table: TableDefinition, target: dict[str, Any]) -> RowKey:
+def _upsert_key(call: Call, table: TableDefinition, target: dict[str, Json]) -> RowKey:
     uri = target.get("@odata.id")
     if isinstance(uri, str):
         resource = resolve_path(parse_path(uri.lstrip("/")), call.organization.catalog)
@@ -96,7 +91,7 @@ def _upsert_key(call: Call, table: TableDefinition, target: dict[str, Any]) -> R
     return RowKey(id=_target_id(table, target))
 
 
-def _upsert(call: Call, table: TableDefinition, key: RowKey, target: dict[str, Any]) -> None:
+def _upsert(call: Call, table: TableDefinition, key: RowKey, target: dict[str, Json]) -> None:
     row = find_row(call.organization, table, key)
     if key.columns and any(name in target for name, _ in key.columns):
         raise invalid_argument(

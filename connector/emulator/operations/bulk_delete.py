@@ -5,7 +5,6 @@ The job is a row of `asyncoperation`; how many rows went is in `bulkdeleteoperat
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.operations.call import Call, Handler
@@ -13,7 +12,7 @@ from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.organization import ROOT_UNIT_ID, SYSTEM_USER_ID
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, invalid_argument
-from connector.emulator.protocol.json_shapes import as_list
+from connector.emulator.protocol.json_shapes import Json, as_list
 from connector.emulator.protocol.messages import Caller, Response
 from connector.emulator.query.fetch.plan import plan_fetch
 from connector.emulator.query.fetch.query_expression import parse_query_expression
@@ -43,7 +42,7 @@ def _bulk_delete(call: Call) -> Response:
     if body.get("RecurrencePattern"):
         message = "A recurring BulkDelete is not served by the emulator: its jobs run at once."
         raise ODataError(501, ErrorCode.INVALID_ARGUMENT, message)
-    found = [(table, row_id) for query in queries for table, row_id in _found(call, query)]
+    found = [each for query in queries for each in _found(call, query)]
     tally = Tally()
     for table, row_id in found:
         _delete_one(call, table, row_id, tally)
@@ -51,7 +50,7 @@ def _bulk_delete(call: Call) -> Response:
     return call.answer("BulkDeleteResponse", {"JobId": job_id})
 
 
-def _found(call: Call, query: Any) -> list[tuple[TableDefinition, str]]:
+def _found(call: Call, query: Json) -> list[tuple[TableDefinition, str]]:
     tree = parse_query_expression(query)
     context = query_context(call.organization, call.request)
     table = find_table(context, tree.entity.name)
@@ -79,34 +78,33 @@ def _delete_one(call: Call, table: TableDefinition, row_id: str, tally: Tally) -
 
 
 def _record_job(call: Call, name: str, tally: Tally) -> str:
-    tables, now = call.organization.catalog.tables, timestamp(call.organization.clock.now())
-    job_id, owner = call.organization.new_id(), f"/systemusers({call.request.caller.user_id})"
-    status = FAILED if tally.failed and not tally.succeeded else SUCCEEDED
-    job = {
+    tables, job_id = call.organization.catalog.tables, call.organization.new_id()
+    shared = {
         "name": name[:256],
-        "operationtype": BULK_DELETE_TYPE,
-        "primaryentitytype": "bulkdeleteoperation",
-        "startedon": now,
-        "completedon": now,
         "statecode": COMPLETED,
-        "statuscode": status,
-        "ownerid@odata.bind": owner,
+        "statuscode": FAILED if tally.failed and not tally.succeeded else SUCCEEDED,
+        "ownerid@odata.bind": f"/systemusers({call.request.caller.user_id})",
     }
     platform = Caller(SYSTEM_USER_ID, ROOT_UNIT_ID)
     writer = Writer(call.organization, call.privileges, platform)
+    job = shared | _job_body(timestamp(call.organization.clock.now()))
     writer.create(tables["asyncoperation"], job, row_id=job_id)
-    details = {
-        "name": name[:256],
+    writer.create(tables["bulkdeleteoperation"], shared | _details_body(job_id, tally))
+    return job_id
+
+
+def _job_body(now: str) -> dict[str, Json]:
+    kind = {"operationtype": BULK_DELETE_TYPE, "primaryentitytype": "bulkdeleteoperation"}
+    return {**kind, "startedon": now, "completedon": now}
+
+
+def _details_body(job_id: str, tally: Tally) -> dict[str, Json]:
+    return {
         "successcount": tally.succeeded,
         "failurecount": tally.failed,
         "isrecurring": False,
         "asyncoperationid@odata.bind": f"/asyncoperations({job_id})",
-        "statecode": COMPLETED,
-        "statuscode": status,
-        "ownerid@odata.bind": owner,
     }
-    writer.create(tables["bulkdeleteoperation"], details)
-    return job_id
 
 
 BULK_DELETE_OPERATIONS: dict[str, tuple[str, Handler]] = {"BulkDelete": ("POST", _bulk_delete)}

@@ -4,9 +4,9 @@ https://learn.microsoft.com/power-apps/developer/data-platform/query-schema-defi
 """
 
 import re
-from typing import Any
+from collections.abc import Iterator
 
-from connector.emulator.catalog.table_definition import TableDefinition
+from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 from connector.emulator.definitions.documents import (
     Document,
     column_document,
@@ -18,10 +18,11 @@ from connector.emulator.definitions.documents import (
 from connector.emulator.operations.call import Call, Handler
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, invalid_argument, not_supported
-from connector.emulator.protocol.json_shapes import as_list, as_object
+from connector.emulator.protocol.json_shapes import Json, as_list, as_object
 from connector.emulator.protocol.messages import Response
 
 _STAMP = re.compile(r"(\d{1,18})!([0-9a-f-]{36})")
+_EXPIRED = "Version stamp associated with the client has expired. Please perform a full sync."
 
 
 def _retrieve_changes(call: Call) -> Response:
@@ -29,20 +30,22 @@ def _retrieve_changes(call: Call) -> Response:
     if query is None:
         raise invalid_argument("'Query' must be an entity query expression in JSON.")
     stamp = call.operation.parameters.get("ClientVersionStamp")
-    since = _version_in(call, str(stamp)) if stamp else -1
-    organization = call.organization
-    kept = [
-        table
-        for table in organization.catalog.tables.values()
-        if _meets(table_document(table), query.get("Criteria"))
-        and (since < 0 or organization.metadata_changes.get(table.logical_name, -1) > since)
-    ]
+    tables = _changed_tables(call, _version_in(call, str(stamp)) if stamp else None)
+    kept = [table for table in tables if _meets(table_document(table), query.get("Criteria"))]
+    version = call.organization.storage.last_version()
     members = {
-        "ServerVersionStamp": f"{organization.storage.last_version()}!{_organization_id(call)}",
+        "ServerVersionStamp": f"{version}!{_organization_id(call)}",
         "DeletedMetadata": None,
         "EntityMetadata": [_shown(call, table, query) for table in kept],
     }
     return call.answer("RetrieveMetadataChangesResponse", members)
+
+
+def _changed_tables(call: Call, since: int | None) -> Iterator[TableDefinition]:
+    changes = call.organization.metadata_changes
+    for table in call.organization.catalog.tables.values():
+        if since is None or changes.get(table.logical_name, -1) > since:
+            yield table
 
 
 def _organization_id(call: Call) -> str:
@@ -52,21 +55,13 @@ def _organization_id(call: Call) -> str:
 
 def _version_in(call: Call, stamp: str) -> int:
     found = _STAMP.fullmatch(stamp)
-    organization_id = _organization_id(call)
-    if (
-        found is None
-        or found[2] != organization_id
-        or int(found[1]) > call.organization.storage.last_version()
-    ):
-        raise ODataError(
-            400,
-            ErrorCode.EXPIRED_VERSION_STAMP,
-            "Version stamp associated with the client has expired. Please perform a full sync.",
-        )
+    newest = call.organization.storage.last_version()
+    if found is None or found[2] != _organization_id(call) or int(found[1]) > newest:
+        raise ODataError(400, ErrorCode.EXPIRED_VERSION_STAMP, _EXPIRED)
     return int(found[1])
 
 
-def _shown(call: Call, table: TableDefinition, query: dict[str, Any]) -> Document:
+def _shown(call: Call, table: TableDefinition, query: dict[str, Json]) -> Document:
     catalog = call.organization.catalog
     document = _properties(table_document(table), query.get("Properties"))
     names = _property_names(query.get("Properties"))
@@ -84,19 +79,19 @@ def _shown(call: Call, table: TableDefinition, query: dict[str, Any]) -> Documen
     return document
 
 
-def _column(table: TableDefinition, column: Any) -> Document:
+def _column(table: TableDefinition, column: ColumnDefinition) -> Document:
     document = column_document(table, column)
     options = option_set_document(table, column)
     return {**document, "OptionSet": options} if options else document
 
 
-def _nested(documents: list[Document], query: Any) -> list[Document]:
+def _nested(documents: list[Document], query: Json) -> list[Document]:
     members = as_object(query) or {}
     kept = [document for document in documents if _meets(document, members.get("Criteria"))]
     return [_properties(document, members.get("Properties")) for document in kept]
 
 
-def _property_names(properties: Any) -> list[str] | None:
+def _property_names(properties: Json) -> list[str] | None:
     members = as_object(properties)
     if members is None or members.get("AllProperties"):
         return None
@@ -104,7 +99,7 @@ def _property_names(properties: Any) -> list[str] | None:
     return None if names is None else [str(name) for name in names]
 
 
-def _properties(document: Document, properties: Any) -> Document:
+def _properties(document: Document, properties: Json) -> Document:
     names = _property_names(properties)
     if names is None:
         return document
@@ -112,7 +107,7 @@ def _properties(document: Document, properties: Any) -> Document:
     return {name: value for name, value in document.items() if name in wanted}
 
 
-def _meets(document: Document, criteria: Any) -> bool:
+def _meets(document: Document, criteria: Json) -> bool:
     members = as_object(criteria) or {}
     results = [_condition(document, each) for each in as_list(members.get("Conditions")) or []]
     results += [_meets(document, each) for each in as_list(members.get("Filters")) or []]
@@ -121,37 +116,37 @@ def _meets(document: Document, criteria: Any) -> bool:
     return any(results) if members.get("FilterOperator") == "Or" else all(results)
 
 
-def _condition(document: Document, condition: Any) -> bool:
+def _condition(document: Document, condition: Json) -> bool:
     members = as_object(condition)
     if members is None:
         raise invalid_argument("A condition must be an object.")
     wanted = _unwrapped(members.get("Value"))
-    shown = _unwrapped(document.get(str(members.get("PropertyName"))))
+    shown = _folded(_unwrapped(document.get(str(members.get("PropertyName")))))
     match members.get("ConditionOperator"):
         case "Equals":
-            return _text(shown) == _text(wanted)
+            return shown == _folded(wanted)
         case "NotEquals":
-            return _text(shown) != _text(wanted)
+            return shown != _folded(wanted)
         case "In":
-            return _text(shown) in {_text(each) for each in _list(wanted)}
+            return shown in _folded_list(wanted)
         case "NotIn":
-            return _text(shown) not in {_text(each) for each in _list(wanted)}
+            return shown not in _folded_list(wanted)
         case other:
             raise not_supported(f"The condition operator '{other}' is not supported on metadata.")
 
 
-def _unwrapped(value: Any) -> Any:
+def _unwrapped(value: Json) -> Json:
     wrapped = as_object(value)
     return value if wrapped is None else wrapped.get("Value")
 
 
-def _text(value: Any) -> str:
+def _folded(value: Json) -> str:
     return str(value).lower()
 
 
-def _list(value: Any) -> list[Any]:
+def _folded_list(value: Json) -> set[str]:
     listed = as_list(value)
-    return [value] if listed is None else listed
+    return {_folded(each) for each in ([value] if listed is None else listed)}
 
 
 DEFINITION_OPERATIONS: dict[str, tuple[str, Handler]] = {

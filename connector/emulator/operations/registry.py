@@ -48,14 +48,8 @@ def _find(name: str) -> tuple[str, Handler]:
 
 def _who_am_i(call: Call) -> Response:
     caller = call.request.caller
-    return call.answer(
-        "WhoAmIResponse",
-        {
-            "BusinessUnitId": caller.business_unit_id,
-            "UserId": caller.user_id,
-            "OrganizationId": ORGANIZATION_ID,
-        },
-    )
+    ids = {"BusinessUnitId": caller.business_unit_id, "UserId": caller.user_id}
+    return call.answer("WhoAmIResponse", {**ids, "OrganizationId": ORGANIZATION_ID})
 
 
 def _version(call: Call) -> Response:
@@ -71,50 +65,53 @@ def _provisioned_languages(call: Call) -> Response:
     return call.answer("RetrieveProvisionedLanguagesResponse", members)
 
 
+_ORGANIZATION_DETAIL = {
+    "OrganizationVersion": PLATFORM_VERSION,
+    "EnvironmentId": ORGANIZATION_ID,
+    "TenantId": TENANT_ID,
+    "Geo": "EMEA",
+    "UrlName": "emulated",
+    "UniqueName": "emulated",
+    "State": "Enabled",
+}
+
+
 def _current_organization(call: Call) -> Response:
-    root = call.request.base.partition("/api/data/")[0]
-    tables = call.organization.catalog.tables
-    row = call.organization.storage.fetch_row(tables["organization"], ORGANIZATION_ID) or {}
-    address = {"Count": 3, "IsReadOnly": False}
-    keys = ["WebApplication", "OrganizationService", "OrganizationDataService"]
-    detail = {
-        "OrganizationId": ORGANIZATION_ID,
-        "FriendlyName": row.get("name"),
-        "OrganizationVersion": PLATFORM_VERSION,
-        "EnvironmentId": ORGANIZATION_ID,
-        "TenantId": TENANT_ID,
-        "Geo": "EMEA",
-        "UrlName": "emulated",
-        "UniqueName": "emulated",
-        "State": "Enabled",
-        "Endpoints": {
-            **address,
-            "Keys": keys,
-            "Values": [f"{root}/", f"{root}/XRMServices/2011/", f"{root}/api/data/"],
-        },
-    }
+    table = call.organization.catalog.tables["organization"]
+    row = call.organization.storage.fetch_row(table, ORGANIZATION_ID) or {}
+    names = {"OrganizationId": ORGANIZATION_ID, "FriendlyName": row.get("name")}
+    endpoints = _endpoints(call.request.base.partition("/api/data/")[0])
+    detail = {**names, **_ORGANIZATION_DETAIL, "Endpoints": endpoints}
     return call.answer("RetrieveCurrentOrganizationResponse", {"Detail": detail})
+
+
+def _endpoints(root: str) -> dict[str, object]:
+    keys = ["WebApplication", "OrganizationService", "OrganizationDataService"]
+    values = [f"{root}/", f"{root}/XRMServices/2011/", f"{root}/api/data/"]
+    return _pairs(keys, values)
+
+
+def _pairs(keys: list[str], values: list[str] | list[int]) -> dict[str, object]:
+    return {"Count": len(keys), "IsReadOnly": False, "Keys": keys, "Values": values}
 
 
 def _total_record_count(call: Call) -> Response:
     names = as_list(call.operation.parameters.get("EntityNames"))
     if not names:
         raise bad_query("RetrieveTotalRecordCount needs EntityNames, a list of logical names.")
-    counts: list[int] = []
-    for name in names:
-        table = call.organization.catalog.table(str(name))
-        if table is None:
-            raise ODataError(
-                400,
-                ErrorCode.QUERY_BUILDER_NO_ENTITY,
-                f"The entity with a name = '{name}' was not found.",
-            )
-        call.privileges.raise_if_denied(call.request.caller, "Read", table)
-        counts.append(_count_last_told(call.organization, table))
-    collection = {"Count": len(names), "IsReadOnly": False, "Keys": names, "Values": counts}
-    return call.answer(
-        "RetrieveTotalRecordCountResponse", {"EntityRecordCountCollection": collection}
-    )
+    tables = [_readable_table(call, str(name)) for name in names]
+    counts = [_count_last_told(call.organization, table) for table in tables]
+    collection = {"EntityRecordCountCollection": _pairs(names, counts)}
+    return call.answer("RetrieveTotalRecordCountResponse", collection)
+
+
+def _readable_table(call: Call, name: str) -> TableDefinition:
+    table = call.organization.catalog.table(name)
+    if table is None:
+        message = f"The entity with a name = '{name}' was not found."
+        raise ODataError(400, ErrorCode.QUERY_BUILDER_NO_ENTITY, message)
+    call.privileges.raise_if_denied(call.request.caller, "Read", table)
+    return table
 
 
 def _count_last_told(organization: Organization, table: TableDefinition) -> int:

@@ -13,7 +13,6 @@ from datetime import timedelta
 from hashlib import sha1, sha256
 from hmac import compare_digest
 from hmac import new as new_hmac
-from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidSignature
@@ -26,12 +25,27 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 from connector.emulator.organization.clock import EmulatorClock
 from connector.emulator.organization.dice import Dice
 from connector.emulator.organization.organization import CLIENT_ID, CLIENT_SECRET, TENANT_ID
-from connector.emulator.protocol.json_shapes import as_object
+from connector.emulator.protocol.json_shapes import Json, as_object
 
 LIFETIME_SECONDS = 3599
 RESOURCE_ID = "00000007-0000-0000-c000-000000000000"
 """Dataverse itself as an application; tokens for it are good for every environment."""
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_DISCOVERY: dict[str, Json] = {
+    "token_endpoint_auth_methods_supported": [
+        "client_secret_post",
+        "private_key_jwt",
+        "client_secret_basic",
+    ],
+    "response_modes_supported": ["query", "fragment", "form_post"],
+    "subject_types_supported": ["pairwise"],
+    "id_token_signing_alg_values_supported": ["RS256"],
+    "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+    "scopes_supported": ["openid", "profile", "email", "offline_access"],
+    "request_uri_parameter_supported": False,
+    "claims_supported": ["sub", "iss", "aud", "exp", "iat", "tid", "ver"],
+    "tenant_region_scope": "EU",
+}
 
 
 class SignInError(Exception):
@@ -85,32 +99,20 @@ class Tenant:
             application.secrets.add(secret)
         return application
 
-    def discovery(self, root: str, path: str) -> dict[str, Any]:
+    def discovery(self, root: str, path: str) -> dict[str, Json]:
         """The OpenID configuration; `path` is the tenant's part of the URL."""
         base = f"{root}/{path}" if path else root
         return {
             "token_endpoint": f"{base}/oauth2/v2.0/token",
-            "token_endpoint_auth_methods_supported": [
-                "client_secret_post",
-                "private_key_jwt",
-                "client_secret_basic",
-            ],
             "jwks_uri": f"{base}/discovery/v2.0/keys",
-            "response_modes_supported": ["query", "fragment", "form_post"],
-            "subject_types_supported": ["pairwise"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
-            "scopes_supported": ["openid", "profile", "email", "offline_access"],
             "issuer": f"{root}/{self.id}/v2.0",
-            "request_uri_parameter_supported": False,
             "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
             "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
             "end_session_endpoint": f"{base}/oauth2/v2.0/logout",
-            "claims_supported": ["sub", "iss", "aud", "exp", "iat", "tid", "ver"],
-            "tenant_region_scope": "EU",
+            **_DISCOVERY,
         }
 
-    def issue(self, form: Mapping[str, str], root: str) -> dict[str, Any]:
+    def issue(self, form: Mapping[str, str], root: str) -> dict[str, Json]:
         """Answer a token request; raises SignInError.
 
         Client credentials by secret or by signed assertion: RS256 or PS256, thumbprint in x5t or
@@ -122,10 +124,15 @@ class Tenant:
         application = self._authenticate(form)
         scope = form.get("scope") or form.get("resource") or ""
         audience = _audience_of(scope, v1="resource" in form)
+        claims = self._claims(application, audience, f"{root}/{self.id}/v2.0")
+        lifetime = {"expires_in": LIFETIME_SECONDS, "ext_expires_in": LIFETIME_SECONDS}
+        return {"token_type": "Bearer", **lifetime, "access_token": self._sign(claims)}
+
+    def _claims(self, application: Application, audience: str, issuer: str) -> dict[str, Json]:
         issued = int(self.clock.now().timestamp())
-        claims = {
+        return {
             "aud": audience,
-            "iss": f"{root}/{self.id}/v2.0",
+            "iss": issuer,
             "iat": issued,
             "nbf": issued,
             "exp": issued + LIFETIME_SECONDS,
@@ -134,12 +141,6 @@ class Tenant:
             "tid": self.id,
             "uti": self.dice.guid(),
             "ver": "2.0",
-        }
-        return {
-            "token_type": "Bearer",
-            "expires_in": LIFETIME_SECONDS,
-            "ext_expires_in": LIFETIME_SECONDS,
-            "access_token": self._sign(claims),
         }
 
     def application_of(self, token: str, hosts: Collection[str]) -> str | None:
@@ -167,30 +168,22 @@ class Tenant:
         self.revoked_before = int((self.clock.now() + timedelta(seconds=1)).timestamp())
 
     def _authenticate(self, form: Mapping[str, str]) -> Application:
-        client_id = form.get("client_id", "").lower()
         assertion = form.get("client_assertion")
-        if not client_id and assertion:
-            client_id = str(_claims_of(assertion).get("sub", "")).lower()
-        if not client_id:
-            raise SignInError(
-                400,
-                "invalid_request",
-                900144,
-                "The request body must contain the following parameter: 'client_id'.",
-            )
-        application = self.applications.get(client_id)
-        if application is None:
-            raise SignInError(
-                400,
-                "unauthorized_client",
-                700016,
-                f"Application with identifier '{client_id}' was not found in the directory "
-                f"'{self.id}'.",
-            )
+        application = self._find_application(_client_id_in(form))
         if assertion is not None:
             self._verify_assertion(application, form.get("client_assertion_type"), assertion)
         elif form.get("client_secret") not in application.secrets:
-            raise _secret_refused(client_id, form.get("client_secret"))
+            raise _secret_refused(application.client_id, form.get("client_secret"))
+        return application
+
+    def _find_application(self, client_id: str) -> Application:
+        application = self.applications.get(client_id)
+        if application is None:
+            message = (
+                f"Application with identifier '{client_id}' was not found in the directory "
+                f"'{self.id}'."
+            )
+            raise SignInError(400, "unauthorized_client", 700016, message)
         return application
 
     def _verify_assertion(
@@ -201,27 +194,15 @@ class Tenant:
         name = str(header.get("x5t#S256") or header.get("x5t") or "").rstrip("=")
         certificate = application.certificates.get(name)
         if assertion_type != _ASSERTION_TYPE or certificate is None:
-            raise SignInError(
-                401,
-                "invalid_client",
-                700027,
-                "The certificate with identifier used to sign the client assertion is not "
-                f"registered on application. [Thumbprint of key used by client: '{name[:100]}']",
-            )
+            raise _certificate_refused(name)
         if not _is_signed_by(certificate, header, parts):
-            raise SignInError(
-                401, "invalid_client", 700027, "Client assertion failed signature validation."
-            )
-        claims = _claims_of(assertion)
-        if float(claims.get("exp", 0)) <= self.clock.now().timestamp():
-            raise SignInError(
-                401,
-                "invalid_client",
-                700024,
-                "Client assertion is not within its valid time range.",
-            )
+            message = "Client assertion failed signature validation."
+            raise SignInError(401, "invalid_client", 700027, message)
+        if float(_claims_of(assertion).get("exp", 0)) <= self.clock.now().timestamp():
+            message = "Client assertion is not within its valid time range."
+            raise SignInError(401, "invalid_client", 700024, message)
 
-    def _sign(self, claims: Mapping[str, Any]) -> str:
+    def _sign(self, claims: Mapping[str, Json]) -> str:
         header = _base64(json.dumps({"typ": "JWT", "alg": "HS256"}).encode())
         head = f"{header}.{_base64(json.dumps(claims).encode())}"
         return f"{head}.{self._signature(head)}"
@@ -230,38 +211,48 @@ class Tenant:
         return _base64(new_hmac(self._key, head.encode("utf-8", "replace"), sha256).digest())
 
 
+def _client_id_in(form: Mapping[str, str]) -> str:
+    client_id = form.get("client_id", "").lower()
+    if not client_id and form.get("client_assertion"):
+        client_id = str(_claims_of(form["client_assertion"]).get("sub", "")).lower()
+    if not client_id:
+        raise _missing_parameter("'client_id'")
+    return client_id
+
+
+def _missing_parameter(named: str) -> SignInError:
+    message = f"The request body must contain the following parameter: {named}."
+    return SignInError(400, "invalid_request", 900144, message)
+
+
+def _certificate_refused(name: str) -> SignInError:
+    message = (
+        "The certificate with identifier used to sign the client assertion is not registered on "
+        f"application. [Thumbprint of key used by client: '{name[:100]}']"
+    )
+    return SignInError(401, "invalid_client", 700027, message)
+
+
 def _grant_refused(grant: str | None) -> SignInError:
     if not grant:
-        return SignInError(
-            400,
-            "invalid_request",
-            900144,
-            "The request body must contain the following parameter: 'grant_type'.",
-        )
-    return SignInError(
-        400,
-        "unsupported_grant_type",
-        70003,
-        f"The app requested an unsupported grant type '{grant[:60]}'.",
-    )
+        return _missing_parameter("'grant_type'")
+    message = f"The app requested an unsupported grant type '{grant[:60]}'."
+    return SignInError(400, "unsupported_grant_type", 70003, message)
 
 
 def _secret_refused(client_id: str, secret: str | None) -> SignInError:
     if not secret:
-        return SignInError(
-            401,
-            "invalid_client",
-            7000218,
+        message = (
             "The request body must contain the following parameter: 'client_assertion' or "
-            "'client_secret'.",
+            "'client_secret'."
         )
-    return SignInError(
-        401,
-        "invalid_client",
-        7000215,
-        "Invalid client secret provided. Ensure the secret being sent in the request is the client "
-        f"secret value, not the client secret ID, for a secret added to app '{client_id}'.",
+        return SignInError(401, "invalid_client", 7000218, message)
+    message = (
+        "Invalid client secret provided. Ensure the secret being sent in the request is the "
+        "client secret value, not the client secret ID, for a secret added to app "
+        f"'{client_id}'."
     )
+    return SignInError(401, "invalid_client", 7000215, message)
 
 
 def _audience_of(scope: str, *, v1: bool) -> str:
@@ -279,7 +270,7 @@ def _audience_of(scope: str, *, v1: bool) -> str:
     return scope.removesuffix("/.default").rstrip("/")
 
 
-def _is_signed_by(certificate: Certificate, header: Mapping[str, Any], parts: list[str]) -> bool:
+def _is_signed_by(certificate: Certificate, header: Mapping[str, Json], parts: list[str]) -> bool:
     key = certificate.public_key()
     if not isinstance(key, RSAPublicKey):
         return False
@@ -291,12 +282,12 @@ def _is_signed_by(certificate: Certificate, header: Mapping[str, Any], parts: li
     return True
 
 
-def _claims_of(assertion: str) -> dict[str, Any]:
+def _claims_of(assertion: str) -> dict[str, Json]:
     parts = assertion.split(".")
     return _json_of(parts[1]) if len(parts) == 3 else {}
 
 
-def _json_of(part: str) -> dict[str, Any]:
+def _json_of(part: str) -> dict[str, Json]:
     try:
         found = json.loads(_unbase64(part))
     except (ValueError, Base64Error):
