@@ -207,6 +207,41 @@ class Ways:
     reads_people: bool = False
 
 
+def connect(
+    tenant: Tenant,
+    wire: Wire,
+    *,
+    writes: WriteOptions,
+    sleep: Callable[[float], None],
+    name: str,
+) -> DataverseClient:
+    """The real client over a wire; what it makes up begins with the name."""
+    options = ClientOptions(
+        url=HOST,
+        sign_in=SignInOptions(mode="static_token", token="unused"),
+        retry=RetryPolicy(budget=timedelta(minutes=15)),
+        writes=writes,
+    )
+    dependencies = ClientDependencies(
+        clock=tenant.clock,
+        sleep=sleep,
+        random=lambda: 0.5,
+        new_id=lambda: f"{name}-{next(tenant.number)}",
+    )
+
+    def build_session(_options: TransportOptions) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        session.mount("http://", wire)
+        return session
+
+    with (
+        patch.object(wiring, "build_token_source", return_value=tenant),
+        patch.object(wiring, "build_session", build_session),
+    ):
+        return build_client(options, dependencies)
+
+
 class Process:
     """One process of the connector: its own client and its own connections to the store."""
 
@@ -219,7 +254,7 @@ class Process:
         self.wire.is_blocked = self._is_in_transaction
         self.store: SqlStore = open_store(f"sqlite:///{store_file}")
         event.listen(self.store.engine, "checkout", self._note)
-        self.client = self._connect()
+        self.client = connect(tenant, self.wire, writes=ways.writes, sleep=self._sleep, name=name)
         self.client.restore_metadata(tenant.known.definitions)
         self._applications: dict[int, Application] = {}
 
@@ -292,31 +327,6 @@ class Process:
         if self.is_dead:
             raise Killed
         self._raw.add(connection)
-
-    def _connect(self) -> DataverseClient:
-        options = ClientOptions(
-            url=HOST,
-            sign_in=SignInOptions(mode="static_token", token="unused"),
-            retry=RetryPolicy(budget=timedelta(minutes=15)),
-            writes=self.ways.writes,
-        )
-        dependencies = ClientDependencies(
-            clock=self._tenant.clock,
-            sleep=self._sleep,
-            random=lambda: 0.5,
-            new_id=lambda: f"{self.name}-{next(self._tenant.number)}",
-        )
-        with (
-            patch.object(wiring, "build_token_source", return_value=self._tenant),
-            patch.object(wiring, "build_session", self._build_session),
-        ):
-            return build_client(options, dependencies)
-
-    def _build_session(self, _options: TransportOptions) -> requests.Session:
-        session = requests.Session()
-        session.trust_env = False
-        session.mount("http://", self.wire)
-        return session
 
     def _sleep(self, seconds: float) -> None:
         if self.is_dead:

@@ -3,12 +3,15 @@
 It keeps row versions, change tracking with deletions, and preconditions; it speaks no HTTP.
 """
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from connector.errors import ResyncRequired
 from connector.ports import (
+    Comparator,
     Comparison,
     RowPage,
     RowWrite,
@@ -35,6 +38,20 @@ SOMEBODY = "00000000-0000-0000-0009-000000000002"
 
 ORGANIZATION = "00000000-0000-0000-0009-000000000003"
 """Whom all rows belong to, unless the environment is told to be another one."""
+
+
+_START = -1
+"""In place of a version: a first read knows of no deletions."""
+
+_IN_FORCE = frozenset({WriteOutcome.APPLIED, WriteOutcome.ALREADY_SO})
+_COMPARE: Mapping[Comparator, Callable[[Any, Any], object]] = {
+    Comparator.EQ: operator.eq,
+    Comparator.NE: operator.ne,
+    Comparator.GT: operator.gt,
+    Comparator.GE: operator.ge,
+    Comparator.LT: operator.lt,
+    Comparator.LE: operator.le,
+}
 
 
 class Crash(BaseException):
@@ -97,6 +114,7 @@ class FakeDataverse:
     is_stopping: Callable[[], bool] = lambda: False
     before_versions: Callable[[Sequence[str]], None] = lambda _ids: None
     refused: set[str] = field(default_factory=set[str])
+    forbidden: set[str] = field(default_factory=set[str])
     expired_before: int = 0
     silent: bool = False
     queued: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -182,11 +200,12 @@ class FakeDataverse:
         expand: Mapping[str, Sequence[str]] | None = None,
         where: Sequence[Comparison] = (),
     ) -> Iterator[Row]:
-        """Every row of a table."""
+        """The rows of a table that satisfy all comparisons."""
         assert expand is None, "the fake reads no related rows here"
-        assert not where, "the fake reads small tables in full"
         query = TableQuery(table=table, columns=tuple(columns))
-        yield from (self._selected(row, query) for row in self.tables.get(table, {}).values())
+        for row in list(self.tables.get(table, {}).values()):
+            if all(_holds(each, row) for each in where):
+                yield self._selected(row, query)
 
     def fetch_directory(self) -> Directory:
         """The people, without clocks."""
@@ -194,7 +213,7 @@ class FakeDataverse:
 
     def fetch_first_page(self, query: TableQuery) -> RowPage:
         """Start a tracked read of a table."""
-        return self._page(query, start=0, since=0, upto=self.version)
+        return self._page(query, start=0, since=_START, upto=self.version)
 
     def fetch_page(self, query: TableQuery, link: str) -> RowPage:
         """Follow a link of ours; any other is an error of the test.
@@ -235,17 +254,20 @@ class FakeDataverse:
                 return
             self.before_write(write)
             self.writes.append(write)
-            result = self._apply(write) if write.binds else None
+            result = self._apply(write) if write.binds or write.columns else None
             self.after_write(write)
-            if write.queue is not None and (result is None or result.etag is not None):
+            is_in_force = result is None or result.outcome in _IN_FORCE
+            if write.queue is not None and is_in_force:
                 result = self._enqueue(write, write.queue.id, result)
-            yield self._hide(result or self._result(write, WriteOutcome.ALREADY_SO))
+            yield self._hide(result or self._result(write, WriteOutcome.ALREADY_SO, write.etag))
 
     def connect_sequence(
         self, table: str, row_id: str, sequence_id: str, *, segment_id: str | None = None
     ) -> WriteResult:
         """Connect a sequence unless it is connected; the row itself stays as it is."""
         self.before_action(row_id)
+        if row_id not in self.tables.get(table, {}):
+            return WriteResult(table=table, id=row_id, outcome=WriteOutcome.ROW_GONE)
         is_known = self.connected.get(row_id) == sequence_id
         self.connected[row_id] = sequence_id
         outcome = WriteOutcome.ALREADY_SO if is_known else WriteOutcome.APPLIED
@@ -273,22 +295,24 @@ class FakeDataverse:
             return self._result(write, WriteOutcome.ROW_GONE)
         if write.id in self.refused:
             return self._result(write, WriteOutcome.REFUSED, message="a plug-in said no")
-        assert write.etag is not None, "every write needs a row version"
-        if write.etag != row["@odata.etag"]:
-            return self._result(write, WriteOutcome.CONFLICT)
-        for column, target in write.binds.items():
-            row[f"_{column}_value"] = target.id if target else None
-            row[f"_{column}_value{LOOKUP}"] = target.table if target else None
-        row["_modifiedby_value"] = APPLICATION_USER
+        if write.id in self.forbidden:
+            return self._result(write, WriteOutcome.FORBIDDEN, message="no privilege to write")
+        wanted = _wire_columns(write)
+        etag = str(row["@odata.etag"])
+        if write.etag not in {None, etag}:
+            is_so = all(row.get(name) == value for name, value in wanted.items())
+            outcome = WriteOutcome.ALREADY_SO if is_so else WriteOutcome.CONFLICT
+            return self._result(write, outcome, etag)
+        row |= {**wanted, "_modifiedby_value": APPLICATION_USER}
         self._stamp(row)
-        return self._result(write, WriteOutcome.APPLIED, etag=str(row["@odata.etag"]))
+        return self._result(write, WriteOutcome.APPLIED, str(row["@odata.etag"]))
 
     def _result(
         self,
         write: RowWrite,
         outcome: WriteOutcome,
-        *,
         etag: str | None = None,
+        *,
         message: str | None = None,
     ) -> WriteResult:
         return WriteResult(
@@ -310,7 +334,12 @@ class FakeDataverse:
             link = f"next:{_version(changed[size - 1])}:{since}:{upto}"
             return RowPage(table=query.table, rows=here, next_link=link)
         deleted = self._deleted.get(query.table, {}) if self.is_tracked else {}
-        gone = [row_id for row_id, version in deleted.items() if version > since > 0]
+        alive = self.tables.get(query.table, {})
+        gone = [
+            row_id
+            for row_id, version in deleted.items()
+            if version > since != _START and row_id not in alive
+        ]
         return RowPage(
             table=query.table,
             rows=here,
@@ -320,10 +349,12 @@ class FakeDataverse:
         )
 
     def _selected(self, row: Mapping[str, object], query: TableQuery) -> dict[str, object]:
-        return {
+        key = f"{query.table}id"
+        plain = dict.fromkeys(query.columns)
+        return plain | {
             name: value
             for name, value in row.items()
-            if name.startswith("@") or name.split("@")[0] in query.columns
+            if name.startswith("@") or name.split("@")[0] in {*query.columns, key}
         }
 
     def _expanded(self, row: Mapping[str, object], query: TableQuery) -> dict[str, object]:
@@ -337,3 +368,24 @@ class FakeDataverse:
 
 def _version(row: Mapping[str, object]) -> int:
     return int(str(row["@odata.etag"]).removeprefix('W/"').removesuffix('"'))
+
+
+def _wire_columns(write: RowWrite) -> dict[str, object]:
+    """What a row holds once the write is applied."""
+    wanted: dict[str, object] = dict(write.columns)
+    for column, target in write.binds.items():
+        wanted[f"_{column}_value"] = target.id if target else None
+        wanted[f"_{column}_value{LOOKUP}"] = target.table if target else None
+    return wanted
+
+
+def _holds(comparison: Comparison, row: Mapping[str, object]) -> bool:
+    """As the database compares: text without case, and nothing is neither equal nor unequal."""
+    found, wanted = _comparable(row.get(comparison.column)), _comparable(comparison.value)
+    if wanted is None:
+        return (found is None) == (comparison.operator is Comparator.EQ)
+    return found is not None and bool(_COMPARE[comparison.operator](found, wanted))
+
+
+def _comparable(value: object) -> Any:
+    return value.casefold() if isinstance(value, str) else value
