@@ -9,7 +9,7 @@ import pytest
 
 from connector.errors import LeaseHeld
 from connector.service.leases import Hold, StoreLeases, UnsharedLeases, hold_file_lease, kept_alive
-from connector.state.records import BacklogEntry
+from connector.state.records import BacklogEntry, LeaseRecord
 from connector.store.opening import SqlStore
 from tests.support.fake_dataverse import START, FakeClock
 
@@ -205,3 +205,26 @@ def _held(leases: StoreLeases, tables: list[str]) -> list[str]:
         except LeaseHeld:
             continue
     return got
+
+
+def test_a_lease_comes_back_until_it_is_removed(store: SqlStore) -> None:
+    lease = LeaseRecord(name="table lead", holder="me", generation=1, expires_at=START)
+    other = LeaseRecord(name="worker me", holder="me", generation=3, expires_at=START)
+    with store.begin() as session:
+        session.save_lease(lease)
+        session.save_lease(other)
+    with store.begin() as session:
+        assert session.share_lease("table lead") == lease
+        assert session.lock_lease("table lead", START + LIFE) == lease
+        assert session.list_leases("table ") == [lease]
+        session.remove_leases(["table lead", "unknown"])
+        session.remove_leases([])
+        assert session.share_lease("table lead") is None
+        assert session.list_leases("") == [other]
+
+
+def test_a_lease_that_nobody_had_is_expired(store: SqlStore) -> None:
+    nobodys = LeaseRecord(name="table lead", holder="", generation=0, expires_at=START)
+    with store.begin() as session:
+        assert session.lock_lease("table lead", START) == nobodys
+        assert session.lock_lease("table lead", START + LIFE) == nobodys
