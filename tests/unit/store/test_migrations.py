@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from alembic import command
@@ -105,3 +106,61 @@ def test_a_store_goes_back_to_the_revision_before(store_url: str, revision: str)
     assert upgrade_store(store_url) == (revision, head_revision())
     found = load_decisions(store_url)
     assert {row: (found[row].kind, found[row].previous) for row in found} == KINDS
+
+
+OPEN_PLAN = """{
+    "plan": {"format": 1, "checksum": "47f7c7fb6add626ae0fd0758f45488ec2159ce8084a687f635c4143301691f13", "rule_set_checksum": "r", "rows": [
+        {"table": "lead", "id": "taken", "etag": null, "segment": null, "rule": null,
+         "reason": "", "is_reassignment": true, "changes": [
+            {"change": "owner", "before": null,
+             "after": {"table": "systemuser", "id": "s", "name": null}}]}],
+        "skips": []},
+    "clocks": [{"seller_id": "s", "last_assigned_at": null, "order": 0, "by_rule": {},
+                "turns": 0, "joined_at": null, "head_start": 0}],
+    "clocks_after": [{"seller_id": "s", "last_assigned_at": "2026-11-23T09:00:00Z", "order": 1,
+                      "by_rule": {"UK": "2026-11-23T09:00:00.5Z"}, "turns": 1,
+                      "joined_at": null, "head_start": 0}],
+    "decisions": [
+        {"table": "lead", "row_id": "taken", "cycle_id": "c",
+         "decided_at": "2026-11-23T09:00:00Z", "outcome": "intended", "plan_checksum": "p",
+         "rule_set_checksum": "r", "segment": null, "rule": null, "segmentation_status": 2,
+         "routing_status": 2, "sequence_status": null, "before": {},
+         "after": {"owner": null,
+                   "taken_from": {"table": "systemuser", "id": "m", "name": "Miriam"}},
+         "trace": null, "request_id": null, "message": null, "etag": null}],
+    "watched_set": "w",
+    "fingerprints": {"taken": "abc"}
+}"""
+"""An open plan as revision 0002 kept it."""
+
+
+def test_a_plan_that_the_version_before_left_open_is_settled_as_it_was_meant(
+    store_url: str,
+) -> None:
+    engine = create_engine(store_url)
+    with engine.begin() as connection:
+        command.upgrade(build_alembic_config(connection), "0002")
+        connection.execute(
+            text(
+                "INSERT INTO plans (id, table_name, cycle_id, origin, checksum, created_at, "
+                "document) VALUES ('i', 'lead', 'c', 'take_back', 'p', '2026-11-23 09:00:00', :it)"
+            ),
+            {"it": OPEN_PLAN},
+        )
+    engine.dispose()
+    upgrade_store(store_url)
+    store = open_store(store_url)
+    with store.begin() as session:
+        [found] = session.list_open_plans("lead")
+    store.close()
+    at = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    [taken], [row], [clock] = found.decisions, found.plan.rows, found.clocks_after
+    assert (taken.kind, taken.previous) == KINDS["taken"]
+    assert (taken.after, taken.decided_at) == ({"owner": None}, at)
+    assert row.owner_change is not None
+    assert row.owner_change.after.id == "s"
+    assert (clock.last_assigned_at, clock.by_rule) == (
+        at,
+        {"UK": at + timedelta(milliseconds=500)},
+    )
+    assert found.fingerprints == {"taken": "abc"}
