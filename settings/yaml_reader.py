@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, Protocol, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -37,11 +37,34 @@ CORE_TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool, "null":
 Value = str | int | float | bool | None
 
 
+Kind = Literal["document", "scalar", "alias", "items", "entries", "end"]
+
+
+class _Mark(Protocol):
+    line: int
+    column: int
+
+
+class _Event(Protocol):
+    start_mark: _Mark
+
+
+class _Parser(Protocol):
+    def parse(self, stream: str) -> Iterator[_Event]: ...
+
+
+class _Fault(Protocol):
+    context: str | None
+    context_mark: _Mark | None
+    problem: str | None
+    problem_mark: _Mark | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """A parser event, typed: the parser itself carries no types."""
 
-    kind: Literal["document", "scalar", "alias", "items", "entries", "end"]
+    kind: Kind
     place: Place
     text: str = ""
     anchor: str | None = None
@@ -49,7 +72,7 @@ class Token:
     is_plain: bool = False
 
 
-KINDS: dict[str, Literal["document", "scalar", "alias", "items", "entries", "end"]] = {
+KINDS: dict[str, Kind] = {
     "DocumentStartEvent": "document",
     "ScalarEvent": "scalar",
     "AliasEvent": "alias",
@@ -65,34 +88,33 @@ def read_yaml(text: str) -> Node:
     try:
         return _Composer(_read_tokens(text)).compose()
     except MarkedYAMLError as error:
-        fault = cast("Any", error)
+        fault = cast("_Fault", error)
         mark = fault.problem_mark or fault.context_mark
-        place = (int(mark.line) + 1, int(mark.column) + 1) if mark is not None else (1, 1)
-        why = " ".join(str(part) for part in (fault.context, fault.problem) if part)
+        place = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        why = " ".join(part for part in (fault.context, fault.problem) if part)
         raise Misplaced(place, f"this is not YAML: {why}.") from error
     except YAMLError as error:
         raise _explain_reader_error(text, error) from error
 
 
 def _explain_reader_error(text: str, error: YAMLError) -> Misplaced:
-    fault = cast("Any", error)
-    before = text[: int(getattr(fault, "position", 0))]
+    before = text[: int(getattr(error, "position", 0))]
     place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
-    character = getattr(fault, "character", None)
+    character = getattr(error, "character", None)
     if isinstance(character, int):
         return Misplaced(place, f"the character U+{character:04X} is not allowed; take it out.")
     return Misplaced(place, f"this is not YAML: {error}.")
 
 
 def _read_tokens(text: str) -> Iterator[Token]:
-    parser = cast("Any", YAML(typ="safe", pure=True))
+    parser = cast("_Parser", YAML(typ="safe", pure=True))
     for event in parser.parse(text):
         kind = KINDS.get(type(event).__name__)
         if kind is not None:
             yield _build_token(kind, event)
 
 
-def _build_token(kind: Any, event: Any) -> Token:
+def _build_token(kind: Kind, event: _Event) -> Token:
     tag = getattr(event, "tag", None)
     return Token(
         kind=kind,

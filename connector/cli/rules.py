@@ -1,7 +1,7 @@
 """The verbs `rules check`, `show`, `schema` and `test`; what they find out is found elsewhere."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -132,7 +132,7 @@ def _build_report(
     path: Path,
     errors: tuple[PlacedProblem, ...],
     warnings: tuple[PlacedProblem, ...] | list[PlacedProblem],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     placed = [("error", problem) for problem in errors]
     placed += [("warning", problem) for problem in warnings]
     return {
@@ -163,7 +163,7 @@ def _summarise(path: Path, rule_set: RuleSet, warnings: int) -> str:
     return f"{path}: {counts}; {found}."
 
 
-def _build_outcome(outcome: Outcome) -> dict[str, Any]:
+def _build_outcome(outcome: Outcome) -> dict[str, object]:
     return {
         "name": outcome.name,
         "place": outcome.place,

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -75,7 +75,7 @@ def _count_bad_lines(count: int) -> str:
     return f"{count} lines could not be read; each says why."
 
 
-def _print_lines(lines: Iterator[dict[str, Any]]) -> None:
+def _print_lines(lines: Iterator[dict[str, object]]) -> None:
     """Print as they come; a progress line counts them when the output goes elsewhere."""
     if sys.stdout.isatty():
         for line in lines:

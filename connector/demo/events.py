@@ -1,7 +1,6 @@
 """What happens in the environment while the demonstration watches."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from connector.demo.visitor import Visitor, made_id
 
@@ -40,7 +39,9 @@ def prepare(visitor: Visitor) -> None:
         )
         for found in maps:
             visitor.change(
-                "msdyn_assignmentmaps", found["msdyn_assignmentmapid"], {"msdyn_maxcapacity": 1}
+                "msdyn_assignmentmaps",
+                str(found["msdyn_assignmentmapid"]),
+                {"msdyn_maxcapacity": 1},
             )
 
 
@@ -61,9 +62,9 @@ def cause(visitor: Visitor) -> list[str]:
     )
     edited, moved = open_leads[:2], open_leads[2:]
     for lead in edited:
-        visitor.change("leads", lead["leadid"], {"leadsourcecode": TRADE_SHOW})
+        visitor.change("leads", str(lead["leadid"]), {"leadsourcecode": TRADE_SHOW})
     for lead in moved[:1]:
-        visitor.change("leads", lead["leadid"], {"description": "called, nobody there"})
+        visitor.change("leads", str(lead["leadid"]), {"description": "called, nobody there"})
     for lead in moved[1:]:
         _assign_by_hand(visitor, lead)
     return [
@@ -75,15 +76,19 @@ def cause(visitor: Visitor) -> list[str]:
     ]
 
 
-def _create(visitor: Visitor, entity_set: str, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def _create(
+    visitor: Visitor, entity_set: str, key: str, rows: Sequence[Mapping[str, object]]
+) -> None:
     for number, row in enumerate(rows):
         visitor.create(entity_set, {key: made_id(f"{entity_set}/{number}"), **row})
 
 
-def _assign_by_hand(visitor: Visitor, lead: Mapping[str, Any]) -> None:
+def _assign_by_hand(visitor: Visitor, lead: Mapping[str, object]) -> None:
     colleague = visitor.find(
         "systemusers?$select=systemuserid&$orderby=fullname&$top=1&$filter=isdisabled eq false and "
         f"applicationid eq null and address1_country eq '{UK}' and "
         f"systemuserid ne {lead['_ownerid_value']}"
     )[0]["systemuserid"]
-    visitor.change("leads", lead["leadid"], {"ownerid@odata.bind": f"/systemusers({colleague})"})
+    visitor.change(
+        "leads", str(lead["leadid"]), {"ownerid@odata.bind": f"/systemusers({colleague})"}
+    )

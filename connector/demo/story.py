@@ -5,12 +5,12 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import SecretStr
 
 from connector.demo.events import cause, prepare
 from connector.demo.visitor import Visitor
+from connector.emulator.http.control import LoggedRequest
 from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.service.application import Application
@@ -132,7 +132,7 @@ class Stage:
         return sum(1 for entry in self._server.log.entries.copy() if _is_write(entry))
 
 
-def _is_write(entry: Any) -> bool:
+def _is_write(entry: LoggedRequest) -> bool:
     return entry.method != "GET" and "/api/data/" in entry.path
 
 

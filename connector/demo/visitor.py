@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from uuid import NAMESPACE_URL, uuid5
 
 import requests
@@ -43,19 +43,19 @@ class Visitor:
         """Create a row."""
         self._send("POST", entity_set, row)
 
-    def change(self, entity_set: str, row_id: str, row: Mapping[str, object]) -> dict[str, Any]:
+    def change(self, entity_set: str, row_id: str, row: Mapping[str, object]) -> dict[str, object]:
         """Change an existing row; the row as this left it."""
-        changed: dict[str, Any] = self._send("PATCH", f"{entity_set}({row_id})", row).json()
+        changed: dict[str, object] = self._send("PATCH", f"{entity_set}({row_id})", row).json()
         return changed
 
-    def find(self, query: str) -> list[dict[str, Any]]:
+    def find(self, query: str) -> list[dict[str, object]]:
         """The rows of an OData query."""
-        rows: list[dict[str, Any]] = self._send("GET", query, None).json()["value"]
+        rows: list[dict[str, object]] = self._send("GET", query, None).json()["value"]
         return rows
 
-    def read(self, entity_set: str, row_id: str) -> dict[str, Any]:
+    def read(self, entity_set: str, row_id: str) -> dict[str, object]:
         """One row, with the labels of its lookups."""
-        row: dict[str, Any] = self._send("GET", f"{entity_set}({row_id})", None).json()
+        row: dict[str, object] = self._send("GET", f"{entity_set}({row_id})", None).json()
         return row
 
     def __enter__(self) -> Self:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Protocol, cast
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -93,12 +93,25 @@ class _Runs:
             early.finished(table.name)
 
 
+class _Library(Protocol):
+    """What we use of the library, which has no types."""
+
+    def add_job(self, func: Callable[[], None], trigger: str, **options: object) -> object: ...
+
+    def modify_job(self, job_id: str, *, next_run_time: datetime) -> object: ...
+
+    def start(self) -> None: ...
+
+    def shutdown(self) -> None: ...
+
+
 class _Scheduler:
-    """The few things we want of the library, which has no types."""
+    """Jobs by name, each run again and again in a thread."""
 
     def __init__(self, *, threads: int) -> None:
         pool = ThreadPoolExecutor(threads)
-        self._library: Any = BackgroundScheduler(executors={"default": pool}, timezone="UTC")
+        library = BackgroundScheduler(executors={"default": pool}, timezone="UTC")
+        self._library = cast("_Library", library)
 
     def repeat(
         self, job: Callable[[], None], *, name: str, every: timedelta, first: datetime

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path as FilePath
-from typing import Any, TypeVar, cast
+from typing import TypedDict, TypeVar, cast
 
 from engine.calendars.calendar_data import parse_calendar
 from engine.errors import ConfigProblem, InvalidDocument, Path, Problem
 from engine.instants import print_instant
+from engine.records import GUID
 from engine.sellers import Calendar, Directory, Queue, Seller, Team
 from settings.documents import read_document
 
-Entry = dict[str, Any]
+Entry = dict[str, object]
 Value = TypeVar("Value")
 
-GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HALF_CHARACTER = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 CLOCK_KEYS = frozenset(
     {
@@ -44,12 +44,23 @@ KINDS = ("sellers", "teams", "queues", "hierarchies")
 CAPACITY_KEYS = ("max", "consumed")
 
 
+class _Clocks(TypedDict):
+    """What a seller or a team got so far, under the names that both have for it."""
+
+    last_assigned_at: datetime | None
+    last_assigned_at_by_rule: Mapping[str, datetime]
+    assignment_order: int
+    turns_taken: int
+    joined_at: datetime | None
+    head_start: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryFile:
     """A directory as read, with the plain data it is written back into."""
 
     file: FilePath
-    data: Mapping[str, Any]
+    data: Mapping[str, object]
     directory: Directory
     hierarchies: Mapping[str, Mapping[str, str | None]]
 
@@ -99,7 +110,7 @@ def parse_time(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _read_json(file: FilePath) -> dict[str, Any]:
+def _read_json(file: FilePath) -> dict[str, object]:
     try:
         text = file.read_bytes().decode("utf-8-sig")
         data: object = json.loads(text)
@@ -113,7 +124,7 @@ def _read_json(file: FilePath) -> dict[str, Any]:
     if not isinstance(data, dict):
         message = 'a directory is an object with "sellers", "teams" and "queues".'
         raise ConfigProblem(f"{file}:1:1: {message}")
-    return cast("dict[str, Any]", data)
+    return cast("dict[str, object]", data)
 
 
 def _fold_id(raw: object) -> str:
@@ -164,7 +175,7 @@ class _Reader:
         self.problems: list[Problem] = []
         self._time_zone = time_zone
 
-    def read(self, data: Mapping[str, Any]) -> Directory:
+    def read(self, data: Mapping[str, object]) -> Directory:
         self._refuse_misspelt(data, (), KINDS)
         return Directory(
             sellers=self._each(data, "sellers", "systemuserid", self._read_seller),
@@ -172,7 +183,7 @@ class _Reader:
             queues=self._each(data, "queues", "queueid", self._read_queue),
         )
 
-    def read_hierarchies(self, data: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
+    def read_hierarchies(self, data: Mapping[str, object]) -> dict[str, dict[str, str | None]]:
         """Who stands above whom: users by their manager, other tables as the file lists them."""
         found: dict[str, dict[str, str | None]] = {"systemuser": {}}
         listed = self._mapping(data.get("hierarchies"), ("hierarchies",))
@@ -187,7 +198,7 @@ class _Reader:
                 found["systemuser"][_fold_id(entry.get("systemuserid"))] = _fold_parent(parent)
         return found
 
-    def _entries(self, data: Mapping[str, Any], kind: str) -> list[Entry]:
+    def _entries(self, data: Mapping[str, object], kind: str) -> list[Entry]:
         listed = data.get(kind)
         if not isinstance(listed, list):
             return []
@@ -196,7 +207,7 @@ class _Reader:
 
     def _each(
         self,
-        data: Mapping[str, Any],
+        data: Mapping[str, object],
         kind: str,
         key: str,
         read: Callable[[Entry, Path], Value],
@@ -267,7 +278,7 @@ class _Reader:
             row=_columns_of(entry),
         )
 
-    def _clocks(self, entry: Entry, at: Path) -> dict[str, Any]:
+    def _clocks(self, entry: Entry, at: Path) -> _Clocks:
         by_rule = self._mapping(
             entry.get("last_assigned_at_by_rule"), (*at, "last_assigned_at_by_rule")
         )
@@ -283,12 +294,12 @@ class _Reader:
             "head_start": self._whole(entry, "head_start", at, least=None) or 0,
         }
 
-    def _capacity(self, entry: Entry, at: Path) -> Mapping[str, Any]:
+    def _capacity(self, entry: Entry, at: Path) -> Mapping[str, object]:
         capacity = self._mapping(entry.get("capacity"), (*at, "capacity"))
         self._refuse_misspelt(capacity, (*at, "capacity"), CAPACITY_KEYS)
         return capacity
 
-    def _refuse_misspelt(self, data: Mapping[str, Any], at: Path, known: Sequence[str]) -> None:
+    def _refuse_misspelt(self, data: Mapping[str, object], at: Path, known: Sequence[str]) -> None:
         """A key of the file's own may stand beside ours; one that is nearly ours is a slip."""
         for key in data:
             close = get_close_matches(key, known, n=1)
@@ -298,15 +309,15 @@ class _Reader:
     def _refuse(self, path: Path, message: str) -> None:
         self.problems.append(Problem(path, message))
 
-    def _mapping(self, data: object, path: Path) -> Mapping[str, Any]:
+    def _mapping(self, data: object, path: Path) -> Mapping[str, object]:
         if data is None:
             return {}
         if isinstance(data, dict):
-            return cast("Mapping[str, Any]", data)
+            return cast("Mapping[str, object]", data)
         self._refuse(path, f'"{path[-1]}" is an object')
         return {}
 
-    def _boolean(self, entry: Mapping[str, Any], key: str, at: Path, *, default: bool) -> bool:
+    def _boolean(self, entry: Mapping[str, object], key: str, at: Path, *, default: bool) -> bool:
         value = entry.get(key)
         if value is None:
             return default
@@ -316,7 +327,7 @@ class _Reader:
         return value
 
     def _whole(
-        self, entry: Mapping[str, Any], key: str, at: Path, *, least: int | None = 0
+        self, entry: Mapping[str, object], key: str, at: Path, *, least: int | None = 0
     ) -> int | None:
         value = entry.get(key)
         if value is None:
@@ -329,12 +340,12 @@ class _Reader:
             return None
         return value
 
-    def _time(self, entry: Mapping[str, Any], key: str, at: Path) -> datetime | None:
+    def _time(self, entry: Mapping[str, object], key: str, at: Path) -> datetime | None:
         value = entry.get(key)
         if value is None:
             return None
         try:
-            return parse_time(value)
+            return parse_time(cast("str", value))
         except (TypeError, ValueError):
             self._refuse((*at, key), f'"{key}" is an instant such as 2026-11-23T09:00:00Z')
             return None
@@ -348,7 +359,7 @@ class _Reader:
             found[name] = tuple(str(value) for value in listed)
         return found
 
-    def _texts(self, entry: Mapping[str, Any], key: str, at: Path) -> list[str]:
+    def _texts(self, entry: Mapping[str, object], key: str, at: Path) -> list[str]:
         listed: object = entry.get(key)
         if listed is None:
             return []
@@ -358,7 +369,7 @@ class _Reader:
             return []
         return [str(text) for text in texts]
 
-    def _consumed(self, capacity: Mapping[str, Any], at: Path) -> dict[str, int]:
+    def _consumed(self, capacity: Mapping[str, object], at: Path) -> dict[str, int]:
         consumed = self._mapping(capacity.get("consumed"), (*at, "consumed"))
         where = (*at, "consumed")
         return {table: self._whole(consumed, table, where) or 0 for table in consumed}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -43,7 +43,7 @@ class Expectation(_Model):
 
     name: str | None = None
     table: str | None = None
-    row: dict[str, Any]
+    row: dict[str, object]
     now: AwareDatetime | None = None
     segment: str | None = None
     rule: str | None = None
@@ -194,7 +194,7 @@ class _Check:
         )
 
 
-def _table_of(row: Mapping[str, Any]) -> str | None:
+def _table_of(row: Mapping[str, object]) -> str | None:
     named = row.get("@odata.type")
     return str(named).rpartition(".")[2] if named is not None else None
 

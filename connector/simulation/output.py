@@ -1,16 +1,14 @@
 """Decisions as the plain data a simulation prints; the order of keys is part of the format."""
 
-from typing import Any
-
 from engine.decisions.decision import AssignmentDecision
 from engine.decisions.explanation import explain_decision
 from engine.decisions.plain_data import trace_to_data
 from engine.records import EntityReference
 
 
-def build_line(decision: AssignmentDecision) -> dict[str, Any]:
+def build_line(decision: AssignmentDecision) -> dict[str, object]:
     """One line of output; with a trace it ends in `trace`, which says it in words as well."""
-    line: dict[str, Any] = {
+    line: dict[str, object] = {
         "table": decision.table,
         "id": decision.id,
         "segment": decision.segment,

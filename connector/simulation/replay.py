@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from connector.simulation.directory_file import DirectoryFile, read_directory
 from connector.simulation.output import build_line
@@ -39,7 +38,7 @@ class Simulation:
 
     def decide_rows(
         self, rows: Iterator[SourceRow | BadLine], *, trace: bool = False
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[dict[str, object]]:
         """Yield one line of output for each row, in order; bad ones are counted in `bad_lines`."""
         for item in build_records(rows):
             if isinstance(item, BadLine):
@@ -56,11 +55,11 @@ class Simulation:
         """The directory after the records decided so far."""
         return self._decider.snapshot()
 
-    def _report(self, bad: BadLine) -> dict[str, Any]:
+    def _report(self, bad: BadLine) -> dict[str, object]:
         self.bad_lines += 1
         return {"line": bad.line, "error": bad.error}
 
-    def _decide(self, record: Record, now: datetime, *, trace: bool) -> dict[str, Any]:
+    def _decide(self, record: Record, now: datetime, *, trace: bool) -> dict[str, object]:
         return build_line(self._decider.decide(record, now, trace=trace))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import duckdb
 
@@ -134,7 +134,7 @@ def _whole(text: str) -> int:
     return int(text) if text.lstrip("+-").isdigit() else int(number)
 
 
-def _convert(name: str, text: str, read: Callable[[str], Any], wanted: str) -> object:
+def _convert(name: str, text: str, read: Callable[[str], object], wanted: str) -> object:
     try:
         return read(text.strip().lower())
     except (ValueError, KeyError, OverflowError) as error:

@@ -134,9 +134,11 @@ class Traffic:
 
     def _run(self) -> None:
         with Visitor(self._server) as visitor:
-            others = [row["leadid"] for row in visitor.find(OTHERS)]
-            self._sellers = sorted(row["_msdyn_systemuserid_value"] for row in visitor.find(PEOPLE))
-            self._team = visitor.find(TEAMS)[0]["teamid"]
+            others = [str(row["leadid"]) for row in visitor.find(OTHERS)]
+            self._sellers = sorted(
+                str(row["_msdyn_systemuserid_value"]) for row in visitor.find(PEOPLE)
+            )
+            self._team = str(visitor.find(TEAMS)[0]["teamid"])
             for number in range(1_000_000):
                 if self._is_stopped(visitor, self._pause * self._random.random()):
                     return
@@ -188,8 +190,8 @@ class Traffic:
         if visitor.read("leads", row_id)["_ownerid_value"] == owner:
             return
         changed = visitor.change("leads", row_id, {"ownerid@odata.bind": target})
-        at = datetime.fromisoformat(changed["modifiedon"])
-        version = read_version(changed["@odata.etag"])
+        at = datetime.fromisoformat(str(changed["modifiedon"]))
+        version = read_version(str(changed["@odata.etag"]))
         self.choices.append(Choice(row_id=row_id, owner=owner, at=at, version=version))
 
 

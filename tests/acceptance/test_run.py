@@ -105,9 +105,10 @@ def change_leads(
         rows = visitor.find(
             f"leads?$select=leadid&$filter=statecode eq 0&$orderby={order}&$top={count}"
         )
-        for row in rows:
-            visitor.change("leads", row["leadid"], {"leadsourcecode": source})
-    return [row["leadid"] for row in rows]
+        found = [str(row["leadid"]) for row in rows]
+        for row_id in found:
+            visitor.change("leads", row_id, {"leadsourcecode": source})
+    return found
 
 
 def test_cycles_decide_what_changed_and_then_write_nothing(program: Program) -> None:
