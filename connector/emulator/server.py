@@ -7,21 +7,20 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from connector.emulator.background.traffic import Traffic
 from connector.emulator.background.webhooks import WebhookSender
+from connector.emulator.http.connections import Connections, QuietServer
 from connector.emulator.http.control import Control, RequestLog
 from connector.emulator.http.state_file import Keeper, count_start, was_seeded
 from connector.emulator.http.tls import write_tls_files
@@ -74,63 +73,6 @@ class EmulatorOptions:
     note: Callable[[str], None] = lambda _: None
 
 
-class _Connections:
-    """The open connections of one server, so that none outlives its event loop."""
-
-    def __init__(self) -> None:
-        self.transports: set[asyncio.BaseTransport] = set()
-
-    def protocol(self) -> type[HttpToolsProtocol]:
-        """uvicorn's protocol, which here also lets a fault script break the connection."""
-        transports = self.transports
-
-        class Protocol(HttpToolsProtocol):
-            @override
-            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-                transports.add(transport)
-                super().connection_made(transport)
-
-            @override
-            def connection_lost(self, exc: Exception | None) -> None:
-                transports.discard(self.transport)
-                super().connection_lost(exc)
-
-            @override
-            def shutdown(self) -> None:
-                cycle = cast("RequestResponseCycle | None", self.cycle)
-                if cycle is None or cycle.response_complete:
-                    self.transport.abort()
-                else:
-                    super().shutdown()
-
-            @override
-            def on_headers_complete(self) -> None:
-                super().on_headers_complete()
-                self.scope["leadrobin.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
-
-        return Protocol
-
-    async def abort(self) -> None:
-        """Drop what is still open."""
-        for _ in range(LOOP_TURNS):
-            for transport in list(self.transports):
-                cast("asyncio.Transport", transport).abort()
-            await asyncio.sleep(0)
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs it."""
-
-    @override
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-
-LOOP_TURNS = 20
-"""How often the event loop runs for connections to close: several layers each take a turn."""
-
-
 class EmulatorServer:
     """A running emulator; a context manager for tests.
 
@@ -138,6 +80,14 @@ class EmulatorServer:
     needs; `organization`, `privileges`, `tenant`, `throttle`, `faults`, `log` and `clock` are for
     the test. Hold `organization.lock` around changes to rows.
     """
+
+    tenant_id, client_id, client_secret = TENANT_ID, CLIENT_ID, CLIENT_SECRET
+    url = ""
+    ca_file: Path | None = None
+    _directory: tempfile.TemporaryDirectory[str] | None = None
+    _server: uvicorn.Server | None = None
+    _thread: threading.Thread | None = None
+    _socket: socket.socket | None = None
 
     def __init__(self, options: EmulatorOptions | None = None) -> None:
         self.options = options or EmulatorOptions()
@@ -156,6 +106,10 @@ class EmulatorServer:
         self.webhooks = WebhookSender(self.organization, self.privileges, hooks)
         self.keeper = Keeper(self.organization, self.privileges, self.tenant, self.webhooks)
         self._take_over()
+        self.web = self._build_web_api()
+        self._connections = Connections()
+
+    def _build_web_api(self) -> WebApi:
         control = Control(
             organization=self.organization,
             tenant=self.tenant,
@@ -166,7 +120,7 @@ class EmulatorServer:
             webhooks=self.webhooks,
             keeper=self.keeper,
         )
-        self.web = WebApi(
+        return WebApi(
             organization=self.organization,
             privileges=self.privileges,
             tenant=self.tenant,
@@ -175,14 +129,6 @@ class EmulatorServer:
             control=control,
             keeper=self.keeper,
         )
-        self.tenant_id, self.client_id, self.client_secret = TENANT_ID, CLIENT_ID, CLIENT_SECRET
-        self.url = ""
-        self.ca_file: Path | None = None
-        self._directory: tempfile.TemporaryDirectory[str] | None = None
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
-        self._socket: socket.socket | None = None
-        self._connections = _Connections()
 
     @property
     def clock(self) -> EmulatorClock:
@@ -262,13 +208,16 @@ class EmulatorServer:
             backlog=512,
         )
         if self.options.use_tls:
-            self._directory = tempfile.TemporaryDirectory(prefix="leadrobin-emulator-")
-            directory = Path(self._directory.name)
-            files = write_tls_files(directory, self.options.source(), self.options.host)
-            config.ssl_certfile = str(files.certificate_file)
-            config.ssl_keyfile = str(files.key_file)
-            self.ca_file = files.ca_file
-        return _Server(config)
+            self._use_certificates(config)
+        return QuietServer(config)
+
+    def _use_certificates(self, config: uvicorn.Config) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="leadrobin-emulator-")
+        directory = Path(self._directory.name)
+        files = write_tls_files(directory, self.options.source(), self.options.host)
+        config.ssl_certfile = str(files.certificate_file)
+        config.ssl_keyfile = str(files.key_file)
+        self.ca_file = files.ca_file
 
     def start(self) -> Self:
         """Serve from a thread of this process until `stop`."""

@@ -11,6 +11,11 @@ from connector.emulator.protocol.guids import parse_guid
 from connector.emulator.protocol.messages import Caller
 from connector.emulator.storage.database import StoredRow
 
+_IMPERSONATION_HEADERS = {
+    "callerobjectid": "azureactivedirectoryobjectid",
+    "mscrmcallerid": "systemuserid",
+}
+
 
 def authenticate(tenant: Tenant, headers: Mapping[str, str], root: str) -> str | None:
     """The application id behind an `Authorization` header, None when there is no valid token.
@@ -42,12 +47,9 @@ def find_caller(
     if other is None:
         return Caller(user_id, str(user["businessunitid"]))
     if not privileges.may_act_for_others(user_id):
-        raise ODataError(
-            403,
-            ErrorCode.PRIVILEGE_DENIED,
-            f"Principal user (Id={user_id}, type=8) is missing prvActOnBehalfOfAnotherUser "
-            "privilege.",
-        )
+        privilege = "prvActOnBehalfOfAnotherUser privilege"
+        message = f"Principal user (Id={user_id}, type=8) is missing {privilege}."
+        raise ODataError(403, ErrorCode.PRIVILEGE_DENIED, message)
     _raise_if_disabled(other)
     return Caller(str(other["systemuserid"]), str(other["businessunitid"]), user_id)
 
@@ -60,37 +62,29 @@ def _application_user(organization: Organization, application_id: str) -> Stored
             return own
     rows = organization.storage.fetch_rows_where(table, {"applicationid": application_id})
     if not rows:
-        raise ODataError(
-            403, ErrorCode.USER_NOT_MEMBER_OF_ORG, "The user is not a member of the organization."
-        )
+        message = "The user is not a member of the organization."
+        raise ODataError(403, ErrorCode.USER_NOT_MEMBER_OF_ORG, message)
     return rows[0]
 
 
 def _impersonated(organization: Organization, headers: Mapping[str, str]) -> StoredRow | None:
-    for header, column in (
-        ("callerobjectid", "azureactivedirectoryobjectid"),
-        ("mscrmcallerid", "systemuserid"),
-    ):
-        value = headers.get(header)
-        if value is None:
-            continue
-        table = organization.catalog.tables["systemuser"]
-        rows = organization.storage.fetch_rows_where(table, {column: parse_guid(value)})
-        if not rows:
-            raise ODataError(
-                403,
-                ErrorCode.INVALID_USER_AUTH,
-                f"No user has the {column} '{value[:60]}' to act for.",
-            )
-        return rows[0]
+    for header, column in _IMPERSONATION_HEADERS.items():
+        if header in headers:
+            return _find_user(organization, column, headers[header])
     return None
+
+
+def _find_user(organization: Organization, column: str, value: str) -> StoredRow:
+    table = organization.catalog.tables["systemuser"]
+    rows = organization.storage.fetch_rows_where(table, {column: parse_guid(value)})
+    if not rows:
+        message = f"No user has the {column} '{value[:60]}' to act for."
+        raise ODataError(403, ErrorCode.INVALID_USER_AUTH, message)
+    return rows[0]
 
 
 def _raise_if_disabled(user: StoredRow) -> None:
     if user["isdisabled"]:
-        raise ODataError(
-            403,
-            ErrorCode.UN_MANAGED_IDS_USER_NOT_ENABLED,
-            f"The user specified (Id={user['systemuserid']}) is disabled and cannot access the "
-            "organization.",
-        )
+        who = f"The user specified (Id={user['systemuserid']})"
+        message = f"{who} is disabled and cannot access the organization."
+        raise ODataError(403, ErrorCode.UN_MANAGED_IDS_USER_NOT_ENABLED, message)

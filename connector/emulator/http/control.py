@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 from starlette.requests import Request as HttpRequest
@@ -17,13 +16,15 @@ from connector.emulator.organization.organization import Organization
 from connector.emulator.organization.tokens import Tenant
 from connector.emulator.protection.faults import FaultScript
 from connector.emulator.protection.throttle import Limits, Throttle
-from connector.emulator.protocol.json_shapes import as_list, as_object
+from connector.emulator.protocol.json_shapes import Json, as_list, as_object
 from connector.emulator.protocol.messages import Response
 
 REMEMBERED_REQUESTS = 20_000
 BEHAVIOUR = ("cascade_delay_seconds", "count_age_seconds")
 FASTEST_TRAFFIC = 1000
 MOST_CHANGES = 10_000
+
+Handler = Callable[[Json], Json]
 
 
 @dataclass(slots=True)
@@ -93,58 +94,65 @@ class Control:
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             return _json(400, {"error": str(error)})
 
-    def handlers(self) -> dict[tuple[str, str], Callable[[Any], Any]]:
+    def handlers(self) -> dict[tuple[str, str], Handler]:
         """What answers each control request, by method and name."""
+        return {**self._tellers(), **self._changers()}
+
+    def _tellers(self) -> dict[tuple[str, str], Handler]:
         return {
-            ("POST", "faults"): self._add_faults,
             ("GET", "faults"): self._list_faults,
-            ("DELETE", "faults"): self._clear_faults,
-            ("POST", "clock"): self._move_clock,
             ("GET", "clock"): self._tell_clock,
             ("GET", "requests"): self._list_requests,
+            ("GET", "behaviour"): self._tell_behaviour,
+            ("GET", "webhooks"): self._list_deliveries,
+            ("GET", "traffic"): self._tell_traffic,
+        }
+
+    def _changers(self) -> dict[tuple[str, str], Handler]:
+        return {
+            ("POST", "faults"): self._add_faults,
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "clock"): self._move_clock,
             ("DELETE", "requests"): self._clear_requests,
             ("POST", "snapshot"): self._snapshot,
             ("POST", "restore"): self._restore,
             ("POST", "limits"): self._set_limits,
             ("POST", "behaviour"): self._set_behaviour,
-            ("GET", "behaviour"): self._tell_behaviour,
             ("POST", "tokens"): self._expire_tokens,
             ("POST", "webhooks"): self.webhooks.register,
-            ("GET", "webhooks"): self._list_deliveries,
             ("POST", "deliveries"): self._set_deliveries,
             ("POST", "traffic"): self._make_traffic,
-            ("GET", "traffic"): self._tell_traffic,
         }
 
-    def _add_faults(self, document: Any) -> Any:
+    def _add_faults(self, document: Json) -> Json:
         members = as_object(document) or {}
-        documents = members.get("faults", document)
+        documents: Json = members.get("faults", document)
         listed = as_list(documents)
         added = self.faults.add([documents] if listed is None else listed)
         return [asdict(each) for each in added]
 
-    def _list_faults(self, document: Any) -> Any:
+    def _list_faults(self, document: Json) -> Json:
         del document
         return [asdict(each) for each in self.faults.waiting]
 
-    def _list_requests(self, document: Any) -> Any:
+    def _list_requests(self, document: Json) -> Json:
         del document
         return [asdict(each) for each in self.log.entries]
 
-    def _tell_clock(self, document: Any) -> Any:
+    def _tell_clock(self, document: Json) -> Json:
         del document
         return self._clock()
 
-    def _clear_faults(self, document: Any) -> Any:
+    def _clear_faults(self, document: Json) -> Json:
         del document
         self.faults.clear()
         return {"faults": 0}
 
-    def _clock(self) -> dict[str, Any]:
+    def _clock(self) -> dict[str, Json]:
         clock = self.organization.clock
         return {"now": timestamp(clock.now()), "frozen": clock.is_frozen}
 
-    def _move_clock(self, document: Any) -> Any:
+    def _move_clock(self, document: Json) -> Json:
         """`{"set": T}`, `{"advance_seconds": N}`, `{"freeze": true|false}`, in this order."""
         clock = self.organization.clock
         if "set" in document:
@@ -158,18 +166,18 @@ class Control:
             clock.resume()
         return self._clock()
 
-    def _clear_requests(self, document: Any) -> Any:
+    def _clear_requests(self, document: Json) -> Json:
         del document
         self.log.clear()
         return {"requests": 0}
 
-    def _snapshot(self, document: Any) -> Any:
+    def _snapshot(self, document: Json) -> Json:
         name = str(document.get("name", "default"))
         self.keeper.save(even_if_unchanged=True)
         self.snapshots[name] = self.organization.storage.snapshot()
         return {"name": name}
 
-    def _restore(self, document: Any) -> Any:
+    def _restore(self, document: Json) -> Json:
         name = str(document.get("name", "default"))
         if name not in self.snapshots:
             raise ValueError(f"There is no snapshot '{name}'.")
@@ -177,20 +185,20 @@ class Control:
         self.keeper.load()
         return {"name": name}
 
-    def _set_limits(self, document: Any) -> Any:
+    def _set_limits(self, document: Json) -> Json:
         known = {name: document[name] for name in document if name in Limits.__dataclass_fields__}
         if len(known) != len(document):
             raise ValueError(f"Limits are {', '.join(Limits.__dataclass_fields__)}.")
         self.throttle.reset(replace(self.throttle.limits, **known))
         return asdict(self.throttle.limits)
 
-    def _list_deliveries(self, document: Any) -> Any:
+    def _list_deliveries(self, document: Json) -> Json:
         del document
         calls = [asdict(each) for each in self.webhooks.log]
         settings = asdict(self.webhooks.settings)
         return {"waiting": self.webhooks.waiting(), "settings": settings, "deliveries": calls}
 
-    def _set_deliveries(self, document: Any) -> Any:
+    def _set_deliveries(self, document: Json) -> Json:
         """`{"drop": P, "duplicate": P, "shuffle": true, "timeout_seconds": N}`."""
         merged = {**asdict(self.webhooks.settings), **document}
         if len(merged) != len(DeliverySettings.__dataclass_fields__):
@@ -198,7 +206,7 @@ class Control:
         self.webhooks.settings = msgspec.convert(merged, DeliverySettings)
         return asdict(self.webhooks.settings)
 
-    def _set_behaviour(self, document: Any) -> Any:
+    def _set_behaviour(self, document: Json) -> Json:
         """`{"cascade_delay_seconds": N}`, `{"count_age_seconds": N}`."""
         values = {name: float(document[name]) for name in document if name in BEHAVIOUR}
         if len(values) != len(document) or not all(value >= 0 for value in values.values()):
@@ -207,37 +215,39 @@ class Control:
             setattr(self.organization, name, value)
         return self._tell_behaviour(None)
 
-    def _tell_behaviour(self, document: Any) -> Any:
+    def _tell_behaviour(self, document: Json) -> Json:
         del document
         return {name: getattr(self.organization, name) for name in BEHAVIOUR}
 
-    def _make_traffic(self, document: Any) -> Any:
+    def _make_traffic(self, document: Json) -> Json:
         """`{"rate": changes a second}`, `{"changes": N}` to make N of them now."""
         if "rate" in document:
-            rate = float(document["rate"])
-            if not 0 <= rate <= FASTEST_TRAFFIC:
-                raise ValueError(f"'rate' is from 0 to {FASTEST_TRAFFIC} changes a second.")
-            self.traffic.rate = rate
+            self._set_rate(float(document["rate"]))
         count = int(document.get("changes", 0))
         if not 0 <= count <= MOST_CHANGES:
             raise ValueError(f"'changes' is from 0 to {MOST_CHANGES}.")
         made = [change for _ in range(count) if (change := self.traffic.step()) is not None]
         return {**self._tell_traffic(None), "changes": [asdict(change) for change in made]}
 
-    def _tell_traffic(self, document: Any) -> Any:
+    def _set_rate(self, rate: float) -> None:
+        if not 0 <= rate <= FASTEST_TRAFFIC:
+            raise ValueError(f"'rate' is from 0 to {FASTEST_TRAFFIC} changes a second.")
+        self.traffic.rate = rate
+
+    def _tell_traffic(self, document: Json) -> Json:
         del document
         return {"rate": self.traffic.rate, "made": dict(self.traffic.made)}
 
-    def _expire_tokens(self, document: Any) -> Any:
+    def _expire_tokens(self, document: Json) -> Json:
         del document
         self.tenant.expire_tokens()
         return {"expired": True}
 
 
-def _read_document(body: bytes, *, may_be_list: bool) -> Any:
+def _read_document(body: bytes, *, may_be_list: bool) -> Json:
     """The body of a control request; raises ValueError for anything but an object."""
     try:
-        document: Any = msgspec.json.decode(body) if body.strip() else {}
+        document: Json = msgspec.json.decode(body) if body.strip() else {}
     except RecursionError as error:
         raise ValueError("The body is nested too deeply.") from error
     if as_object(document) is None and not (may_be_list and as_list(document) is not None):

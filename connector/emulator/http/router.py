@@ -246,14 +246,8 @@ class Dispatcher:
 
     def _run_inner(self, outer: Request, inner: InnerRequest) -> InnerResponse:
         path, _, query = inner.target.partition("?")
-        request = replace(
-            outer,
-            method=inner.method,
-            path=path,
-            query=query,
-            headers=inner.headers,
-            body=inner.body,
-        )
+        request = replace(outer, method=inner.method, path=path, query=query)
+        request = replace(request, headers=inner.headers, body=inner.body)
         response = self._guarded(request)
         return InnerResponse(
             status=response.status,

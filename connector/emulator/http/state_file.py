@@ -5,7 +5,6 @@ applications are not kept.
 """
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import msgspec
 
@@ -13,6 +12,7 @@ from connector.emulator.background.webhooks import DeliverySettings, WebhookSend
 from connector.emulator.organization.organization import Organization
 from connector.emulator.organization.privileges import Privileges
 from connector.emulator.organization.tokens import Tenant
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.storage.database import Storage
 
 _STATE = "state"
@@ -20,13 +20,13 @@ _STARTS = "starts"
 _SEED = "seed"
 
 
-def setting(storage: Storage, name: str) -> Any:
+def setting(storage: Storage, name: str) -> Json:
     """A kept value, None when there is none."""
     found = storage.query("SELECT value FROM emulator_setting WHERE name = ?", (name,))
     return msgspec.json.decode(str(found[0][0])) if found else None
 
 
-def keep_setting(storage: Storage, name: str, value: Any) -> None:
+def keep_setting(storage: Storage, name: str, value: Json) -> None:
     """Keep a value."""
     text = msgspec.json.encode(value).decode()
     storage.query("INSERT OR REPLACE INTO emulator_setting VALUES (?, ?)", (name, text))
@@ -55,7 +55,7 @@ class Keeper:
     privileges: Privileges
     tenant: Tenant
     webhooks: WebhookSender
-    _saved: dict[str, Any] = field(default_factory=dict[str, Any], init=False)
+    _saved: dict[str, Json] = field(default_factory=dict[str, Json], init=False)
     _grants_revision: int = field(default=-1, init=False)
 
     def save(self, *, even_if_unchanged: bool = False) -> None:
@@ -83,14 +83,16 @@ class Keeper:
         organization.catalog.put_back(document["catalog_version"])
         self.tenant.revoked_before = document["revoked_before"]
         self.webhooks.settings = msgspec.convert(document["deliveries"], DeliverySettings)
-        self.privileges.roles.put_back(
-            {
-                role_id: {(verb, table): depth for verb, table, depth in grants}
-                for role_id, grants in document["grants"].items()
-            }
-        )
+        self._load_grants(document["grants"])
 
-    def _state(self) -> dict[str, Any]:
+    def _load_grants(self, kept: dict[str, list[tuple[str, str, int]]]) -> None:
+        roles = {
+            role_id: {(verb, table): depth for verb, table, depth in grants}
+            for role_id, grants in kept.items()
+        }
+        self.privileges.roles.put_back(roles)
+
+    def _state(self) -> dict[str, Json]:
         organization = self.organization
         offset, frozen = organization.clock.position
         return {

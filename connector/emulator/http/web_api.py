@@ -29,7 +29,7 @@ from connector.emulator.protection.faults import Fault, FaultScript, act_on_conn
 from connector.emulator.protection.throttle import Admission, Throttle
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
-from connector.emulator.protocol.messages import Request, Response, error_response
+from connector.emulator.protocol.messages import Caller, Request, Response, error_response
 from connector.emulator.protocol.negotiation import compressed
 from connector.emulator.rows.owners import apply_due_cascades
 
@@ -43,6 +43,16 @@ _EXPOSED = (
     "Preference-Applied, OData-EntityId, Location, ETag, OData-Version, Content-Encoding, "
     "Transfer-Encoding, Content-Length, Retry-After"
 )
+
+
+class _Incoming:
+    """A request to the Web API as it came in; `api` matched its path."""
+
+    def __init__(self, http: HttpRequest, api: re.Match[str], body: bytes) -> None:
+        self.http, self.api, self.body = http, api, body
+        self.headers = {name.lower(): value for name, value in http.headers.items()}
+        self.path = unquote(http.url.path)
+        self.query: str = http.scope["query_string"].decode("latin-1")
 
 
 @dataclass
@@ -77,7 +87,7 @@ class WebApi:
         path = unquote(raw_path)
         api = _API.fullmatch(raw_path)
         if api is not None:
-            await self._web_api(http, api, body, send)
+            await self._web_api(_Incoming(http, api, body), send)
             return
         if path.startswith("/_emulator/"):
             response = await self.control.answer(http, path.removeprefix("/_emulator/"), body)
@@ -85,86 +95,83 @@ class WebApi:
             response = self._sign_in(http, path, body)
         await _plain(response)(scope, receive, send)
 
-    async def _web_api(
-        self, http: HttpRequest, api: re.Match[str], body: bytes, send: Send
-    ) -> None:
-        headers = {name.lower(): value for name, value in http.headers.items()}
-        query = http.scope["query_string"].decode("latin-1")
-        entry = self.control.log.start(http.method, unquote(http.url.path), query, headers)
-        fault = self.faults.choose(http.method, unquote(http.url.path))
+    async def _web_api(self, incoming: _Incoming, send: Send) -> None:
+        http = incoming.http
+        entry = self.control.log.start(http.method, incoming.path, incoming.query, incoming.headers)
+        fault = self.faults.choose(http.method, incoming.path)
         if fault is not None:
             entry.fault = fault.kind
             await self.faults.delay(fault)
-        if fault is not None and fault.replaces_answer:
-            if await act_on_connection(http.scope, send, fault, None):
+            if fault.replaces_answer and await act_on_connection(http.scope, send, fault, None):
                 return
-            response = self.faults.answer(fault)
-        else:
-            response = await self._admitted(http, api, headers, body, fault)
+        response = await self._admitted(incoming, fault)
         entry.status = response.status
         response = self._with_standard_headers(response)
         if fault is not None and await act_on_connection(http.scope, send, fault, response):
             return
         if fault is None:
-            response = compressed(response, headers)
+            response = compressed(response, incoming.headers)
         await _plain(response)(http.scope, http.receive, send)
 
-    async def _admitted(
-        self,
-        http: HttpRequest,
-        api: re.Match[str],
-        headers: dict[str, str],
-        body: bytes,
-        fault: Fault | None,
-    ) -> Response:
-        application = authenticate(self.tenant, headers, self.root)
+    async def _admitted(self, incoming: _Incoming, fault: Fault | None) -> Response:
+        if fault is not None and fault.replaces_answer:
+            return self.faults.answer(fault)
+        application = authenticate(self.tenant, incoming.headers, self.root)
         if application is None or (fault is not None and fault.kind == "expired_token"):
             return self._challenge()
-        admission = self.throttle.admit(application, headers)
+        admission = self.throttle.admit(application, incoming.headers)
         if admission.refusal is not None:
             return admission.refusal
         try:
-            return await self._answer(http, api, headers, body, (application, fault, admission))
+            return await self._answer(incoming, application, fault, admission)
         finally:
             self.throttle.release(admission)
 
     async def _answer(
-        self,
-        http: HttpRequest,
-        api: re.Match[str],
-        headers: dict[str, str],
-        body: bytes,
-        circumstances: tuple[str, Fault | None, Admission],
+        self, incoming: _Incoming, application: str, fault: Fault | None, admission: Admission
     ) -> Response:
-        application, fault, admission = circumstances
-        version = self.organization.storage.open_version() if _commits_late(fault) else None
-        if fault is not None and version is not None:
-            await self.faults.wait_before_commit(fault)
-        if len(body) > LARGEST_BODY:
+        version = await self._take_version(fault)
+        if len(incoming.body) > LARGEST_BODY:
             error = ODataError(413, ErrorCode.BAD_REQUEST_URL, "The request body is too large.")
             return error_response(error)
         with self.organization.lock:
             apply_due_cascades(self.organization)
-            self.organization.storage.pin_version(version)
             try:
-                caller = find_caller(self.organization, self.privileges, application, headers)
+                caller = self._find_caller(application, incoming, version)
             except ODataError as error:
                 return error_response(error)
-            finally:
-                self.organization.storage.close_version(version)
-            request = Request(
-                method=http.method,
-                path=api[2] or "",
-                query=http.scope["query_string"].decode("utf-8", "surrogateescape"),
-                headers=headers,
-                body=body,
-                base=f"{self._origin(headers)}/api/data/{api[1].lower()}",
-                caller=caller,
-            )
-            response = self._guarded(request)
+            response = self._guarded(self._build_request(incoming, caller))
             self.organization.storage.pin_version(None)
             self.keeper.save()
         return admission.decorate(response)
+
+    async def _take_version(self, fault: Fault | None) -> int | None:
+        """The version of a write that is to commit late, taken on arrival."""
+        if fault is None or fault.kind != "late_commit":
+            return None
+        version = self.organization.storage.open_version()
+        await self.faults.wait_before_commit(fault)
+        return version
+
+    def _find_caller(self, application: str, incoming: _Incoming, version: int | None) -> Caller:
+        storage = self.organization.storage
+        storage.pin_version(version)
+        try:
+            return find_caller(self.organization, self.privileges, application, incoming.headers)
+        finally:
+            storage.close_version(version)
+
+    def _build_request(self, incoming: _Incoming, caller: Caller) -> Request:
+        query = incoming.http.scope["query_string"]
+        return Request(
+            method=incoming.http.method,
+            path=incoming.api[2] or "",
+            query=query.decode("utf-8", "surrogateescape"),
+            headers=incoming.headers,
+            body=incoming.body,
+            base=f"{self._origin(incoming.headers)}/api/data/{incoming.api[1].lower()}",
+            caller=caller,
+        )
 
     def _guarded(self, request: Request) -> Response:
         """The answer; a defect of the emulator itself is shown on stderr and answered with 500."""
@@ -207,9 +214,8 @@ class WebApi:
             return self._token(http, path, body)
         if path.endswith("/discovery/v2.0/keys"):
             return _json(200, {"keys": []})
-        return Response(
-            404, (("Content-Type", "text/html"),), b"<html><body>Not found</body></html>"
-        )
+        headers = (("Content-Type", "text/html"),)
+        return Response(404, headers, b"<html><body>Not found</body></html>")
 
     def _token(self, http: HttpRequest, path: str, body: bytes) -> Response:
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -224,17 +230,11 @@ class WebApi:
         stem = path.partition("/oauth2/")[0].strip("/")
         name = stem.rpartition("/")[2]
         if name and name.lower() != self.tenant.id:
-            raise SignInError(
-                400,
-                "invalid_request",
-                90002,
+            message = (
                 f"Tenant '{name[:80]}' not found. Check to make sure you have the correct tenant "
-                "ID and are signing into the correct cloud.",
+                "ID and are signing into the correct cloud."
             )
-
-
-def _commits_late(fault: Fault | None) -> bool:
-    return fault is not None and fault.kind == "late_commit"
+            raise SignInError(400, "invalid_request", 90002, message)
 
 
 def _basic_credentials(header: str) -> dict[str, str]:

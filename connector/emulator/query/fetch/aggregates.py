@@ -1,7 +1,7 @@
 """The outputs of aggregate FetchXML: groups, date parts, sums and counts; paging is in `plan`."""
 
 from connector.emulator.catalog.table_definition import ColumnType
-from connector.emulator.protocol.errors import invalid_argument
+from connector.emulator.protocol.errors import ODataError, invalid_argument
 from connector.emulator.query.fetch.fetchxml import FetchAttribute, FetchOrder
 from connector.emulator.query.fetch.sources import Source, Sources
 from connector.emulator.query.sql.cells import Output, aggregate_sql, column_output, is_whole
@@ -56,28 +56,31 @@ def _order(order: FetchOrder, outputs: tuple[Output, ...]) -> str:
 
 def _output(source: Source, attribute: FetchAttribute, context: QueryContext) -> Output:
     if attribute.alias is None:
-        raise invalid_argument(
-            f"The attribute '{attribute.name}' of an aggregate query needs an alias."
-        )
+        raise _misses(attribute, "an alias")
     column = source.column(attribute.name)
     if attribute.is_group:
         return _group(attribute, attribute.alias, column, context)
     function = (attribute.aggregate or "").lower()
-    if function not in _FUNCTIONS:
-        raise invalid_argument(
-            f"The attribute '{attribute.name}' of an aggregate query needs a valid aggregate or "
-            "groupby."
-        )
-    if function in ("avg", "sum") and not is_number(column.definition.edm_type):
-        raise invalid_argument(
-            f"The aggregate '{function}' can't be used with the attribute '{attribute.name}' of "
-            f"type {column.definition.type}."
-        )
+    _raise_if_unfit(function, attribute, column)
     sql = aggregate_sql(function, column.sql, distinct=attribute.is_distinct)
     if function.startswith("count"):
         return Output(attribute.alias, sql)
     whole = is_whole(function, column.definition)
     return column_output(attribute.alias, column, sql, is_whole=whole)
+
+
+def _raise_if_unfit(function: str, attribute: FetchAttribute, column: ColumnRef) -> None:
+    if function not in _FUNCTIONS:
+        raise _misses(attribute, "a valid aggregate or groupby")
+    if function in ("avg", "sum") and not is_number(column.definition.edm_type):
+        raise invalid_argument(
+            f"The aggregate '{function}' can't be used with the attribute '{attribute.name}' of "
+            f"type {column.definition.type}."
+        )
+
+
+def _misses(attribute: FetchAttribute, what: str) -> ODataError:
+    return invalid_argument(f"The attribute '{attribute.name}' of an aggregate query needs {what}.")
 
 
 def _group(
@@ -94,23 +97,30 @@ def _group(
 
 def _date_part(part: str, column: ColumnRef, context: QueryContext) -> str:
     local = f"dataverse_local({column.sql}, {text_literal(context.time_zone)})"
-    year, month = (
-        f"CAST(substr({local}, 1, 4) AS INTEGER)",
-        f"CAST(substr({local}, 6, 2) AS INTEGER)",
-    )
-    first = f"substr({local}, 1, 4) || '-01-01'"
-    fiscal_year = f"({year} - ({month} < {context.fiscal_month}))"
-    months = 12 // context.fiscal_periods
-    period = f"(({month} + {12 - context.fiscal_month}) % 12 / {months} + 1)"
-    parts = {
-        "day": f"CAST(substr({local}, 9, 2) AS INTEGER)",
-        "week": f"((strftime('%j', substr({local}, 1, 10)) + strftime('%w', {first}) - 1) / 7 + 1)",
-        "month": month,
-        "quarter": f"(({month} - 1) / 3 + 1)",
-        "year": year,
-        "fiscal-period": f"({fiscal_year} * 100 + {period})",
-        "fiscal-year": fiscal_year,
-    }
+    parts = {**_calendar_parts(local), **_fiscal_parts(local, context)}
     if part not in parts:
         raise invalid_argument(f"The dategrouping '{part}' is not known.")
     return parts[part]
+
+
+def _number_at(local: str, start: int, length: int) -> str:
+    return f"CAST(substr({local}, {start}, {length}) AS INTEGER)"
+
+
+def _calendar_parts(local: str) -> dict[str, str]:
+    month, first = _number_at(local, 6, 2), f"substr({local}, 1, 4) || '-01-01'"
+    return {
+        "day": _number_at(local, 9, 2),
+        "week": f"((strftime('%j', substr({local}, 1, 10)) + strftime('%w', {first}) - 1) / 7 + 1)",
+        "month": month,
+        "quarter": f"(({month} - 1) / 3 + 1)",
+        "year": _number_at(local, 1, 4),
+    }
+
+
+def _fiscal_parts(local: str, context: QueryContext) -> dict[str, str]:
+    year, month = _number_at(local, 1, 4), _number_at(local, 6, 2)
+    fiscal_year = f"({year} - ({month} < {context.fiscal_month}))"
+    months = 12 // context.fiscal_periods
+    period = f"(({month} + {12 - context.fiscal_month}) % 12 / {months} + 1)"
+    return {"fiscal-period": f"({fiscal_year} * 100 + {period})", "fiscal-year": fiscal_year}

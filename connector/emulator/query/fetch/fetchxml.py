@@ -97,18 +97,14 @@ class Fetch:
 def parse_fetchxml(text: str) -> Fetch:
     """Read a FetchXML query; raises ODataError 400 when malformed, 501 when not served."""
     root = _parse_xml(text)
-    if root.tag != "fetch":
-        raise invalid_argument(f"The root element of FetchXML must be 'fetch', not '{root.tag}'.")
-    entities = [child for child in root if child.tag == "entity"]
-    if len(entities) != 1 or len(root) != 1:
-        raise invalid_argument("A 'fetch' element must contain exactly one 'entity' element.")
+    entity = _only_entity(root)
     if root.get("datasource"):
         raise not_supported("The datasource of FetchXML is not served: the emulator keeps no bin.")
     top, count, page = (_number(root, name) for name in ("top", "count", "page"))
     if top is not None and (page is not None or count is not None):
         raise invalid_argument(_TOP)
     return Fetch(
-        entity=_parse_entity(entities[0], 0),
+        entity=_parse_entity(entity, 0),
         top=top,
         count=count,
         page=page or 1,
@@ -118,6 +114,15 @@ def parse_fetchxml(text: str) -> Fetch:
         wants_total=_flag(root, "returntotalrecordcount"),
         aggregate_limit=_number(root, "aggregatelimit"),
     )
+
+
+def _only_entity(root: ET.Element) -> ET.Element:
+    if root.tag != "fetch":
+        raise invalid_argument(f"The root element of FetchXML must be 'fetch', not '{root.tag}'.")
+    entities = [child for child in root if child.tag == "entity"]
+    if len(entities) != 1 or len(root) != 1:
+        raise invalid_argument("A 'fetch' element must contain exactly one 'entity' element.")
+    return entities[0]
 
 
 def _parse_xml(text: str) -> ET.Element:

@@ -5,6 +5,7 @@ The tree is read in `fetchxml`.
 """
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connector.emulator.catalog.table_definition import (
@@ -125,34 +126,31 @@ def _limit(fetch: Fetch, page_size: int | None) -> int:
 def _row_plan(
     fetch: Fetch, sources: Sources, source: Sql, limit: int, seal_bytes: bytes
 ) -> FetchPlan:
-    root = sources.joined[0]
     outputs = tuple(output for each in sources.joined for output in _outputs(each, fetch))
     keys, admits_cookie = _sort_keys(fetch, sources)
     position, offset = _start(fetch, keys if admits_cookie else (), limit, seal_bytes)
-    selected = [f"SELECT {'DISTINCT ' if fetch.is_distinct else ''}{select_list(outputs)}"]
-    if not fetch.is_distinct:
-        selected.append(f"{key_sql(root)}, {column_sql(root.alias, 'versionnumber')}")
-        selected += [key.sql for key in keys]
-    sql = join(
-        "",
-        [
-            Sql(f"{', '.join(selected)} "),
-            source,
-            Sql(" AND ") + position if position is not None else Sql(""),
-            Sql(f" ORDER BY {order_by(keys)} LIMIT ? OFFSET ?", (limit + 1, offset)),
-        ],
-    )
+    shown = f"SELECT {'DISTINCT ' if fetch.is_distinct else ''}{select_list(outputs)}"
+    behind_position = Sql(" AND ") + position if position is not None else Sql("")
+    tail = Sql(f" ORDER BY {order_by(keys)} LIMIT ? OFFSET ?", (limit + 1, offset))
+    hidden = [] if fetch.is_distinct else _hidden_outputs(sources.joined[0], keys)
+    head = Sql(f"{', '.join([shown, *hidden])} ")
     return FetchPlan(
-        table=root.table,
+        table=sources.joined[0].table,
         fetch=fetch,
-        sql=sql,
+        sql=join("", [head, source, behind_position, tail]),
         source=source,
-        counted=f"{selected[0]} " + source if fetch.is_distinct else "SELECT 1 " + source,
+        counted=f"{shown} " + source if fetch.is_distinct else "SELECT 1 " + source,
         outputs=outputs,
         keys=keys if admits_cookie else (),
         limit=limit,
         seal=seal_bytes,
     )
+
+
+def _hidden_outputs(root: Source, keys: tuple[SortKey, ...]) -> list[str]:
+    """What is read beside the outputs: the row's key and version, and where the page ends."""
+    version = column_sql(root.alias, "versionnumber")
+    return [key_sql(root), version, *(key.sql for key in keys)]
 
 
 def _aggregate_plan(
@@ -234,24 +232,26 @@ def _key(source: Source, definition: ColumnDefinition) -> str:
 
 
 def _sort_keys(fetch: Fetch, sources: Sources) -> tuple[tuple[SortKey, ...], bool]:
-    root = sources.joined[0]
-    keys: list[SortKey] = []
-    admits_cookie = not fetch.is_distinct
-    for source in sources.joined:
-        for order in source.entity.orders:
-            owner = sources.named(order.entity) if order.entity else source
-            keys.append(_order_key(owner, order, sources))
-            admits_cookie = admits_cookie and owner is root
+    """The keys of the order, and whether a paging cookie can carry them."""
+    root, owned = sources.joined[0], list(_ordered(sources))
+    keys = [_order_key(owner, order, sources) for owner, order in owned]
     if fetch.is_distinct:
         return tuple(keys) or (_first_output_key(),), False
     if all(key.name != root.table.primary_id for key in keys):
         keys.append(primary_key(root.table, root.alias))
-    for source in sources.joined[1:]:
-        if source.multiplies:
-            name = f"{source.name}.{source.table.primary_id}"
-            key = primary_key(source.table, source.alias)
-            keys.append(SortKey(name, key.sql, False, False, True))
-    return tuple(keys), admits_cookie
+    keys += [_link_key(each) for each in sources.joined[1:] if each.multiplies]
+    return tuple(keys), all(owner is root for owner, _ in owned)
+
+
+def _ordered(sources: Sources) -> Iterator[tuple[Source, FetchOrder]]:
+    for source in sources.joined:
+        for order in source.entity.orders:
+            yield (sources.named(order.entity) if order.entity else source), order
+
+
+def _link_key(source: Source) -> SortKey:
+    key = primary_key(source.table, source.alias)
+    return SortKey(f"{source.name}.{source.table.primary_id}", key.sql, False, False, True)
 
 
 def _first_output_key() -> SortKey:

@@ -216,25 +216,22 @@ class _Statement:
         self, table: _Table, conditions: FetchFilter | None, *, all_columns: bool
     ) -> FetchEntity:
         """The tree below a table."""
-        links = tuple(
-            FetchLink(
-                self.entity(each, None, all_columns=False),
-                each.source,
-                each.target,
-                each.kind,
-                each.alias,
-            )
-            for each in self.tables[1:]
-            if self.table(each.parent) is table and each is not table
-        )
         return FetchEntity(
             name=table.name,
             attributes=tuple(table.attributes),
             all_attributes=all_columns,
             orders=tuple(table.orders),
             filters=(conditions,) if conditions is not None else (),
-            links=links,
+            links=tuple(self._link(each) for each in self._below(table)),
         )
+
+    def _below(self, table: _Table) -> list[_Table]:
+        others = (each for each in self.tables[1:] if each is not table)
+        return [each for each in others if self.table(each.parent) is table]
+
+    def _link(self, table: _Table) -> FetchLink:
+        entity = self.entity(table, None, all_columns=False)
+        return FetchLink(entity, table.source, table.target, table.kind, table.alias)
 
 
 def _function(item: _Item) -> str:

@@ -7,7 +7,11 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from connector.emulator.catalog.table_definition import ColumnType, TableDefinition
+from connector.emulator.catalog.table_definition import (
+    ColumnDefinition,
+    ColumnType,
+    TableDefinition,
+)
 from connector.emulator.protocol.errors import ODataError, bad_query, not_supported
 from connector.emulator.query.odata.filters import compile_filter
 from connector.emulator.query.odata.options import QueryOptions, parse_top_option
@@ -93,9 +97,7 @@ def plan_aggregate(
     restriction: Sql | None = None,
 ) -> AggregatePlan:
     """Compile a request with `$apply`; `restriction` is a condition on alias t0."""
-    for name in ("$filter", "$select", "$expand"):
-        if name in options:
-            raise bad_query(f"The query option '{name}' can't be combined with $apply.")
+    _raise_if_combined(options)
     application = parse_apply(options.get("$apply") or "", options.aliases)
     scope = Scope(context, table, "t0", Budget())
     conditions = [compile_filter(each, scope) for each in application.filters]
@@ -111,6 +113,12 @@ def plan_aggregate(
         source=source,
         outputs=outputs,
     )
+
+
+def _raise_if_combined(options: QueryOptions) -> None:
+    for name in ("$filter", "$select", "$expand"):
+        if name in options:
+            raise bad_query(f"The query option '{name}' can't be combined with $apply.")
 
 
 def run_aggregate(plan: AggregatePlan, connection: sqlite3.Connection) -> CellPage:
@@ -143,15 +151,17 @@ def _parse_groupby(cursor: Cursor, so_far: Application) -> Application:
     while cursor.take_mark(","):
         groups.append(parse_name(cursor))
     cursor.expect_mark(")")
-    aggregates: tuple[Aggregate, ...] = ()
-    if cursor.take_mark(","):
-        token = cursor.expect_identifier()
-        if token.text != "aggregate":
-            raise not_supported(f"'{token.text}' inside groupby is not supported in $apply.")
-        cursor.expect_mark("(")
-        aggregates = _parse_aggregates(cursor)
+    aggregates = _parse_nested_aggregates(cursor) if cursor.take_mark(",") else ()
     cursor.expect_mark(")")
     return replace(so_far, groups=tuple(groups), aggregates=aggregates)
+
+
+def _parse_nested_aggregates(cursor: Cursor) -> tuple[Aggregate, ...]:
+    token = cursor.expect_identifier()
+    if token.text != "aggregate":
+        raise not_supported(f"'{token.text}' inside groupby is not supported in $apply.")
+    cursor.expect_mark("(")
+    return _parse_aggregates(cursor)
 
 
 def _parse_aggregates(cursor: Cursor) -> tuple[Aggregate, ...]:
@@ -199,16 +209,20 @@ def _aggregate(aggregate: Aggregate, scope: Scope) -> Output:
     definition = column.definition
     if aggregate.method == "countcolumn":
         return Output(aggregate.alias, aggregate_sql("countcolumn", column.sql, distinct=True))
-    edm = definition.edm_type
-    dates = edm in ("Edm.Date", "Edm.DateTimeOffset") and aggregate.method in ("min", "max")
-    if not (is_number(edm) or dates):
-        raise bad_query(
-            f"The aggregation method '{aggregate.method}' can't be used with the property "
-            f"'{definition.wire_name}' of type '{edm}'."
-        )
+    _raise_if_unfit(aggregate.method, definition)
     sql = aggregate_sql(aggregate.method, column.sql)
     whole = is_whole(aggregate.method, definition)
     return column_output(aggregate.alias, column, sql, is_whole=whole)
+
+
+def _raise_if_unfit(method: str, column: ColumnDefinition) -> None:
+    edm = column.edm_type
+    dates = edm in ("Edm.Date", "Edm.DateTimeOffset") and method in ("min", "max")
+    if not (is_number(edm) or dates):
+        raise bad_query(
+            f"The aggregation method '{method}' can't be used with the property "
+            f"'{column.wire_name}' of type '{edm}'."
+        )
 
 
 def _raise_if_repeated(outputs: tuple[Output, ...]) -> None:

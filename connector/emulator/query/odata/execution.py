@@ -122,9 +122,8 @@ class _Expander:
             found = None
             if owner is not None and target is not None:
                 found = ResultRow(target, (), {target.primary_id: owner, "ownerid": owner})
-            row.expanded[expansion.navigation.name] = ExpandedRow(
-                found, expansion.item.reference, is_principal=True
-            )
+            shown = ExpandedRow(found, expansion.item.reference, is_principal=True)
+            row.expanded[expansion.navigation.name] = shown
 
     def _expand_lookup(self, rows: list[ResultRow], expansion: Expansion) -> None:
         navigation = expansion.navigation
@@ -158,15 +157,12 @@ class _Expander:
         scope = Scope(self.context, target, "t0", Budget())
         want_link_index(self.context, expansion.navigation)
         keys = sort_keys(expansion.item.order, scope)
-        limit = self.page_size
-        if expansion.item.top is not None:
-            limit = min(expansion.item.top, LARGEST_PAGE)
-        parents = [row.id for row in rows]
-        groups: dict[str, list[dict[str, SqlValue]]] = {parent: [] for parent in parents}
-        for chunk in _chunks(parents):
-            for values in _query(
-                self.connection, _collection_query(expansion, scope, keys, chunk, limit + 1)
-            ):
+        top = expansion.item.top
+        limit = self.page_size if top is None else min(top, LARGEST_PAGE)
+        groups: dict[str, list[dict[str, SqlValue]]] = {row.id: [] for row in rows}
+        for chunk in _chunks([row.id for row in rows]):
+            sql = _collection_query(expansion, scope, keys, chunk, limit + 1)
+            for values in _query(self.connection, sql):
                 groups[str(values[_PARENT])].append(values)
         columns = shown_columns(target, expansion.columns)
         everything: list[ResultRow] = []
@@ -203,12 +199,9 @@ _READABLE = "$,();=/:'@*"
 
 def _lookup_key(row: ResultRow, navigation: Navigation) -> str | None:
     value = row.values.get(navigation.column)
-    if value is None:
+    kind = row.values.get(type_column(navigation.column))
+    if value is None or (navigation.is_polymorphic and kind != navigation.target):
         return None
-    if navigation.is_polymorphic:
-        kind = row.values.get(type_column(navigation.column))
-        if kind != navigation.target:
-            return None
     return str(value)
 
 
@@ -234,34 +227,24 @@ def _collection_query(
     rank = f"ROW_NUMBER() OVER (PARTITION BY {parent} ORDER BY {order_by(keys)}) AS __rank"
     inner = Sql(f"SELECT {', '.join(outputs)}, {rank} FROM {source} WHERE ")
     where = _with_filter(condition, expansion, scope)
-    return join(
-        "",
-        [
-            Sql("SELECT * FROM ("),
-            inner,
-            where,
-            Sql(") WHERE __rank <= ? ORDER BY __rank", (limit,)),
-        ],
-    )
+    last = Sql(") WHERE __rank <= ? ORDER BY __rank", (limit,))
+    return join("", [Sql("SELECT * FROM ("), inner, where, last])
 
 
 def _collection_source(
     navigation: Navigation, target: TableDefinition, parents: tuple[str, ...]
 ) -> tuple[str, str, Sql]:
-    table = quote(target.logical_name)
+    source, parent = f"{quote(target.logical_name)} t0", column_sql("t0", navigation.target_column)
     if navigation.kind is NavigationKind.INTERSECTION:
         intersect = quote(str(navigation.intersect_table))
-        key = column_sql("t0", navigation.target_column)
         inner = column_sql("i0", str(navigation.intersect_target_column))
+        source += f" JOIN {intersect} i0 ON {parent} = {inner}"
         parent = column_sql("i0", str(navigation.intersect_column))
-        source = f"{table} t0 JOIN {intersect} i0 ON {key} = {inner}"
-        return source, parent, f"{parent} IN " + value_list(parents)
-    parent = column_sql("t0", navigation.target_column)
     condition = f"{parent} IN " + value_list(parents)
-    if navigation.is_polymorphic:
+    if navigation.is_polymorphic and navigation.kind is not NavigationKind.INTERSECTION:
         kind = column_sql("t0", type_column(navigation.target_column))
         condition += Sql(f" AND {kind} = ?", (navigation.table,))
-    return f"{table} t0", parent, condition
+    return source, parent, condition
 
 
 def _chunks(values: Iterable[str]) -> Iterable[tuple[str, ...]]:

@@ -183,11 +183,8 @@ def _wildcard_equality(column: ColumnRef, operator: str, value: str) -> Sql:
 def _null_comparison(name: Name, operator: str, scope: Scope) -> Sql:
     column = _nullable(name, scope)
     scope.budget.count_condition()
-    if operator == "eq":
-        return Sql(f"{column.sql} IS NULL")
-    if operator == "ne":
-        return Sql(f"{column.sql} IS NOT NULL")
-    return UNKNOWN
+    test = {"eq": "IS NULL", "ne": "IS NOT NULL"}.get(operator)
+    return UNKNOWN if test is None else Sql(f"{column.sql} {test}")
 
 
 def _nullable(name: Name, scope: Scope) -> ColumnRef:

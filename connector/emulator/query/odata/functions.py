@@ -219,8 +219,7 @@ def unknown_function(node: Node) -> ODataError:
 
 
 def _mismatch(call: NamedCall) -> ODataError:
-    name = call.name.removeprefix(NAMESPACE)
-    _, expected = _operator_of(name)
+    _, expected = _operator_of(call.name.removeprefix(NAMESPACE))
     wanted = ", ".join(("PropertyName", *expected))
     return bad_query(
         f"The parameters of the query function '{call.name}' at position {call.position} are not "

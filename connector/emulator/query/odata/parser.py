@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from connector.emulator.protocol.errors import ODataError, bad_query, not_supported
 from connector.emulator.query.odata.lexer import Token, TokenKind, syntax_error, tokenize
 from connector.emulator.query.sql.syntax import (
     Call,
     Comparison,
-    Literal,
-    LiteralKind,
     Logical,
     Name,
     NamedCall,
@@ -168,13 +167,11 @@ def _parse_chain(cursor: Cursor, operator: str) -> Node:
 
 
 def _flattened(operator: str, operands: list[Node]) -> tuple[Node, ...]:
-    flat: list[Node] = []
-    for operand in operands:
-        if isinstance(operand, Logical) and operand.operator == operator:
-            flat.extend(operand.operands)
-        else:
-            flat.append(operand)
-    return tuple(flat)
+    nested = (
+        each.operands if isinstance(each, Logical) and each.operator == operator else (each,)
+        for each in operands
+    )
+    return tuple(chain.from_iterable(nested))
 
 
 def _parse_comparison(cursor: Cursor) -> Node:
@@ -196,9 +193,7 @@ def _parse_unary(cursor: Cursor) -> Node:
     while cursor.is_word("not"):
         negations.append(cursor.next_token().start)
     node = _parse_primary(cursor)
-    if len(negations) % 2 == 0:
-        return node
-    return Negation(node, negations[0])
+    return node if len(negations) % 2 == 0 else Negation(node, negations[0])
 
 
 def _parse_primary(cursor: Cursor) -> Node:
@@ -311,8 +306,3 @@ def unknown_name(name: str) -> ODataError:
         f"An unknown function with name '{name}' was found. This may also be a function import or "
         "a key lookup on a navigation property, which is not allowed."
     )
-
-
-def null_literal() -> Literal:
-    """The constant null, as a missing parameter alias stands for."""
-    return Literal(LiteralKind.NULL, None, "null", 0)

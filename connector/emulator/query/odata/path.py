@@ -19,7 +19,7 @@ from connector.emulator.protocol.errors import ODataError, bad_query, missing_pr
 from connector.emulator.protocol.guids import is_guid
 from connector.emulator.query.odata.lexer import TokenKind, parse_literal
 from connector.emulator.query.odata.options import decode_escapes
-from connector.emulator.query.odata.parser import Cursor, null_literal
+from connector.emulator.query.odata.parser import Cursor
 from connector.emulator.query.sql.syntax import Literal, LiteralKind
 
 NAMESPACE = "Microsoft.Dynamics.CRM."
@@ -206,8 +206,7 @@ def _parse_arguments(cursor: Cursor, aliases: Mapping[str, str]) -> tuple[Argume
 def _parse_value(cursor: Cursor, aliases: Mapping[str, str]) -> Literal:
     token = cursor.next_token()
     if token.kind is TokenKind.ALIAS:
-        text = aliases.get(token.text)
-        return parse_literal(text) if text is not None else null_literal()
+        return parse_literal(aliases.get(token.text, "null"))
     if token.literal is None:
         raise cursor.fail()
     return token.literal
@@ -239,14 +238,13 @@ def _guid_of(literal: Literal, table: TableDefinition) -> str:
 
 
 def _undefined_key(table: TableDefinition) -> ODataError:
-    return ODataError(
-        400,
-        ErrorCode.ENTITY_KEY_NOT_DEFINED,
-        "The key in the request URI is not valid for resource "
-        f"'Microsoft.Dynamics.CRM.{table.logical_name}'. Ensure that the names and number of key "
-        "properties match the declared or alternate key properties for the resource "
-        f"'Microsoft.Dynamics.CRM.{table.logical_name}'.",
+    name = f"{NAMESPACE}{table.logical_name}"
+    message = (
+        f"The key in the request URI is not valid for resource '{name}'. Ensure that the names "
+        "and number of key properties match the declared or alternate key properties for the "
+        f"resource '{name}'."
     )
+    return ODataError(400, ErrorCode.ENTITY_KEY_NOT_DEFINED, message)
 
 
 def _unbound_operation(first: Segment, rest: tuple[Segment, ...]) -> Resource:

@@ -166,15 +166,13 @@ def key_names(keys: tuple[SortKey, ...]) -> tuple[str, ...]:
 def _conditions(
     scope: Scope, options: QueryOptions, parent: Parent | None, restriction: Sql | None
 ) -> Sql:
-    conditions: list[Sql] = []
     text = options.get("$filter")
-    if text is not None:
-        conditions.append(compile_filter(parse_filter(text, options.aliases), scope))
-    if parent is not None:
-        conditions.append(parent_restriction(parent, scope.context))
-    if restriction is not None:
-        conditions.append(restriction)
-    return all_of(conditions)
+    found = (
+        None if text is None else compile_filter(parse_filter(text, options.aliases), scope),
+        None if parent is None else parent_restriction(parent, scope.context),
+        restriction,
+    )
+    return all_of([each for each in found if each is not None])
 
 
 def _limit(options: QueryOptions, page_size: int | None) -> tuple[int, bool]:
