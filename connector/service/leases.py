@@ -13,7 +13,7 @@ from typing import Protocol
 from connector.errors import LeaseHeld, RetriableError
 from connector.ports import Clock
 from connector.state.records import LeaseRecord
-from connector.state.session import StateSession, StateStore
+from connector.state.session import LeaseState, StateSession, StateStore
 from connector.telemetry.logs import get_log
 
 TABLE, WORKER = "table:", "worker:"
@@ -286,7 +286,7 @@ def _raise_if_lost(found: LeaseRecord | None, lease: LeaseRecord) -> None:
         raise LeaseHeld(f"the lease on table {table} was lost: somebody else took it over")
 
 
-def _workers(session: StateSession) -> list[LeaseRecord]:
+def _workers(session: LeaseState) -> list[LeaseRecord]:
     return list(session.list_leases(WORKER))
 
 

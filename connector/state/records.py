@@ -14,9 +14,7 @@ from engine.records import EntityReference
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """What is remembered of one row of a watched table.
-
-    Enough to tell what happened to it since.
+    """What is remembered of one row of a watched table: enough to tell what happened to it since.
 
     `fingerprint` holds one hash for each column of the watched set named by `watched_set`, in the
     set's order. `segment` is the segment decided last, `segment_id` the one the row carries.

@@ -176,7 +176,7 @@ class PastDecisions(Protocol):
     ) -> Mapping[str, DecisionRecord]:
         """Of each of the rows `ids` the last decision that ended in one of `outcomes`, by row id.
 
-        Without traces.
+        They come without traces.
         """
         ...
 
@@ -185,7 +185,7 @@ class PastDecisions(Protocol):
     ) -> Mapping[str, DecisionRecord]:
         """What other cycles decided of rows before the decisions with these numbers, by row id.
 
-        Of each row the last decision that ended in one of `outcomes`; without traces.
+        Of each row it is the last decision that ended in one of `outcomes`, without its trace.
         """
         ...
 

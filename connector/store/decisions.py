@@ -71,7 +71,7 @@ class DecisionSession(Statements):
     ) -> Mapping[str, DecisionRecord]:
         """Of each of the rows `ids` the last decision that ended in one of `outcomes`, by row id.
 
-        Without traces.
+        They come without traces.
         """
         found: dict[str, DecisionRecord] = {}
         for chunk in chunk_ids(ids):
@@ -89,7 +89,7 @@ class DecisionSession(Statements):
     ) -> Mapping[str, DecisionRecord]:
         """What other cycles decided of rows before the decisions with these numbers, by row id.
 
-        Of each row the last decision that ended in one of `outcomes`; without traces.
+        Of each row it is the last decision that ended in one of `outcomes`, without its trace.
         """
         found: dict[str, DecisionRecord] = {}
         given, older = decisions, decisions.alias()

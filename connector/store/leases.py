@@ -1,4 +1,4 @@
-"""Leases in SQL; who may take one is decided in `lease`."""
+"""Leases in SQL; who may take one is decided in `service`."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -14,46 +14,46 @@ down_revision = '0002'
 branch_labels = None
 depends_on = None
 
-MANUAL = "UPDATE decisions SET kind = 'manual' WHERE outcome = 'manual'"
+SQLITE = """
+    UPDATE decisions SET
+        kind = CASE
+            WHEN outcome = 'manual' THEN 'manual'
+            WHEN json_type(after, '$.undone') IS NOT NULL THEN 'undone'
+            ELSE 'taken_back'
+        END,
+        previous = CASE WHEN outcome <> 'manual' THEN json_object(
+            'owner', json_extract(after, '$.taken_from'),
+            'was_decided', json(CASE json_extract(after, '$.was_decided') WHEN 0 THEN 'false' ELSE 'true' END),
+            'was_manual', json(CASE json_extract(after, '$.was_manual') WHEN 1 THEN 'true' ELSE 'false' END)
+        ) END
+    WHERE outcome = 'manual'
+        OR json_type(after, '$.taken_from') IS NOT NULL
+        OR json_type(after, '$.undone') IS NOT NULL
+"""
 
-SQLITE = (
-    """
-    UPDATE decisions SET kind = 'taken_back', previous = json_object(
-        'owner', json_extract(after, '$.taken_from'),
-        'was_decided', json('true'), 'was_manual', json('false')
-    ) WHERE json_type(after, '$.taken_from') IS NOT NULL
-    """,
-    """
-    UPDATE decisions SET kind = 'undone', previous = json_object(
-        'owner', NULL,
-        'was_decided', json(CASE json_extract(after, '$.was_decided') WHEN 0 THEN 'false' ELSE 'true' END),
-        'was_manual', json(CASE json_extract(after, '$.was_manual') WHEN 1 THEN 'true' ELSE 'false' END)
-    ) WHERE json_type(after, '$.undone') IS NOT NULL
-    """,
-)
-
-POSTGRESQL = (
-    """
-    UPDATE decisions SET kind = 'taken_back', previous = json_build_object(
-        'owner', after -> 'taken_from', 'was_decided', true, 'was_manual', false
-    ) WHERE (after -> 'taken_from') IS NOT NULL
-    """,
-    """
-    UPDATE decisions SET kind = 'undone', previous = json_build_object(
-        'owner', NULL,
-        'was_decided', coalesce(after -> 'was_decided', 'true'),
-        'was_manual', coalesce(after -> 'was_manual', 'false')
-    ) WHERE (after -> 'undone') IS NOT NULL
-    """,
-)
+POSTGRESQL = """
+    UPDATE decisions SET
+        kind = CASE
+            WHEN outcome = 'manual' THEN 'manual'
+            WHEN (after -> 'undone') IS NOT NULL THEN 'undone'
+            ELSE 'taken_back'
+        END,
+        previous = CASE WHEN outcome <> 'manual' THEN json_build_object(
+            'owner', after -> 'taken_from',
+            'was_decided', coalesce(after -> 'was_decided', 'true'),
+            'was_manual', coalesce(after -> 'was_manual', 'false')
+        ) END
+    WHERE outcome = 'manual'
+        OR (after -> 'taken_from') IS NOT NULL
+        OR (after -> 'undone') IS NOT NULL
+"""
 
 
 def upgrade() -> None:
     op.add_column('decisions', sa.Column('kind', sa.String(length=16), nullable=True))
     op.add_column('decisions', sa.Column('previous', sa.JSON(), nullable=True))
     is_sqlite = op.get_bind().dialect.name == 'sqlite'
-    for statement in (MANUAL, *(SQLITE if is_sqlite else POSTGRESQL)):
-        op.execute(statement)
+    op.execute(SQLITE if is_sqlite else POSTGRESQL)
 
 
 def downgrade() -> None:
