@@ -94,22 +94,22 @@ class DataverseClient:
             raise
         except SignInUnreachable as error:
             raise SignInProblem(
-                f"{error} Check LEADROBIN_AUTH__AUTHORITY where it is set, and the network."
+                f"{error}: check LEADROBIN_AUTH__AUTHORITY where it is set, and the network"
             ) from error
         except SignInAgain as error:
             raise SignInProblem(
                 f"{self.url} does not accept the token: check that the credential belongs to its "
-                f"tenant and, with static_token, LEADROBIN_AUTH__STATIC_TOKEN. ({error})"
+                f"tenant and, with static_token, LEADROBIN_AUTH__STATIC_TOKEN ({error})"
             ) from error
         except (NotSent, LostReply) as error:
             raise UnusableRequest(
-                f"The environment {self.url} cannot be reached: check LEADROBIN_DATAVERSE__URL "
-                f"and the network. ({error})"
+                f"the environment {self.url} cannot be reached: check LEADROBIN_DATAVERSE__URL "
+                f"and the network ({error})"
             ) from error
         except (RowFault, ValueError) as error:
             raise UnusableRequest(
                 f"{self.url} does not answer like a Dataverse Web API: check "
-                f"LEADROBIN_DATAVERSE__URL. ({error})"
+                f"LEADROBIN_DATAVERSE__URL ({error})"
             ) from error
         return WhoAmI(
             user_id=found.user_id,

@@ -141,7 +141,7 @@ def _raise_if_exposed(root: str, mode: str) -> None:
         return
     raise UnusableRequest(
         f"{root} would get the sign-in's token in clear text: write LEADROBIN_DATAVERSE__URL with "
-        "https://."
+        "https://"
     )
 
 
@@ -210,7 +210,7 @@ def build_token_source(
     )
     if sign_in.mode == "device_code":
         if dependencies.show_message is None:
-            raise SignInProblem("Signing in by device code needs a person at a terminal.")
+            raise SignInProblem("signing in by device code needs a person at a terminal")
         return DeviceCodeSignIn(
             dependencies.show_message, registration, cache_path=sign_in.token_cache_path
         )
@@ -245,5 +245,5 @@ def _build_authority(
 
 def _require(value: "str | Path | None", name: str) -> str:
     if value is None or not str(value):
-        raise SignInProblem(f"LEADROBIN_AUTH__{name} is missing: this way of signing in needs it.")
+        raise SignInProblem(f"LEADROBIN_AUTH__{name} is missing: this way of signing in needs it")
     return str(value)

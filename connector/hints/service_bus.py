@@ -1,4 +1,4 @@
-"""Hears from a Service Bus queue that a table changed; what a hint leads to is in `hints`.
+"""Hears from a Service Bus queue that a table changed; what a hint leads to is in `early_cycles`.
 
 Dataverse posts to the queue, and the connection goes out from here: nothing has to be reachable
 from outside. Messages are taken off the queue as they are read, for a lost one changes nothing.

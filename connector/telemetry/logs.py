@@ -1,7 +1,4 @@
-"""Logging: one structured record for each action, JSON when nobody watches.
-
-Never a column value.
-"""
+"""Logging: one structured record for each action, and never a column value; JSON off a terminal."""
 
 import logging
 import sys

@@ -91,7 +91,7 @@ def test_a_table_without_change_tracking_is_named_before_anything_is_read(
     build: Build, wire: responses.RequestsMock
 ) -> None:
     add_tables(wire, change_tracking=False)
-    with pytest.raises(ConfigProblem, match="Change tracking is off for table lead"):
+    with pytest.raises(ConfigProblem, match="change tracking is off for table lead"):
         build(follow_by=FollowBy.TRACKING).fetch_first_page(LEADS)
     assert all("EntityDefinitions" in str(call.request.url) for call in wire.calls)
 
@@ -119,7 +119,7 @@ def test_a_missing_privilege_is_not_mistaken_for_an_expired_link(
     client: DataverseClient, wire: responses.RequestsMock
 ) -> None:
     wire.get(f"{API}/leads", status=403, json=error_body("0x80040220", "missing prvReadLead"))
-    with pytest.raises(FatalError, match="organisation level"):
+    with pytest.raises(FatalError, match="organization level"):
         client.fetch_page(LEADS, DELTA)
 
 
@@ -158,7 +158,7 @@ def test_an_unknown_column_names_the_table_and_ends_in_a_configuration_problem(
         status=400,
         json=error_body("0x80060888", "Could not find a property named 'foo' on type 'lead'."),
     )
-    with pytest.raises(ConfigProblem, match=r"(?s)Table lead .*property named 'foo'"):
+    with pytest.raises(ConfigProblem, match=r"(?s)table lead .*property named 'foo'"):
         client.fetch_first_page(LEADS)
 
 

@@ -178,7 +178,7 @@ def test_an_unknown_table_is_a_configuration_problem(
     wire.get(
         definition_url("leed"), status=404, json=error_body("0x80060888", "Could not find leed")
     )
-    with pytest.raises(ConfigProblem, match="no table 'leed'"):
+    with pytest.raises(ConfigProblem, match='no table "leed"'):
         build().describe_table("leed")
 
 
@@ -309,7 +309,7 @@ def test_whole_queries_follow_their_pages_and_encode_their_filter(
     assert "R%26D%20%231%2B2%2050%25" in str(first.request.url)
 
 
-def test_the_life_of_a_delta_link_is_read_from_the_organisation(
+def test_the_life_of_a_delta_link_is_read_from_the_organization(
     client: DataverseClient, wire: responses.RequestsMock
 ) -> None:
     wire.get(

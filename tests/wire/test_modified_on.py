@@ -118,7 +118,7 @@ def test_a_page_link_that_is_not_honoured_goes_on_from_the_latest_stamp(
     assert len(page.rows) == 1
 
 
-def test_without_organisation_wide_read_what_may_be_read_is_followed(
+def test_without_organization_wide_read_what_may_be_read_is_followed(
     client: DataverseClient, wire: responses.RequestsMock
 ) -> None:
     wire.get(f"{API}/leads", status=403, json=error_body("0x80040220", "missing prvReadLead"))
@@ -142,7 +142,7 @@ def test_tracking_that_is_insisted_on_is_not_replaced(
     build: Build, wire: responses.RequestsMock
 ) -> None:
     add_tables(wire, change_tracking=False)
-    with pytest.raises(ConfigProblem, match="Change tracking is off for table lead"):
+    with pytest.raises(ConfigProblem, match="change tracking is off for table lead"):
         build(follow_by=FollowBy.TRACKING).fetch_first_page(LEADS)
 
 

@@ -1,4 +1,4 @@
-"""What the environment says of its tables, as values; reading it over the wire is in `metadata`."""
+"""What the environment says of its tables, as values; reading it over the wire is in `reader`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -81,8 +81,8 @@ class MetadataReader:
         found = known.get((column, target)) or known.get((column, "owner"))
         if found is None:
             raise UnusableRequest(
-                f"The lookup {column} of table {logical_name} does not point to {target}: check "
-                "the column in the settings."
+                f"the lookup {column} of table {logical_name} does not point to {target}: check "
+                "the column in the settings"
             )
         return found
 
@@ -92,7 +92,7 @@ class MetadataReader:
             if lookup == column:
                 return navigation
         raise UnusableRequest(
-            f"Table {logical_name} has no lookup {column}: check the column in the settings."
+            f"table {logical_name} has no lookup {column}: check the column in the settings"
         )
 
     def has_message(self, logical_name: str, message: str) -> bool:
@@ -154,7 +154,7 @@ class MetadataReader:
             if error.fault.reaction is Reaction.FORBIDDEN:
                 raise
             raise UnusableRequest(
-                f"The environment has no table {logical_name!r}: check the logical name. ({error})"
+                f'the environment has no table "{logical_name}": check the logical name ({error})'
             ) from error
         found = msgspec.json.decode(body, type=DefinitionPayload)
         return TableAddress(
@@ -281,7 +281,7 @@ class MetadataReader:
 
     def _get(self, logical_name: str, tail: str, options: Mapping[str, str]) -> bytes:
         if not logical_name.replace("_", "").isalnum():
-            raise UnusableRequest(f"{logical_name!r} is not a logical name of a table.")
+            raise UnusableRequest(f'"{logical_name}" is not a logical name of a table')
         key = f"EntityDefinitions(LogicalName='{logical_name}')"
         return self._source.read(f"{key}{tail}?{build_query(options)}")
 

@@ -1,6 +1,6 @@
 """Asks for metadata over the wire and keeps the answers while the metadata version stands.
 
-What the answers mean is in `metadata`.
+What the answers mean is in `reader`.
 """
 
 import threading

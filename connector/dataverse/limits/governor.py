@@ -107,7 +107,7 @@ class Governor:
                 if delay is None:
                     self._free.wait(timeout=1.0)
                     continue
-            self._time.raise_if_too_long(delay, "The service protection limit of the environment")
+            self._time.raise_if_too_long(delay, "the service protection limit of the environment")
             self._sleep(min(max(delay, _SHORTEST_NAP), _LONGEST_NAP))
 
     def foresee(self, operation: str) -> tuple[float, int, float]:
@@ -289,8 +289,8 @@ class Governor:
         delay = self._daily.delay(now, operations)
         if delay > 0:
             raise RetriableError(
-                f"The daily entitlement of {self._daily.limit} operations is used up; work goes "
-                "on as hours drop out.",
+                f"the daily entitlement of {self._daily.limit} operations is used up; work goes "
+                "on as hours drop out",
                 retry_after=timedelta(seconds=delay),
             )
 

@@ -50,8 +50,8 @@ class ChangeFeed:
         address = self._metadata.locate(query.table)
         if not address.change_tracking:
             raise ConfigProblem(
-                f"Change tracking is off for table {query.table}: switch it on in the table's "
-                "properties (it cannot be switched off again), or leave the table out."
+                f"change tracking is off for table {query.table}: switch it on in the table's "
+                "properties (it cannot be switched off again), or leave the table out"
             )
         url = odata.build_collection_url(
             self._channel.api, address.entity_set, select=query.columns
@@ -70,8 +70,8 @@ class ChangeFeed:
             if error.fault.reaction is Reaction.FORBIDDEN:
                 raise explain_table_fault(query.table, error) from error
             raise ResyncRequired(
-                f"The stored link of table {query.table} is no longer honoured; the table is read "
-                f"again in full. ({error})"
+                f"the stored link of table {query.table} is no longer honoured; the table is read "
+                f"again in full ({error})"
             ) from error
         return self._build_page(query, decode_page(reply, decoder), previous=link)
 
@@ -116,13 +116,13 @@ class ChangeFeed:
     def _keep_link(self, query: TableQuery, previous: str | None) -> str:
         if previous is None:
             raise ConfigProblem(
-                f"The service did not track the changes of table {query.table}: check that change "
-                "tracking is on and published."
+                f"the service did not track the changes of table {query.table}: check that change "
+                "tracking is on and published"
             )
         if "deltatoken" not in previous.lower():
             raise ResyncRequired(
-                f"The chain of pages of table {query.table} ended without a delta link; the table "
-                "is read again."
+                f"the chain of pages of table {query.table} ended without a delta link; the table "
+                "is read again"
             )
         return previous
 

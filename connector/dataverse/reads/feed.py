@@ -68,7 +68,7 @@ class TableFeed:
         position = read_position(link)
         if position is None:
             if self._follow_by is FollowBy.MODIFIED_ON:
-                raise ResyncRequired(f"Table {query.table} is now followed by its modifiedon.")
+                raise ResyncRequired(f"table {query.table} is now followed by its modifiedon")
             return self._tracked.fetch_page(query, link)
         self._raise_if_tracked_now(query.table, position)
         return self._modified_on.fetch_page(query, position)
@@ -95,4 +95,4 @@ class TableFeed:
             Reason.CHOSEN: self._follow_by is not FollowBy.MODIFIED_ON,
         }[position.reason]
         if has_moved and position.next is None:
-            raise ResyncRequired(f"The changes of table {table} are now tracked.")
+            raise ResyncRequired(f"the changes of table {table} are now tracked")

@@ -79,7 +79,7 @@ def read_position(link: str) -> Position | None:
     try:
         return _DECODER.decode(link.removeprefix(_PREFIX))
     except msgspec.MsgspecError as error:
-        raise ResyncRequired("The stored position cannot be read.") from error
+        raise ResyncRequired("the stored position cannot be read") from error
 
 
 def write_position(position: Position) -> str:
@@ -132,7 +132,7 @@ class ModifiedOnFeed:
         except RowFault as error:
             if link is None or error.fault.reaction is Reaction.FORBIDDEN:
                 raise explain_table_fault(query.table, error) from error
-            raise ResyncRequired(f"The versions of {query.table} broke off. ({error})") from error
+            raise ResyncRequired(f"the versions of {query.table} broke off ({error})") from error
         versions = {str(row[address.primary_id]).lower(): str(row[ETAG]) for row in page.value}
         return VersionPage(table=query.table, versions=versions, next_link=page.next_link)
 
@@ -213,8 +213,8 @@ def _with_stamp(query: TableQuery) -> TableQuery:
 def _explain(query: TableQuery, error: RowFault) -> Exception:
     if STAMP in error.fault.message and STAMP not in query.columns:
         return UnusableRequest(
-            f"Table {query.table} has neither change tracking nor {STAMP}, so its changes cannot "
-            f"be found: switch change tracking on, or leave the table out. ({error})"
+            f"table {query.table} has neither change tracking nor {STAMP}, so its changes cannot "
+            f"be found: switch change tracking on, or leave the table out ({error})"
         )
     return explain_table_fault(query.table, error)
 

@@ -1,5 +1,5 @@
 """Reads rows: whole queries, rows by id with related rows, single rows; following changes is in
-`changes`.
+`change_tracking`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,8 +113,8 @@ class RowReader:
             if len(url) > odata.MAX_URL_LENGTH:
                 if size == 1:
                     raise UnusableRequest(
-                        f"The query of table {query.table} is too long for a URL even for one "
-                        "row: select fewer columns."
+                        f"the query of table {query.table} is too long for a URL even for one "
+                        "row: select fewer columns"
                     )
                 size = max(1, min(size, len(rest)) // 2)
                 continue
@@ -166,8 +166,8 @@ def decode_page(reply: Reply, decoder: CollectionDecoder = COLLECTION) -> Collec
         return decode_collection(reply.body, decoder)
     except msgspec.MsgspecError as error:
         raise RetriableError(
-            f"The answer {reply.request_id} is not a page of rows; something between us and "
-            "Dataverse replaced it."
+            f"the answer {reply.request_id} is not a page of rows; something between us and "
+            "Dataverse replaced it"
         ) from error
 
 
@@ -175,11 +175,11 @@ def explain_table_fault(table: str, error: RowFault) -> Exception:
     """A fault of one row, met while reading a table, concerns the table."""
     if error.fault.reaction is Reaction.FORBIDDEN:
         return FatalFault(
-            f"The application user may not read table {table} organisation-wide: give its "
-            f"security role Read at organisation level. ({error})",
+            f"the application user may not read table {table} organization-wide: give its "
+            f"security role Read at organization level ({error})",
             error.fault,
         )
     return UnusableRequest(
-        f"Table {table} cannot be read like this: check its columns in the rules and settings. "
+        f"table {table} cannot be read like this: check its columns in the rules and settings "
         f"({error})"
     )

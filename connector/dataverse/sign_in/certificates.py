@@ -1,4 +1,4 @@
-"""Loads the certificate to sign in with and checks those to trust; their use is in `auth`."""
+"""Loads the certificate to sign in with and checks those to trust; their use is in `entra`."""
 
 import ssl
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ class SigningCertificate:
         """Raise SignInProblem when the certificate is no longer valid."""
         if now >= self.expires_on:
             raise SignInProblem(
-                f"The certificate {self.thumbprint} expired on {self.expires_on:%Y-%m-%d}: upload "
-                "a new one to the app registration and point the settings to it."
+                f"the certificate {self.thumbprint} expired on {self.expires_on:%Y-%m-%d}: upload "
+                "a new one to the app registration and point the settings to it"
             )
 
 
@@ -47,12 +47,12 @@ def load_certificate(
             key, certificate = _read_pem(path, key_path or path, secret)
     except OSError as error:
         raise SignInProblem(
-            f"The certificate file {error.filename} cannot be read: {error.strerror}."
+            f"the certificate file {error.filename} cannot be read: {error.strerror}"
         ) from error
     except (ValueError, TypeError) as error:
         raise SignInProblem(
-            f"The certificate file {path} cannot be used ({error}): check the password, and that "
-            "it holds a private key and a certificate."
+            f"the certificate file {path} cannot be used ({error}): check the password, and that "
+            "it holds a private key and a certificate"
         ) from error
     return _describe(key, certificate)
 
@@ -92,9 +92,9 @@ def raise_if_no_certificates(ca_file: str | None) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
     except ssl.SSLError as error:
         raise UnusableRequest(
-            f"LEADROBIN_DATAVERSE__CA_FILE: {ca_file} holds no certificate in PEM form."
+            f"LEADROBIN_DATAVERSE__CA_FILE: {ca_file} holds no certificate in PEM form"
         ) from error
     except OSError as error:
         raise UnusableRequest(
-            f"LEADROBIN_DATAVERSE__CA_FILE: {ca_file} cannot be read: {error.strerror}."
+            f"LEADROBIN_DATAVERSE__CA_FILE: {ca_file} cannot be read: {error.strerror}"
         ) from error

@@ -1,4 +1,4 @@
-"""Which sign-in service belongs to which environment host; signing in itself is in `auth`."""
+"""Which sign-in service belongs to which environment host; signing in itself is in `entra`."""
 
 import re
 from urllib.parse import urlsplit

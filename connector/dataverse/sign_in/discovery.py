@@ -24,12 +24,12 @@ def discover_authority(root: str, session: requests.Session) -> str:
     if reply.status_code != 401 or authority is None:
         raise UnusableRequest(
             f"{root} does not answer like a Dataverse Web API ({reply.status_code}): check "
-            "LEADROBIN_DATAVERSE__URL."
+            "LEADROBIN_DATAVERSE__URL"
         )
     if not is_trusted_authority(authority, root):
         raise SignInProblem(
             f"{root} names {authority} to sign in at, which is not Microsoft's: set "
-            "LEADROBIN_AUTH__AUTHORITY if that is right."
+            "LEADROBIN_AUTH__AUTHORITY if that is right"
         )
     return authority
 
@@ -37,7 +37,7 @@ def discover_authority(root: str, session: requests.Session) -> str:
 def _explain(root: str, error: OSError) -> Exception:
     if "CERTIFICATE_VERIFY_FAILED" in repr(error):
         return UnusableRequest(
-            f"The certificate of {root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE to the "
-            "CA that issued it."
+            f"the certificate of {root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE to the "
+            "CA that issued it"
         )
-    return NotSent(f"{root} cannot be asked where to sign in ({type(error).__name__}).")
+    return NotSent(f"{root} cannot be asked where to sign in ({type(error).__name__})")

@@ -179,15 +179,15 @@ def run_sign_in(step: Callable[[], Result]) -> Result:
     except OSError as error:  # all of requests' own, and a bare one for a CA file that has gone
         if "CERTIFICATE_VERIFY_FAILED" in repr(error):
             raise SignInProblem(
-                "The sign-in host's certificate is not trusted: set LEADROBIN_DATAVERSE__CA_FILE "
-                "to the CA that issued it."
+                "the sign-in host's certificate is not trusted: set LEADROBIN_DATAVERSE__CA_FILE "
+                "to the CA that issued it"
             ) from error
         raise SignInUnreachable(
-            f"The sign-in host cannot be reached ({type(error).__name__})."
+            f"the sign-in host cannot be reached ({type(error).__name__})"
         ) from error
     except ValueError as error:
         raise SignInProblem(
-            "The tenant or the authority is wrong, or does not answer: check the tenant id. "
+            "the tenant or the authority is wrong, or does not answer: check the tenant id "
             f"({_first_line(error)})"
         ) from error
 
@@ -195,7 +195,7 @@ def run_sign_in(step: Callable[[], Result]) -> Result:
 def read_answer(answer: Answer | None, asked_at: datetime) -> AccessToken:
     """The token in MSAL's answer; raises SignInProblem with a remedy for the error it names."""
     if answer is None:
-        raise SignInProblem("Signing in gave no answer; try again.")
+        raise SignInProblem("signing in gave no answer; try again")
     token, expires_in = answer.get("access_token"), answer.get("expires_in")
     if isinstance(token, str) and isinstance(expires_in, int | float | str):
         return AccessToken(token, asked_at + timedelta(seconds=float(expires_in)))
@@ -204,25 +204,25 @@ def read_answer(answer: Answer | None, asked_at: datetime) -> AccessToken:
 
 _REMEDIES = {
     "AADSTS7000215": (
-        "The client secret is wrong: use the secret's value, not its id "
-        "(LEADROBIN_AUTH__CLIENT_SECRET)."
+        "the client secret is wrong: use the secret's value, not its id "
+        "(LEADROBIN_AUTH__CLIENT_SECRET)"
     ),
-    "AADSTS7000222": "The client secret has expired: make a new one in the app registration.",
+    "AADSTS7000222": "the client secret has expired: make a new one in the app registration",
     "AADSTS700016": (
-        "The tenant does not know this application: check the client id and the tenant id."
+        "the tenant does not know this application: check the client id and the tenant id"
     ),
     "AADSTS700027": (
-        "The certificate is not accepted: upload its public part to the app registration and "
-        "check that it has not expired."
+        "the certificate is not accepted: upload its public part to the app registration and "
+        "check that it has not expired"
     ),
-    "AADSTS700024": ("The signed assertion is outside its time range: check this machine's clock."),
-    "AADSTS90002": "The tenant is unknown: check the tenant id.",
-    "AADSTS900023": "The tenant id is neither a GUID nor a verified domain.",
+    "AADSTS700024": ("the signed assertion is outside its time range: check this machine's clock"),
+    "AADSTS90002": "the tenant is unknown: check the tenant id",
+    "AADSTS900023": "the tenant id is neither a GUID nor a verified domain",
     "AADSTS500011": (
-        "The tenant does not know the environment: check that the environment URL belongs to it."
+        "the tenant does not know the environment: check that the environment URL belongs to it"
     ),
-    "AADSTS65001": "An administrator has to consent to this application.",
-    "AADSTS53003": "A conditional access policy of the tenant refuses this sign-in.",
+    "AADSTS65001": "an administrator has to consent to this application",
+    "AADSTS53003": "a conditional access policy of the tenant refuses this sign-in",
 }
 
 
@@ -234,7 +234,7 @@ def explain_refusal(answer: Answer) -> str:
     for code, remedy in _REMEDIES.items():
         if f"{code}:" in said:
             return f"{remedy} ({detail})"
-    return f"Signing in was refused: {detail}"
+    return f"signing in was refused: {detail}"
 
 
 def _first_line(text: object) -> str:

@@ -1,4 +1,4 @@
-"""How the connector signs in, as a value; the ways themselves are in `tokens`."""
+"""How the connector signs in, as a value; the ways themselves are in `entra`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

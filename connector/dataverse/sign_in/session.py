@@ -36,7 +36,7 @@ def _explain(answer: requests.Response, clock: Clock) -> SignInBusy:
     wait = parse_retry_after(answer.headers.get("Retry-After"), clock.now())
     asked = f" and asks for a wait of {wait.total_seconds():.0f} s" if wait is not None else ""
     return SignInBusy(
-        f"Signing in was put off: {urlsplit(str(answer.url)).hostname} answers "
-        f"{answer.status_code}{asked}.",
+        f"signing in was put off: {urlsplit(str(answer.url)).hostname} answers "
+        f"{answer.status_code}{asked}",
         retry_after=wait,
     )

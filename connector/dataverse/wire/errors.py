@@ -222,14 +222,14 @@ def match_reaction(status: int, code: str, message: str) -> Reaction:
 
 
 _HINTS = {
-    "0x80072560": "The application user is missing: add the app registration in the Power Platform "
+    "0x80072560": "the application user is missing: add the app registration in the Power Platform "
     "admin center under Environments > Settings > Users + permissions > Application users, with a "
-    "security role.",
-    "0x80042f09": "The application user has no security role: give it one that may read the "
-    "watched tables organisation-wide, and write and assign their rows.",
-    "0x80040225": "The application user is disabled or has no business unit: enable it.",
-    "0x8004d24b": "The user has no licence for this environment: use an application user, which "
-    "needs none.",
+    "security role",
+    "0x80042f09": "the application user has no security role: give it one that may read the "
+    "watched tables organization-wide, and write and assign their rows",
+    "0x80040225": "the application user is disabled or has no business unit: enable it",
+    "0x8004d24b": "the user has no licence for this environment: use an application user, which "
+    "needs none",
 }
 
 

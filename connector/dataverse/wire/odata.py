@@ -24,11 +24,11 @@ def parse_environment_url(url: str) -> str:
     parts = urlsplit(url.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigProblem(
-            f"The environment URL {url!r} is not a web address: write it like "
-            "https://contoso.crm4.dynamics.com."
+            f'the environment URL "{url}" is not a web address: write it like '
+            "https://contoso.crm4.dynamics.com"
         )
     if parts.username or parts.password:
-        raise ConfigProblem("The environment URL must not carry a user name or password.")
+        raise ConfigProblem("the environment URL must not carry a user name or password")
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
@@ -183,9 +183,9 @@ def resolve_link(root: str, link: str) -> str:
     twin = find_twin_host(ours.netloc)
     if theirs.scheme != ours.scheme or theirs.netloc.lower() not in {ours.netloc, twin}:
         raise FatalError(
-            f"The server sent a link to {theirs.scheme}://{theirs.netloc}, which is not the "
+            f"the server sent a link to {theirs.scheme}://{theirs.netloc}, which is not the "
             "environment "
-            f"{root}; it was not followed. Check the environment URL and what stands between."
+            f"{root}; it was not followed: check the environment URL and what stands between"
         )
     if theirs.netloc.lower() == ours.netloc:
         return link

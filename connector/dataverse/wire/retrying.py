@@ -71,7 +71,7 @@ class TimeBudget:
         if not self.allows(seconds):
             raise RetriableError(
                 f"{reason} asks for a wait of {seconds:.0f} s, more than this cycle has left; the "
-                "next one goes on.",
+                "next one goes on",
                 retry_after=timedelta(seconds=seconds),
             )
 

@@ -151,7 +151,7 @@ class Transport:
             if reply.status not in _REDIRECTS:
                 return reply
             url = self._follow(request, reply)
-        raise FatalError(f"{request.describe()} was redirected in a circle by {self.root}.")
+        raise FatalError(f"{request.describe()} was redirected in a circle by {self.root}")
 
     def close(self) -> None:
         """Close all connections."""
@@ -161,8 +161,8 @@ class Transport:
         location = odata.resolve_link(self.root, reply.headers.get("Location", ""))
         if not request.is_read:
             raise FatalError(
-                f"{request.describe()} was redirected ({reply.status}); only reads are followed. "
-                "Check the environment URL."
+                f"{request.describe()} was redirected ({reply.status}); only reads are followed: "
+                "check the environment URL"
             )
         return location
 
@@ -182,7 +182,7 @@ class Transport:
             raise self._explain(request, error, client_id) from error
         except OSError as error:  # raised bare for a CA file that has gone since the start
             what = f"{request.describe()} [request {client_id}]"
-            raise NotSent(f"{self.root} cannot be reached ({error}): {what}.") from error
+            raise NotSent(f"{self.root} cannot be reached ({error}): {what}") from error
         reply = Reply(
             status=response.status_code,
             headers=response.headers,
@@ -218,8 +218,8 @@ class Transport:
             size += len(chunk)
             if size > self._options.max_body_bytes:
                 raise FatalError(
-                    f"An answer is larger than {self._options.max_body_bytes} bytes; ask for "
-                    "smaller pages."
+                    f"an answer is larger than {self._options.max_body_bytes} bytes; ask for "
+                    "smaller pages"
                 )
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -231,30 +231,30 @@ class Transport:
         if isinstance(error, requests.exceptions.SSLError):
             return self._explain_tls(error, what)
         if isinstance(error, requests.exceptions.ProxyError):
-            return NotSent(f"The proxy did not connect to {self.root}: {what}.")
+            return NotSent(f"the proxy did not connect to {self.root}: {what}")
         if (
             isinstance(error, requests.exceptions.ConnectTimeout)
             or "NewConnectionError" in repr(error)
             or ("NameResolutionError" in repr(error))
         ):
-            return NotSent(f"{self.root} cannot be reached: {what}.")
+            return NotSent(f"{self.root} cannot be reached: {what}")
         if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-            return UnusableRequest(f"The URL of {what} is not valid.")
-        return LostReply(f"The connection broke before the answer was complete: {what}.")
+            return UnusableRequest(f"the URL of {what} is not valid")
+        return LostReply(f"the connection broke before the answer was complete: {what}")
 
     def _explain_tls(self, error: requests.exceptions.SSLError, what: str) -> Exception:
         """A certificate or a peer without TLS is there to stay; all else is a broken line."""
         said = repr(error)
         if "CERTIFICATE_VERIFY_FAILED" in said:
             return UnusableRequest(
-                f"The certificate of {self.root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE "
-                f"to the CA that issued it. ({what})"
+                f"the certificate of {self.root} is not trusted: set LEADROBIN_DATAVERSE__CA_FILE "
+                f"to the CA that issued it ({what})"
             )
         if "WRONG_VERSION_NUMBER" in said:
             return UnusableRequest(
-                f"{self.root} does not speak TLS: check LEADROBIN_DATAVERSE__URL. ({what})"
+                f"{self.root} does not speak TLS: check LEADROBIN_DATAVERSE__URL ({what})"
             )
-        return LostReply(f"The connection broke before the answer was complete: {what}.")
+        return LostReply(f"the connection broke before the answer was complete: {what}")
 
 
 def _log_reply(request: Request, reply: Reply, client_id: str) -> None:

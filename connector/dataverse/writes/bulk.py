@@ -1,5 +1,5 @@
 """Sends many writes in one request: `$batch` of conditional PATCHes, or UpdateMultiple; the choice
-is in `writing`.
+is in `sender`.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ class BulkSender:
             results.extend(done)
             if not pending:
                 return results
-        exhausted = RetriableError("The batch was answered in part again and again.")
+        exhausted = RetriableError("the batch was answered in part again and again")
         return [*results, *(fail(write, exhausted, attempts=attempts.count) for write in pending)]
 
     def send_multiple(self, writes: Sequence[RowWrite]) -> list[WriteResult]:
@@ -89,7 +89,7 @@ class BulkSender:
             return decode_batch(reply.body, reply.headers.get("Content-Type", ""))
         except ValueError as error:
             raise RetriableError(
-                f"The answer {reply.request_id} to a batch cannot be read: {error}."
+                f"the answer {reply.request_id} to a batch cannot be read: {error}"
             ) from error
 
     def _read_replies(
