@@ -114,11 +114,19 @@ def _hash_people(directory: Directory) -> str:
         *directory.queues,
     ]
     plain = [
-        {**asdict(person), "row": {k: v for k, v in person.row.items() if not k.startswith("@")}}
+        {
+            **asdict(person, dict_factory=_without_recurrences),
+            "row": {k: v for k, v in person.row.items() if not k.startswith("@")},
+        }
         for person in people
     ]
     text = json.dumps(plain, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _without_recurrences(fields: list[tuple[str, object]]) -> dict[str, object]:
+    """A calendar that has none hashes as it did before there were any: an update wakes no row."""
+    return {name: value for name, value in fields if (name, value) != ("recurring", ())}
 
 
 def _is_other(before: Mapping[str, object], after: Mapping[str, object]) -> bool:

@@ -240,7 +240,7 @@ class Transport:
             return NotSent(f"{self.root} cannot be reached: {what}")
         if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
             return UnusableRequest(f"the URL of {what} is not valid")
-        return LostReply(f"the connection broke before the answer was complete: {what}")
+        return LostReply(f"The connection broke before the answer was complete: {what}.")
 
     def _explain_tls(self, error: requests.exceptions.SSLError, what: str) -> Exception:
         """A certificate or a peer without TLS is there to stay; all else is a broken line."""
@@ -254,7 +254,7 @@ class Transport:
             return UnusableRequest(
                 f"{self.root} does not speak TLS: check LEADROBIN_DATAVERSE__URL ({what})"
             )
-        return LostReply(f"the connection broke before the answer was complete: {what}")
+        return LostReply(f"The connection broke before the answer was complete: {what}.")
 
 
 def _log_reply(request: Request, reply: Reply, client_id: str) -> None:
