@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from engine.errors import ConfigProblem
+from engine.nearest import find_nearest
 from settings.model import Settings
 
 PREFIX = "LEADROBIN_"
@@ -146,9 +146,9 @@ def _suggest(name: str, known: Sequence[str]) -> str:
     if group:
         return f"it is a group, set its parts one by one, such as {group[0]}."
     endings = [candidate.removeprefix(PREFIX) for candidate in known]
-    near = get_close_matches(name.removeprefix(PREFIX), endings, n=1)
-    if near:
-        return f"did you mean {PREFIX}{near[0]}?"
+    near = find_nearest(name.removeprefix(PREFIX), endings)
+    if near is not None:
+        return f"did you mean {PREFIX}{near}?"
     return "`leadrobin settings show` lists all names."
 
 

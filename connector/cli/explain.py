@@ -32,7 +32,9 @@ def explain(
     every: Annotated[bool, typer.Option("--all", help="Every decision, newest first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what was decided about a row: segments, rules and sellers tried, and why each fell out."""
+    """Say what was decided about a row: segments, rules and sellers tried, and why each
+    fell out.
+    """
     where = "leadrobin backlog` or `leadrobin history CYCLE"
     row = EntityReference(table=table, id=parse_id(row_id, what="row", where=where))
     history = find_row_history(settings_of(context), row, limit=MOST_DECISIONS if every else 1)

@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path as FilePath
 from typing import TypedDict, TypeVar, cast
 
 from engine.calendars.calendar_data import parse_calendar
 from engine.errors import ConfigProblem, InvalidDocument, Path, Problem
 from engine.instants import print_instant
+from engine.nearest import ask_nearest
 from engine.records import GUID
 from engine.sellers import Calendar, Directory, Queue, Seller, Team
 from settings.documents import read_document
@@ -302,9 +302,9 @@ class _Reader:
     def _refuse_misspelt(self, data: Mapping[str, object], at: Path, known: Sequence[str]) -> None:
         """A key of the file's own may stand beside ours; one that is nearly ours is a slip."""
         for key in data:
-            close = get_close_matches(key, known, n=1)
-            if close and key not in known:
-                self._refuse((*at, key), f'"{key}" is not known here; did you mean "{close[0]}"?')
+            question = ask_nearest(key, known)
+            if question and key not in known:
+                self._refuse((*at, key), f'"{key}" is not known here{question}')
 
     def _refuse(self, path: Path, message: str) -> None:
         self.problems.append(Problem(path, message))

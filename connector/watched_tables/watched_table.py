@@ -1,6 +1,5 @@
 """A watched table as a value: what is read of it, and where its columns stand."""
 
-import difflib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from connector.ports import TableQuery
 from connector.state.fingerprints import name_watched_set
 from engine.errors import ConfigProblem
+from engine.nearest import find_nearest
 from engine.records import Row
 
 
@@ -86,5 +86,5 @@ def choose_segment_tables(tables: Sequence[WatchedTable], segment: str) -> list[
 def hint_at(name: str, known: Iterable[str]) -> str:
     """The nearest of the known names as a question to add to a message; "" when none is near."""
     folded = {other.casefold(): other for other in known}
-    near = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return f'; did you mean "{folded[near[0]]}"?' if near else ""
+    near = find_nearest(name.casefold(), folded)
+    return "" if near is None else f'; did you mean "{folded[near]}"?'

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time, timedelta
-from difflib import get_close_matches
 from typing import TypeVar, cast
 from zoneinfo import ZoneInfo, available_timezones
 
 from engine.calendars.holidays import public_holidays
 from engine.errors import InvalidDocument, Path, Problem
+from engine.nearest import find_nearest
 from engine.sellers import Calendar, Interval
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -67,8 +67,8 @@ def clock_time(text: str) -> timedelta:
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+    near = find_nearest(word, known)
+    return f"known are {', '.join(known)}" if near is None else f"did you mean {near!r}?"
 
 
 class _Reader:

@@ -4,9 +4,8 @@
 Whether a condition can ever hold is a question for the lint, not for this module.
 """
 
-import difflib
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -31,6 +30,7 @@ from engine.conditions.language.operators import FACTS, Family, ValueKind, famil
 from engine.conditions.language.spelling import spell
 from engine.conditions.language.values import scalars_of
 from engine.errors import Path, Problem
+from engine.nearest import ask_nearest, find_nearest
 from engine.schema import Column, ColumnType, RelationshipKind, Schema, TableSchema
 
 _PUBLISHER_PREFIX = re.compile(r"[a-z][a-z0-9]{1,7}_", re.IGNORECASE)
@@ -169,7 +169,7 @@ class _Checker:
         name = logical_name(names[-1])
         column = owner.columns.get(name)
         if column is None and _must_be_known(name, owner):
-            hint = _nearest(name, owner.columns)
+            hint = ask_nearest(name, owner.columns, quotes="“”")
             yield Problem(path, f"the table {owner.name} has no column “{name}”{hint}")
         return column
 
@@ -188,7 +188,7 @@ class _Checker:
             relationship = table.relationships.get(name)
             if relationship is None:
                 if name not in table.columns and _must_be_known(name, table):
-                    hint = _nearest(name, table.relationships)
+                    hint = ask_nearest(name, table.relationships, quotes="“”")
                     message = f"the table {table.name} has no navigation property “{name}”{hint}"
                     yield Problem(path, message)
                 return None
@@ -206,13 +206,8 @@ class _Checker:
 def _must_be_known(name: str, table: TableSchema) -> bool:
     """Whether the name has no publisher prefix; a misspelt `address1` is none either."""
     prefix = name.partition("_")[0].lower()
-    is_standard = bool(difflib.get_close_matches(prefix, _STANDARD_PREFIXES, cutoff=_NEAR))
+    is_standard = find_nearest(prefix, _STANDARD_PREFIXES, likeness=_NEAR) is not None
     return table.is_complete and (is_standard or _PUBLISHER_PREFIX.match(name) is None)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, list(known))
-    return f"; did you mean “{found[0]}”?" if found else ""
 
 
 def _wrong_operator(operator: Operator, column: Column, family: Family) -> str:
@@ -265,11 +260,9 @@ def _check_label(value: Scalar, column: Column, path: Path) -> Problem:
     """A near miss of a known label is a slip of the pen; anything else may be the tenant's own."""
     options = column.options or _TRUTH_LABELS
     labels = {fold(label): label for label in options.values()}
-    found = difflib.get_close_matches(fold(spell(value)), labels, cutoff=_NEAR)
-    if found:
-        message = (
-            f"“{column.name}” has no choice “{spell(value)}”; did you mean “{labels[found[0]]}”?"
-        )
+    found = find_nearest(fold(spell(value)), labels, likeness=_NEAR)
+    if found is not None:
+        message = f"“{column.name}” has no choice “{spell(value)}”; did you mean “{labels[found]}”?"
         return Problem(path, message)
     names = ", ".join(f"{number} {label}" for number, label in list(options.items())[:12])
     message = (

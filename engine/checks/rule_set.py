@@ -1,12 +1,12 @@
 """Checks a rule set against what is known of tables and columns; its shape is checked before."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Protocol
 
 from engine.checks.conditions import check_condition, list_doubts
 from engine.conditions.language.model import Condition
 from engine.errors import Path, Problem
+from engine.nearest import ask_nearest, find_nearest
 from engine.rules.models import AccountColumn
 from engine.rules.placed_conditions import list_conditions
 from engine.rules.rule_set import RuleSet
@@ -73,11 +73,11 @@ def _explain_unknown_table(name: str, schema: Schema) -> str | None:
     if name in schema:
         return None
     by_entity_set = {table.entity_set: table.name for table in schema.values()}
-    known = sorted({*schema, *by_entity_set})
-    near = get_close_matches(name.lower(), known, n=1, cutoff=0.8)
-    if not near:
+    known = {*schema, *by_entity_set}
+    near = find_nearest(name.lower(), known, likeness=0.8)
+    if near is None:
         return None
-    logical_name = by_entity_set.get(near[0], near[0])
+    logical_name = by_entity_set.get(near, near)
     return f'there is no table "{name}"; did you mean "{logical_name}"?'
 
 
@@ -95,8 +95,7 @@ def _check_account_column(name: str, account: TableSchema, at: Path) -> Iterator
     if column is None:
         if "_" not in name:
             lookups = [found.name for found in account.columns.values() if found.targets]
-            near = get_close_matches(name, lookups, n=1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
+            hint = ask_nearest(name, lookups)
             yield Problem(at, f'the table account has no column "{name}"{hint}')
     elif column.type is not ColumnType.OWNER and not POINTS_TO_OWNERS & set(column.targets):
         yield Problem(at, f'the column "{name}" of account leads to no user or team')
@@ -112,8 +111,7 @@ def _check_touch_columns(rule_set: RuleSet, schema: Schema) -> Iterator[Problem]
         at: Path = ("rules", index, "take_back", "touch_column")
         column = table.columns.get(name)
         if column is None and "_" not in name:
-            near = get_close_matches(name, table.columns, n=1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
+            hint = ask_nearest(name, table.columns)
             yield Problem(at, f'the table {table.name} has no column "{name}"{hint}')
         elif column is not None and column.type not in {ColumnType.DATETIME, ColumnType.DATE}:
             yield Problem(at, f'the column "{name}" of {table.name} holds no date')

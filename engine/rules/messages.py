@@ -1,9 +1,9 @@
 """What is wrong with a part of a rules file, in words; finding it out is in `ruleset`."""
 
-import difflib
 from collections.abc import Collection
 
 from engine.errors import Path
+from engine.nearest import ask_nearest
 
 _SAID_IN_FULL = frozenset({"value_error", "assign_to"})
 
@@ -15,16 +15,10 @@ def describe_problem(kind: str, text: str, path: Path, *, known: Collection[str]
     if kind == "extra_forbidden" and name in known:
         return f'"{name}" has no place here; it belongs elsewhere in the file'
     if kind == "extra_forbidden":
-        return f'"{name}" is not known here{_nearest(name, known)}'
+        return f'"{name}" is not known here{ask_nearest(name, known)}'
     if kind == "missing":
         return f'"{name}" is missing'
     if kind == "model_type":
         return f'"{name}": keys with their values are needed here'
     said = text.removeprefix("Value error, ")
     return said if kind in _SAID_IN_FULL else f'"{name}": {said[0].lower()}{said[1:]}'
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    """The known key that looks most like a misspelt one."""
-    close = difflib.get_close_matches(name, sorted(known), n=1)
-    return f'; did you mean "{close[0]}"?' if close else ""

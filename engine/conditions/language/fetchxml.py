@@ -5,7 +5,6 @@ records". FetchXML values have no type: text that is exactly how a number or a t
 written becomes one.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from engine.conditions.language.model import (
 from engine.conditions.language.operators import COLUMN_OPERATORS, COMPLEMENTS, FACTS, ValueKind
 from engine.conditions.language.values import BadValue, parse_value
 from engine.errors import InvalidDocument, Problem
+from engine.nearest import ask_nearest
 from engine.schema import Relationship, RelationshipKind, Schema
 
 __all__ = ["build_fetchxml", "parse_fetchxml"]
@@ -297,8 +297,7 @@ class _Reader:
         name = element.attributes.get("operator", "eq").strip()
         operator = _OPERATOR_NAMES.get(_SYNONYMS.get(name, name))
         if operator is None:
-            near = difflib.get_close_matches(name, sorted(_OPERATOR_NAMES))
-            hint = f"; did you mean “{near[0]}”?" if near else ""
+            hint = ask_nearest(name, _OPERATOR_NAMES, quotes="“”")
             self.refuse(f"there is no operator “{name}”{hint}")
         return operator
 

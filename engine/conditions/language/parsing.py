@@ -4,7 +4,6 @@ Files and positions are read in `settings`; whether a column exists and suits it
 checked in `check`; FetchXML is read in `fetchxml`.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from engine.conditions.language.operators import (
 )
 from engine.conditions.language.values import BadValue, parse_scalar, parse_value, scalars_of
 from engine.errors import InvalidDocument, Path, Problem
+from engine.nearest import ask_nearest
 from engine.standard_tables import STANDARD_TABLES
 
 MAX_DEPTH = 50
@@ -93,7 +93,7 @@ class _Reader:
         allowed = _KEYS[kind]
         for key in node:
             if key not in allowed:
-                hint = _nearest(key, allowed)
+                hint = ask_nearest(key, allowed, quotes="“”")
                 self.refuse((*path, key), f"“{key}” does not belong in a “{kind}” condition{hint}")
 
     def all(self, node: Mapping[str, object], path: Path, depth: int) -> Condition | None:
@@ -222,7 +222,7 @@ class _Reader:
         name = _SYNONYMS.get(raw, raw) if isinstance(raw, str) else None
         if name in _OPERATOR_NAMES:
             return Operator(name)
-        hint = _nearest(name, _OPERATOR_NAMES) if name is not None else ""
+        hint = ask_nearest(name, _OPERATOR_NAMES, quotes="“”") if name is not None else ""
         self.refuse((*path, "operator"), f"there is no operator {_shape(raw)}{hint}")
         return None
 
@@ -261,18 +261,13 @@ def _dynamic_value(raw: object, operator: Operator) -> ColumnPath | None:
 
 
 def _unknown_kind(node: Mapping[str, object]) -> str:
-    hints = [_nearest(key, frozenset(_KEYS)) for key in node]
+    hints = [ask_nearest(key, _KEYS, quotes="“”") for key in node]
     hint = next((hint for hint in hints if hint), "")
     return f"a condition has one of the keys {', '.join(_KEYS)}{hint}"
 
 
 def _is_list(raw: object) -> bool:
     return isinstance(raw, Sequence) and not isinstance(raw, str | bytes)
-
-
-def _nearest(name: str, known: frozenset[str]) -> str:
-    found = difflib.get_close_matches(name, sorted(known))
-    return f"; did you mean “{found[0]}”?" if found else ""
 
 
 def _shape(raw: object) -> str:
