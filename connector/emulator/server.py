@@ -22,7 +22,7 @@ from connector.emulator.background.traffic import Traffic
 from connector.emulator.background.webhooks import WebhookSender
 from connector.emulator.http.connections import Connections, QuietServer
 from connector.emulator.http.control import Control, RequestLog
-from connector.emulator.http.state_file import Keeper, count_start, was_seeded
+from connector.emulator.http.state_file import SavedState, count_start, was_seeded
 from connector.emulator.http.tls import write_tls_files
 from connector.emulator.http.web_api import WebApi
 from connector.emulator.organization.clock import EmulatorClock, TimeSource
@@ -98,14 +98,12 @@ class EmulatorServer:
         self.throttle = Throttle(self.options.limits, self.clock, time.perf_counter)
         self.faults = FaultScript(Dice(self.options.seed, "faults"), self._change_organization)
         self.log = RequestLog(self.organization)
-        traffic_dice = Dice(self.options.seed, "traffic")
-        self.traffic = Traffic(
-            self.organization, self.privileges, traffic_dice, self.options.traffic
-        )
-        hooks = Dice(self.options.seed, "webhooks")
-        self.webhooks = WebhookSender(self.organization, self.privileges, hooks)
-        self.keeper = Keeper(self.organization, self.privileges, self.tenant, self.webhooks)
-        self._take_over()
+        shared = (self.organization, self.privileges)
+        seed = self.options.seed
+        self.traffic = Traffic(*shared, Dice(seed, "traffic"), self.options.traffic)
+        self.webhooks = WebhookSender(*shared, Dice(seed, "webhooks"))
+        self.saved_state = SavedState(*shared, self.tenant, self.webhooks)
+        self._load_state()
         self.web = self._build_web_api()
         self._connections = Connections()
 
@@ -118,7 +116,7 @@ class EmulatorServer:
             log=self.log,
             traffic=self.traffic,
             webhooks=self.webhooks,
-            keeper=self.keeper,
+            saved_state=self.saved_state,
         )
         return WebApi(
             organization=self.organization,
@@ -127,7 +125,7 @@ class EmulatorServer:
             throttle=self.throttle,
             faults=self.faults,
             control=control,
-            keeper=self.keeper,
+            saved_state=self.saved_state,
         )
 
     @property
@@ -159,12 +157,12 @@ class EmulatorServer:
             organization.dice = Dice(self.seed, f"runtime/{number}")
         return organization
 
-    def _take_over(self) -> None:
+    def _load_state(self) -> None:
         """Go on where the state file ended."""
-        self.keeper.load()
+        self.saved_state.load()
         if self.options.cascade_delay_seconds:
             self.organization.cascade_delay_seconds = self.options.cascade_delay_seconds
-        self.keeper.save()
+        self.saved_state.save()
 
     def _change_organization(self, fault: Fault) -> None:
         with self.organization.lock:
@@ -176,7 +174,7 @@ class EmulatorServer:
                         version = self.organization.storage.next_version()
                         self.organization.metadata_changes[table.logical_name] = version
                 self.organization.catalog.touch()
-            self.keeper.save()
+            self.saved_state.save()
 
     def bind(self) -> socket.socket:
         """Bind the port and settle the URL."""

@@ -65,7 +65,7 @@ class Catalog:
         for many in self.many_to_many:
             yield from intersect_navigations(many)
 
-    def put_back(self, version: int) -> None:
+    def restore(self, version: int) -> None:
         """Return to a metadata version."""
         self.version = version
 

@@ -10,7 +10,7 @@ from starlette.requests import Request as HttpRequest
 
 from connector.emulator.background.traffic import Traffic
 from connector.emulator.background.webhooks import DeliverySettings, WebhookSender
-from connector.emulator.http.state_file import Keeper
+from connector.emulator.http.state_file import SavedState
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.organization import Organization
 from connector.emulator.organization.tokens import Tenant
@@ -77,7 +77,7 @@ class Control:
     log: RequestLog
     traffic: Traffic
     webhooks: WebhookSender
-    keeper: Keeper
+    saved_state: SavedState
     snapshots: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
     async def answer(self, http: HttpRequest, name: str, body: bytes) -> Response:
@@ -89,16 +89,16 @@ class Control:
             document = _read_document(body, may_be_list=name.strip("/") == "faults")
             with self.organization.lock:
                 answer = _json(200, handler(document))
-                self.keeper.save()
+                self.saved_state.save()
                 return answer
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             return _json(400, {"error": str(error)})
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
         """What answers each control request, by method and name."""
-        return {**self._tellers(), **self._changers()}
+        return {**self._readers(), **self._writers()}
 
-    def _tellers(self) -> dict[tuple[str, str], Handler]:
+    def _readers(self) -> dict[tuple[str, str], Handler]:
         return {
             ("GET", "faults"): self._list_faults,
             ("GET", "clock"): self._tell_clock,
@@ -108,7 +108,7 @@ class Control:
             ("GET", "traffic"): self._tell_traffic,
         }
 
-    def _changers(self) -> dict[tuple[str, str], Handler]:
+    def _writers(self) -> dict[tuple[str, str], Handler]:
         return {
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
@@ -173,7 +173,7 @@ class Control:
 
     def _snapshot(self, document: Json) -> Json:
         name = str(document.get("name", "default"))
-        self.keeper.save(even_if_unchanged=True)
+        self.saved_state.save(even_if_unchanged=True)
         self.snapshots[name] = self.organization.storage.snapshot()
         return {"name": name}
 
@@ -182,7 +182,7 @@ class Control:
         if name not in self.snapshots:
             raise ValueError(f"There is no snapshot '{name}'.")
         self.organization.storage.restore(self.snapshots[name])
-        self.keeper.load()
+        self.saved_state.load()
         return {"name": name}
 
     def _set_limits(self, document: Json) -> Json:

@@ -13,7 +13,7 @@ from connector.emulator.operations.registry import run_operation
 from connector.emulator.organization.organization import Organization
 from connector.emulator.organization.privileges import Privileges
 from connector.emulator.protocol.batch import (
-    BatchSeam,
+    BatchContext,
     InnerRequest,
     InnerResponse,
     parse_batch,
@@ -49,7 +49,7 @@ _HANDLED_METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True)
-class Dispatcher:
+class Router:
     """Answers requests of one organization."""
 
     organization: Organization
@@ -235,12 +235,12 @@ class Dispatcher:
         if request.method != "POST":
             raise method_not_allowed(request.method)
         items = parse_batch(request.header("content-type") or "", request.body)
-        seam = BatchSeam(
+        context = BatchContext(
             execute=lambda inner: self._run_inner(request, inner),
             transaction=self.organization.storage.transaction,
             new_id=self.organization.new_id,
         )
-        outer = run_batch(items, seam, continue_on_error=request.preferences.continue_on_error)
+        outer = run_batch(items, context, continue_on_error=request.preferences.continue_on_error)
         headers = (("Content-Type", outer.content_type), ("OData-Version", "4.0"))
         return _echoed(Response(outer.status, headers, outer.body), request)
 

@@ -20,13 +20,13 @@ _STARTS = "starts"
 _SEED = "seed"
 
 
-def setting(storage: Storage, name: str) -> Json:
+def load_setting(storage: Storage, name: str) -> Json:
     """A kept value, None when there is none."""
     found = storage.query("SELECT value FROM emulator_setting WHERE name = ?", (name,))
     return msgspec.json.decode(str(found[0][0])) if found else None
 
 
-def keep_setting(storage: Storage, name: str, value: Json) -> None:
+def save_setting(storage: Storage, name: str, value: Json) -> None:
     """Keep a value."""
     text = msgspec.json.encode(value).decode()
     storage.query("INSERT OR REPLACE INTO emulator_setting VALUES (?, ?)", (name, text))
@@ -34,21 +34,21 @@ def keep_setting(storage: Storage, name: str, value: Json) -> None:
 
 def was_seeded(storage: Storage) -> bool:
     """Whether the database was filled to the end once."""
-    return setting(storage, _STARTS) is not None
+    return load_setting(storage, _STARTS) is not None
 
 
 def count_start(storage: Storage, seed: int) -> tuple[int, int]:
     """Count one more start; returns which it is and the seed of the first, which stays."""
-    number = int(setting(storage, _STARTS) or 0) + 1
-    first_seed = setting(storage, _SEED)
-    keep_setting(storage, _STARTS, number)
+    number = int(load_setting(storage, _STARTS) or 0) + 1
+    first_seed = load_setting(storage, _SEED)
+    save_setting(storage, _STARTS, number)
     if first_seed is None:
-        keep_setting(storage, _SEED, seed)
+        save_setting(storage, _SEED, seed)
     return number, seed if first_seed is None else int(first_seed)
 
 
 @dataclass
-class Keeper:
+class SavedState:
     """Saves and loads what is not in rows; `save` is cheap when nothing changed."""
 
     organization: Organization
@@ -67,20 +67,20 @@ class Keeper:
             return
         self._saved, self._grants_revision = state, revision
         document = {**state, "grants": self._grants()}
-        keep_setting(self.organization.storage, _STATE, document)
+        save_setting(self.organization.storage, _STATE, document)
 
     def load(self) -> None:
         """Take over what is kept; nothing kept changes nothing."""
-        document = setting(self.organization.storage, _STATE)
+        document = load_setting(self.organization.storage, _STATE)
         if document is None:
             return
         organization = self.organization
-        organization.clock.put_back(document["clock_offset"], document["clock_frozen"])
+        organization.clock.restore(document["clock_offset"], document["clock_frozen"])
         organization.metadata_changes = dict(document["metadata_changes"])
         organization.delta_floor = document["delta_floor"]
         organization.cascade_delay_seconds = document["cascade_delay_seconds"]
         organization.count_age_seconds = document["count_age_seconds"]
-        organization.catalog.put_back(document["catalog_version"])
+        organization.catalog.restore(document["catalog_version"])
         self.tenant.revoked_before = document["revoked_before"]
         self.webhooks.settings = msgspec.convert(document["deliveries"], DeliverySettings)
         self._load_grants(document["grants"])
@@ -90,7 +90,7 @@ class Keeper:
             role_id: {(verb, table): depth for verb, table, depth in grants}
             for role_id, grants in kept.items()
         }
-        self.privileges.roles.put_back(roles)
+        self.privileges.roles.restore(roles)
 
     def _state(self) -> dict[str, Json]:
         organization = self.organization

@@ -10,7 +10,7 @@ from binascii import Error as Base64Error
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from connector.emulator.http.callers import authenticate, find_caller
 from connector.emulator.http.control import Control
-from connector.emulator.http.state_file import Keeper
+from connector.emulator.http.state_file import SavedState
 from connector.emulator.organization.clock import timestamp
 from connector.emulator.organization.organization import Organization
 from connector.emulator.organization.privileges import Privileges
@@ -29,12 +29,13 @@ from connector.emulator.protection.faults import Fault, FaultScript, act_on_conn
 from connector.emulator.protection.throttle import Admission, Throttle
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.protocol.messages import Caller, Request, Response, error_response
 from connector.emulator.protocol.negotiation import compressed
 from connector.emulator.rows.owners import apply_due_cascades
 
 if TYPE_CHECKING:
-    from connector.emulator.http.router import Dispatcher
+    from connector.emulator.http.router import Router
 
 _API = re.compile(r"/+api/data/(v9\.[0-2])(?:/+(.*))?", re.DOTALL | re.IGNORECASE)
 _DISCOVERY = "/.well-known/openid-configuration"
@@ -65,19 +66,19 @@ class WebApi:
     throttle: Throttle
     faults: FaultScript
     control: Control
-    keeper: Keeper
+    saved_state: SavedState
     root: str = ""
 
     @cached_property
-    def dispatcher(self) -> "Dispatcher":
+    def router(self) -> "Router":
         """What answers requests; most of the program, so it is loaded when it is first needed."""
-        from connector.emulator.http.router import Dispatcher  # noqa: PLC0415  readiness first
+        from connector.emulator.http.router import Router  # noqa: PLC0415  readiness first
 
-        return Dispatcher(self.organization, self.privileges)
+        return Router(self.organization, self.privileges)
 
     def warm_up(self) -> None:
         """Load what the first request needs."""
-        _ = self.dispatcher
+        _ = self.router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -142,7 +143,7 @@ class WebApi:
                 return error_response(error)
             response = self._guarded(self._build_request(incoming, caller))
             self.organization.storage.pin_version(None)
-            self.keeper.save()
+            self.saved_state.save()
         return admission.decorate(response)
 
     async def _take_version(self, fault: Fault | None) -> int | None:
@@ -176,7 +177,7 @@ class WebApi:
     def _guarded(self, request: Request) -> Response:
         """The answer; a defect of the emulator itself is shown on stderr and answered with 500."""
         try:
-            return self.dispatcher.handle(request)
+            return self.router.handle(request)
         except Exception:  # noqa: BLE001  the edge of the process: nothing above could report it
             traceback.print_exc()
             message = "An unexpected error occurred in the emulator; its stderr has the details."
@@ -248,7 +249,7 @@ def _basic_credentials(header: str) -> dict[str, str]:
     return {"client_id": unquote(name), "client_secret": unquote(secret)}
 
 
-def _sign_in_error(error: SignInError, organization: Organization) -> dict[str, Any]:
+def _sign_in_error(error: SignInError, organization: Organization) -> dict[str, Json]:
     now = datetime.fromisoformat(timestamp(organization.clock.now()))
     trace, correlation = organization.new_id(), organization.new_id()
     stamp = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

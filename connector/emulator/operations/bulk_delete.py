@@ -27,7 +27,7 @@ COMPLETED, SUCCEEDED, FAILED = 3, 30, 31
 
 
 @dataclass(slots=True)
-class Tally:
+class BulkDeleteCounts:
     """How many rows a job deleted and how many it could not delete."""
 
     succeeded: int = 0
@@ -43,10 +43,10 @@ def _bulk_delete(call: Call) -> Response:
         message = "A recurring BulkDelete is not served by the emulator: its jobs run at once."
         raise ODataError(501, ErrorCode.INVALID_ARGUMENT, message)
     found = [each for query in queries for each in _found(call, query)]
-    tally = Tally()
+    counts = BulkDeleteCounts()
     for table, row_id in found:
-        _delete_one(call, table, row_id, tally)
-    job_id = _record_job(call, str(body.get("JobName") or "Bulk delete"), tally)
+        _delete_one(call, table, row_id, counts)
+    job_id = _record_job(call, str(body.get("JobName") or "Bulk delete"), counts)
     return call.answer("BulkDeleteResponse", {"JobId": job_id})
 
 
@@ -64,7 +64,7 @@ def _found(call: Call, query: Json) -> list[tuple[TableDefinition, str]]:
     return [(table, str(row[0])) for row in rows]
 
 
-def _delete_one(call: Call, table: TableDefinition, row_id: str, tally: Tally) -> None:
+def _delete_one(call: Call, table: TableDefinition, row_id: str, counts: BulkDeleteCounts) -> None:
     """Delete one row; a refusal is counted, the job goes on."""
     row = call.organization.storage.fetch_row(table, row_id)
     if row is None:
@@ -72,24 +72,24 @@ def _delete_one(call: Call, table: TableDefinition, row_id: str, tally: Tally) -
     try:
         with call.organization.storage.transaction():
             call.writer.delete(table, row)
-        tally.succeeded += 1
+        counts.succeeded += 1
     except ODataError:
-        tally.failed += 1
+        counts.failed += 1
 
 
-def _record_job(call: Call, name: str, tally: Tally) -> str:
+def _record_job(call: Call, name: str, counts: BulkDeleteCounts) -> str:
     tables, job_id = call.organization.catalog.tables, call.organization.new_id()
     shared = {
         "name": name[:256],
         "statecode": COMPLETED,
-        "statuscode": FAILED if tally.failed and not tally.succeeded else SUCCEEDED,
+        "statuscode": FAILED if counts.failed and not counts.succeeded else SUCCEEDED,
         "ownerid@odata.bind": f"/systemusers({call.request.caller.user_id})",
     }
     platform = Caller(SYSTEM_USER_ID, ROOT_UNIT_ID)
     writer = Writer(call.organization, call.privileges, platform)
     job = shared | _job_body(timestamp(call.organization.clock.now()))
     writer.create(tables["asyncoperation"], job, row_id=job_id)
-    writer.create(tables["bulkdeleteoperation"], shared | _details_body(job_id, tally))
+    writer.create(tables["bulkdeleteoperation"], shared | _details_body(job_id, counts))
     return job_id
 
 
@@ -98,10 +98,10 @@ def _job_body(now: str) -> dict[str, Json]:
     return {**kind, "startedon": now, "completedon": now}
 
 
-def _details_body(job_id: str, tally: Tally) -> dict[str, Json]:
+def _details_body(job_id: str, counts: BulkDeleteCounts) -> dict[str, Json]:
     return {
-        "successcount": tally.succeeded,
-        "failurecount": tally.failed,
+        "successcount": counts.succeeded,
+        "failurecount": counts.failed,
         "isrecurring": False,
         "asyncoperationid@odata.bind": f"/asyncoperations({job_id})",
     }

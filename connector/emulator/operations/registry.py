@@ -100,7 +100,7 @@ def _total_record_count(call: Call) -> Response:
     if not names:
         raise bad_query("RetrieveTotalRecordCount needs EntityNames, a list of logical names.")
     tables = [_readable_table(call, str(name)) for name in names]
-    counts = [_count_last_told(call.organization, table) for table in tables]
+    counts = [_cached_count(call.organization, table) for table in tables]
     collection = {"EntityRecordCountCollection": _pairs(names, counts)}
     return call.answer("RetrieveTotalRecordCountResponse", collection)
 
@@ -114,7 +114,7 @@ def _readable_table(call: Call, name: str) -> TableDefinition:
     return table
 
 
-def _count_last_told(organization: Organization, table: TableDefinition) -> int:
+def _cached_count(organization: Organization, table: TableDefinition) -> int:
     """How many rows a table had when it was last counted: up to a day ago.
 
     https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/retrievetotalrecordcount

@@ -47,7 +47,7 @@ class EmulatorClock:
         frozen = None if self._frozen is None else self._frozen.isoformat()
         return self._offset.total_seconds(), frozen
 
-    def put_back(self, offset: float, frozen: str | None) -> None:
+    def restore(self, offset: float, frozen: str | None) -> None:
         """Return to a position."""
         self._offset = timedelta(seconds=offset)
         self._frozen = None if frozen is None else datetime.fromisoformat(frozen)

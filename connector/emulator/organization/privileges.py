@@ -61,7 +61,7 @@ class Roles:
         self.grants.setdefault(role_id, {})[(verb, table)] = depth
         self.revision += 1
 
-    def put_back(self, grants: dict[str, Grants]) -> None:
+    def restore(self, grants: dict[str, Grants]) -> None:
         """Return to what was granted before."""
         self.grants = grants
         self.revision += 1

@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import msgspec
 from starlette.types import Scope, Send
@@ -16,6 +16,7 @@ from starlette.types import Scope, Send
 from connector.emulator.organization.dice import Dice
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.protocol.messages import Response, error_response
 
 Kind = Literal[
@@ -85,7 +86,7 @@ class FaultScript:
         self._dice = dice
         self._on_organization = on_organization
 
-    def add(self, documents: list[dict[str, Any]]) -> list[Fault]:
+    def add(self, documents: list[dict[str, Json]]) -> list[Fault]:
         """Add faults from JSON; raises ValueError naming what is wrong."""
         added = [_read_fault(document) for document in documents]
         self.waiting.extend(added)
@@ -161,7 +162,7 @@ async def _send_half(send: Send, response: Response) -> None:
     await send({"type": "http.response.body", "body": half, "more_body": True})
 
 
-def _read_fault(document: dict[str, Any]) -> Fault:
+def _read_fault(document: dict[str, Json]) -> Fault:
     try:
         fault = msgspec.convert(document, Fault, strict=True)
     except msgspec.ValidationError as error:

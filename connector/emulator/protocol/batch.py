@@ -75,7 +75,7 @@ class BatchResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchSeam:
+class BatchContext:
     """What running a batch needs.
 
     An executor, a transaction that rolls back when it is left by an exception, and a source of
@@ -118,7 +118,7 @@ def parse_batch(content_type: str, body: bytes) -> tuple[BatchItem, ...]:
 
 
 def run_batch(
-    items: tuple[BatchItem, ...], seam: BatchSeam, *, continue_on_error: bool = False
+    items: tuple[BatchItem, ...], context: BatchContext, *, continue_on_error: bool = False
 ) -> BatchResponse:
     """Execute in order and answer in order.
 
@@ -126,11 +126,11 @@ def run_batch(
     parts up to and including it are answered. With it the outer status is 200 and everything is
     answered.
     """
-    boundary = f"batchresponse_{seam.new_id()}"
+    boundary = f"batchresponse_{context.new_id()}"
     chunks: list[str] = []
     status = 200
     for item in items:
-        outcome, text = _run_item(item, seam)
+        outcome, text = _run_item(item, context)
         chunks.append(f"--{boundary}\r\n{text}")
         if outcome >= 400 and not continue_on_error:
             status = outcome
@@ -234,38 +234,38 @@ def _bad_envelope(message: str) -> ODataError:
     return ODataError(400, ErrorCode.BAD_PAYLOAD, message)
 
 
-def _run_item(item: BatchItem, seam: BatchSeam) -> tuple[int, str]:
+def _run_item(item: BatchItem, context: BatchContext) -> tuple[int, str]:
     if isinstance(item, InnerRequest):
-        response = _run_request(item, seam, {})
-        return response.status, _write_part(response, item, seam)
-    boundary = f"changesetresponse_{seam.new_id()}"
-    status, parts = _run_change_set(item, seam)
+        response = _run_request(item, context, {})
+        return response.status, _write_part(response, item, context)
+    boundary = f"changesetresponse_{context.new_id()}"
+    status, parts = _run_change_set(item, context)
     head = f"Content-Type: multipart/mixed; boundary={boundary}\r\n\r\n"
     body = "".join(f"--{boundary}\r\n{part}" for part in parts)
     return status, f"{head}{body}--{boundary}--\r\n"
 
 
-def _run_change_set(change_set: ChangeSet, seam: BatchSeam) -> tuple[int, list[str]]:
+def _run_change_set(change_set: ChangeSet, context: BatchContext) -> tuple[int, list[str]]:
     references: dict[str, str] = {}
     parts: list[str] = []
     try:
-        with seam.transaction():
+        with context.transaction():
             for request in change_set.requests:
-                response = _run_request(request, seam, references)
+                response = _run_request(request, context, references)
                 if response.status >= 400:
                     raise _ChangeSetFailed(request, response)  # noqa: TRY301  leaves the transaction
                 references[str(request.content_id)] = _entity_url(request, response)
-                parts.append(_write_part(response, request, seam))
+                parts.append(_write_part(response, request, context))
     except _ChangeSetFailed as failure:
-        return failure.response.status, [_write_part(failure.response, failure.request, seam)]
+        return failure.response.status, [_write_part(failure.response, failure.request, context)]
     return 200, parts
 
 
 def _run_request(
-    request: InnerRequest, seam: BatchSeam, references: Mapping[str, str]
+    request: InnerRequest, context: BatchContext, references: Mapping[str, str]
 ) -> InnerResponse:
     try:
-        return seam.execute(_resolve_references(request, references))
+        return context.execute(_resolve_references(request, references))
     except ODataError as error:
         return error_response(error)
 
@@ -319,22 +319,22 @@ def _resolve_value(value: object, references: Mapping[str, str], bound: bool = F
     return value
 
 
-def _write_part(response: InnerResponse, request: InnerRequest, seam: BatchSeam) -> str:
+def _write_part(response: InnerResponse, request: InnerRequest, context: BatchContext) -> str:
     lines = ["Content-Type: application/http", "Content-Transfer-Encoding: binary"]
     if request.content_id is not None:
         lines.append(f"Content-ID: {request.content_id}")
     phrase = HTTPStatus(response.status).phrase
     lines += ["", f"HTTP/1.1 {response.status} {phrase}"]
-    lines += [f"{name}: {value}" for name, value in _inner_headers(response, request, seam)]
+    lines += [f"{name}: {value}" for name, value in _inner_headers(response, request, context)]
     body = response.body.decode("utf-8", "surrogateescape")
     return "\r\n".join([*lines, "", body, ""])
 
 
 def _inner_headers(
-    response: InnerResponse, request: InnerRequest, seam: BatchSeam
+    response: InnerResponse, request: InnerRequest, context: BatchContext
 ) -> Iterator[tuple[str, str]]:
     if response.status >= 400:
-        yield "REQ_ID", seam.new_id()
+        yield "REQ_ID", context.new_id()
     for name, value in response.headers:
         if name.lower() == "content-type" and request.method == "GET" and response.status < 400:
             yield name, _with_streaming(value)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from gzip import compress
-from typing import Any
 
 from connector.emulator.catalog.catalog import Catalog
 from connector.emulator.catalog.table_definition import (
@@ -17,7 +16,7 @@ from connector.emulator.catalog.table_definition import (
     ColumnType,
     TableDefinition,
 )
-from connector.emulator.protocol.json_shapes import as_list, as_object
+from connector.emulator.protocol.json_shapes import Json, as_list, as_object
 from connector.emulator.protocol.messages import JSON_TYPE, Request, Response, encode
 
 SMALLEST_COMPRESSED = 2048
@@ -62,7 +61,7 @@ def compressed(response: Response, headers: Mapping[str, str]) -> Response:
     )
 
 
-def _bare(value: Any) -> Any:
+def _bare(value: Json) -> Json:
     """Without control information, but for what a client cannot go on without."""
     members, items = as_object(value), as_list(value)
     if members is not None:
@@ -74,7 +73,7 @@ def _bare(value: Any) -> Any:
     return value if items is None else [_bare(item) for item in items]
 
 
-def _full(document: Any, request: Request, catalog: Catalog) -> Any:
+def _full(document: Json, request: Request, catalog: Catalog) -> Json:
     """With type, id and edit link of every row, and the types JSON does not show."""
     members = as_object(document) or {}
     found = _SET.search(str(members.get("@odata.context", "")))
@@ -87,12 +86,12 @@ def _full(document: Any, request: Request, catalog: Catalog) -> Any:
     return {**members, "value": [_full_row(as_object(row) or {}, table, request) for row in rows]}
 
 
-def _full_row(row: dict[str, Any], table: TableDefinition, request: Request) -> dict[str, Any]:
+def _full_row(row: dict[str, Json], table: TableDefinition, request: Request) -> dict[str, Json]:
     row_id = row.get(table.primary_id)
     if row_id is None:
         return row
     context = {name: value for name, value in row.items() if name == "@odata.context"}
-    shown: dict[str, Any] = {
+    shown: dict[str, Json] = {
         **context,
         "@odata.type": f"#Microsoft.Dynamics.CRM.{table.logical_name}",
         "@odata.id": f"{request.base}/{table.entity_set}({row_id})",

@@ -44,7 +44,7 @@ _STAMP_FORMAT = "%m/%d/%Y %H:%M:%S"
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class VersionRange:
     """The versions a tracked read covers: above `after` (-1 in the first read) up to `up_to`."""
 
     after: int
@@ -57,7 +57,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class TrackingPosition:
     """Where the last page ended: by id in the first read, by version in a delta, deletions last."""
 
     page: int = 1
@@ -123,22 +123,22 @@ def read_tracked(read: TrackedRead) -> Response:
     """A page of the first read or of the changes since a delta token."""
     _raise_if_refused(read.options)
     columns = select_columns(read.organization.catalog, read.table, read.select_text)
-    window, position = _where_to_start(read)
+    versions, position = _where_to_start(read)
     size = min(read.request.preferences.max_page_size or LARGEST_PAGE, LARGEST_PAGE)
-    if window.is_initial:
-        return _initial_page(read, columns, window, position, size)
-    return _delta_page(read, columns, window, position, size)
+    if versions.is_initial:
+        return _initial_page(read, columns, versions, position, size)
+    return _delta_page(read, columns, versions, position, size)
 
 
 def count_changes(read: TrackedRead) -> int:
     """How many entries a delta link would give now."""
-    window, _ = _where_to_start(read)
+    versions, _ = _where_to_start(read)
     rows = read.organization.storage.query(
         f"SELECT COUNT(*) FROM {quote(read.table.logical_name)} "
         "WHERE versionnumber > ? AND versionnumber <= ?",
-        (window.after, window.up_to),
+        (versions.after, versions.up_to),
     )
-    return int(rows[0][0]) + len(_deletions(read, window))
+    return int(rows[0][0]) + len(_deletions(read, versions))
 
 
 def _raise_if_refused(options: QueryOptions) -> None:
@@ -150,16 +150,16 @@ def _raise_if_refused(options: QueryOptions) -> None:
             )
 
 
-def _where_to_start(read: TrackedRead) -> tuple[Window, Position]:
+def _where_to_start(read: TrackedRead) -> tuple[VersionRange, TrackingPosition]:
     skip = read.options.get("$skiptoken")
     if skip is not None:
         return _read_cookie(read, skip)
     up_to = read.organization.storage.safe_version()
     token = read.options.get("$deltatoken")
     if token is None:
-        return Window(-1, up_to), Position()
+        return VersionRange(-1, up_to), TrackingPosition()
     after = parse_delta_token(read.organization, read.table, token)
-    return Window(after, up_to), Position(last_version=after)
+    return VersionRange(after, up_to), TrackingPosition(last_version=after)
 
 
 def build_delta_token(organization: Organization, version: int) -> str:
@@ -202,8 +202,8 @@ def _lifetime(organization: Organization) -> timedelta:
 def _initial_page(
     read: TrackedRead,
     columns: Sequence[ColumnDefinition] | None,
-    window: Window,
-    position: Position,
+    versions: VersionRange,
+    position: TrackingPosition,
     size: int,
 ) -> Response:
     table = read.table
@@ -216,32 +216,34 @@ def _initial_page(
     shown = [dict(row) for row in rows[:size]]
     entries = _shaper(read).shape_all(table, shown, columns)
     last = shown[-1] if len(rows) > size else None
-    return _respond(read, entries, window, _next(read, window, position, last), delta=False)
+    return _respond(read, entries, versions, _next(read, versions, position, last), delta=False)
 
 
 def _delta_page(
     read: TrackedRead,
     columns: Sequence[ColumnDefinition] | None,
-    window: Window,
-    position: Position,
+    versions: VersionRange,
+    position: TrackingPosition,
     size: int,
 ) -> Response:
     outputs = _outputs(read.table, columns)
-    upserts = [] if position.deleting else _changed_rows(read, outputs, window, position, size + 1)
+    upserts = (
+        [] if position.deleting else _changed_rows(read, outputs, versions, position, size + 1)
+    )
     entries: list[WireRow] = _shaper(read).shape_all(read.table, upserts[:size], columns)
     if len(upserts) > size:
-        following = _next(read, window, position, upserts[size - 1])
-        return _respond(read, entries, window, following, delta=True)
-    sent = position.last_version if position.deleting else window.after
-    gone = [each for each in _deletions(read, window) if each.version > sent]
+        following = _next(read, versions, position, upserts[size - 1])
+        return _respond(read, entries, versions, following, delta=True)
+    sent = position.last_version if position.deleting else versions.after
+    gone = [each for each in _deletions(read, versions) if each.version > sent]
     room = size - len(entries)
     entries.extend(_deleted_entry(read, each) for each in gone[:room])
     following = None
     if len(gone) > room:
-        last = gone[room - 1].version if room else window.after
-        place = Position(position.page + 1, gone[room].id, last, deleting=True)
-        following = _write_cookie(read, window, place)
-    return _respond(read, entries, window, following, delta=True)
+        last = gone[room - 1].version if room else versions.after
+        place = TrackingPosition(position.page + 1, gone[room].id, last, deleting=True)
+        following = _write_cookie(read, versions, place)
+    return _respond(read, entries, versions, following, delta=True)
 
 
 def _outputs(table: TableDefinition, columns: Sequence[ColumnDefinition] | None) -> str:
@@ -251,18 +253,18 @@ def _outputs(table: TableDefinition, columns: Sequence[ColumnDefinition] | None)
 
 
 def _changed_rows(
-    read: TrackedRead, outputs: str, window: Window, position: Position, limit: int
+    read: TrackedRead, outputs: str, versions: VersionRange, position: TrackingPosition, limit: int
 ) -> list[StoredRow]:
     rows = read.organization.storage.query(
         f"SELECT {outputs} FROM {quote(read.table.logical_name)} "
         "WHERE versionnumber > ? AND versionnumber <= ? ORDER BY versionnumber LIMIT ?",
-        (max(position.last_version, window.after), window.up_to, limit),
+        (max(position.last_version, versions.after), versions.up_to, limit),
     )
     return [dict(row) for row in rows]
 
 
-def _deletions(read: TrackedRead, window: Window) -> list[Tombstone]:
-    found = read.organization.storage.fetch_tombstones(read.table, window.after, window.up_to)
+def _deletions(read: TrackedRead, versions: VersionRange) -> list[Tombstone]:
+    found = read.organization.storage.fetch_tombstones(read.table, versions.after, versions.up_to)
     return [each for each in found if not _is_alive(read, each.id)]
 
 
@@ -288,7 +290,7 @@ def _shaper(read: TrackedRead) -> RowShaper:
 def _respond(
     read: TrackedRead,
     entries: list[WireRow],
-    window: Window,
+    versions: VersionRange,
     following: str | None,
     *,
     delta: bool,
@@ -296,7 +298,7 @@ def _respond(
     context = context_url(read.request.base, read.table, selected_names(read.select_text))
     document: dict[str, object] = {"@odata.context": context + ("/$delta" if delta else "")}
     if following is None:
-        token = build_delta_token(read.organization, window.up_to)
+        token = build_delta_token(read.organization, versions.up_to)
         document["@odata.deltaLink"] = read.link("$deltatoken", token)
     document["value"] = entries
     if following is not None:
@@ -305,12 +307,12 @@ def _respond(
 
 
 def _next(
-    read: TrackedRead, window: Window, position: Position, last: StoredRow | None
+    read: TrackedRead, versions: VersionRange, position: TrackingPosition, last: StoredRow | None
 ) -> str | None:
     if last is None:
         return None
     row_id, version = str(last[read.table.primary_id]), int(last["versionnumber"] or 0)
-    return _write_cookie(read, window, Position(position.page + 1, row_id, version))
+    return _write_cookie(read, versions, TrackingPosition(position.page + 1, row_id, version))
 
 
 def _mac(read: TrackedRead, text: str) -> str:
@@ -318,11 +320,11 @@ def _mac(read: TrackedRead, text: str) -> str:
     return blake2b(key.encode(), digest_size=8, key=b"leadrobin-emulator").hexdigest()
 
 
-def _write_cookie(read: TrackedRead, window: Window, position: Position) -> str:
+def _write_cookie(read: TrackedRead, versions: VersionRange, position: TrackingPosition) -> str:
     phase = "deleted" if position.deleting else "rows"
-    place = f"{window.after}/{window.up_to}/{position.last_version}/{phase}/{position.last_id}"
+    place = f"{versions.after}/{versions.up_to}/{position.last_version}/{phase}/{position.last_id}"
     inner = (
-        f'<cookie page="{position.page - 1}" from="{window.after}" to="{window.up_to}" '
+        f'<cookie page="{position.page - 1}" from="{versions.after}" to="{versions.up_to}" '
         f'at="{position.last_version}" phase="{phase}" mac="{_mac(read, place)}">'
         f'<{read.table.primary_id} last="{{{position.last_id}}}" /></cookie>'
     )
@@ -330,7 +332,7 @@ def _write_cookie(read: TrackedRead, window: Window, position: Position) -> str:
     return f'<cookie pagenumber="{position.page}" pagingcookie="{twice}" istracking="True" />'
 
 
-def _read_cookie(read: TrackedRead, text: str) -> tuple[Window, Position]:
+def _read_cookie(read: TrackedRead, text: str) -> tuple[VersionRange, TrackingPosition]:
     outer = _COOKIE.fullmatch(text)
     inner = _INNER.fullmatch(unquote(unquote(outer[2]))) if outer else None
     if outer is None or inner is None:
@@ -344,5 +346,5 @@ def _read_cookie(read: TrackedRead, text: str) -> tuple[Window, Position]:
     )
     if _mac(read, f"{after}/{up_to}/{at}/{phase}/{last_id}") != inner[5]:
         raise bad_query("The skip token was altered: follow next links exactly as they were given.")
-    place = Position(int(outer[1]), last_id, at, deleting=phase == "deleted")
-    return Window(after, up_to), place
+    place = TrackingPosition(int(outer[1]), last_id, at, deleting=phase == "deleted")
+    return VersionRange(after, up_to), place

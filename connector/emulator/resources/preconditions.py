@@ -14,7 +14,7 @@ def if_match(request: Request) -> str | None:
     return None if value is None or value.strip().lower() == "null" else value.strip()
 
 
-def forbids_existing(request: Request) -> bool:
+def if_none_match_any(request: Request) -> bool:
     """Whether `If-None-Match: *` asks that there be no such row."""
     return (request.header("if-none-match") or "").strip() == "*"
 

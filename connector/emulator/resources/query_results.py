@@ -2,10 +2,10 @@
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
 
 from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.protocol.errors import bad_query
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.protocol.messages import Request
 from connector.emulator.query.fetch.fetchxml import Fetch, parse_fetchxml
 from connector.emulator.query.fetch.plan import FetchPlan, plan_fetch, run_fetch
@@ -26,7 +26,7 @@ TOTAL_EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TabularRead:
+class QueryRead:
     """One GET of a set with `$apply`, `fetchXml` or `sql`.
 
     `restriction` is the caller's row security, `parent` the row whose collection is read.
@@ -50,12 +50,12 @@ class TabularRead:
         return collection if self.restriction is None else all_of([collection, self.restriction])
 
 
-def is_tabular(options: QueryOptions) -> bool:
+def is_query(options: QueryOptions) -> bool:
     """Whether the request is answered here."""
     return "$apply" in options or "fetchXml" in options or "sql" in options
 
 
-def read_tabular(read: TabularRead) -> dict[str, Any]:
+def read_query(read: QueryRead) -> dict[str, Json]:
     """The document that answers the request; raises ODataError."""
     if "$apply" not in read.options:
         return _read_fetch(read)
@@ -67,7 +67,7 @@ def read_tabular(read: TabularRead) -> dict[str, Any]:
     }
 
 
-def _read_fetch(read: TabularRead) -> dict[str, Any]:
+def _read_fetch(read: QueryRead) -> dict[str, Json]:
     for name, _ in read.options.pairs:
         if name.startswith("$") and name != "$count":
             raise bad_query(f"The query option '{name}' can't be combined with fetchXml or sql.")
@@ -80,7 +80,7 @@ def _read_fetch(read: TabularRead) -> dict[str, Any]:
     )
     wants_count = parse_count_option(read.options.get("$count"))
     page = run_fetch(plan, read.connection, count=wants_count)
-    document: dict[str, Any] = {"@odata.context": _context(read, plan)}
+    document: dict[str, Json] = {"@odata.context": _context(read, plan)}
     if wants_count and page.total is not None:
         document["@odata.count"] = page.total
     document.update(_annotations(read, page))
@@ -88,21 +88,21 @@ def _read_fetch(read: TabularRead) -> dict[str, Any]:
     return document
 
 
-def _tree(read: TabularRead) -> Fetch:
+def _tree(read: QueryRead) -> Fetch:
     statement = read.options.get("sql")
     if statement is not None:
         return parse_select_statement(statement)
     return parse_fetchxml(read.options.get("fetchXml") or "")
 
 
-def _context(read: TabularRead, plan: FetchPlan) -> str:
+def _context(read: QueryRead, plan: FetchPlan) -> str:
     names = ",".join(output.key for output in plan.outputs if "." not in output.key)
     return f"{read.request.base}/$metadata#{read.table.entity_set}({names})"
 
 
-def _annotations(read: TabularRead, page: CellPage) -> dict[str, Any]:
+def _annotations(read: QueryRead, page: CellPage) -> dict[str, Json]:
     wants = read.request.preferences.wants_annotation
-    found: dict[str, Any] = {}
+    found: dict[str, Json] = {}
     if wants(TOTAL):
         found[f"@{TOTAL}"] = -1 if page.total is None else page.total
     if wants(TOTAL_EXCEEDED):
@@ -124,7 +124,7 @@ def _shape(shaper: RowShaper, row: CellRow) -> WireRow:
     return wire
 
 
-def _value(cell: Cell) -> Any:
+def _value(cell: Cell) -> Json:
     return wire_value(cell.definition, cell.value) if cell.definition is not None else cell.value
 
 

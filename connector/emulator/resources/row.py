@@ -1,7 +1,6 @@
 """Single rows over HTTP: GET, POST, PATCH, PUT, DELETE, `$ref`, single properties."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from connector.emulator.catalog.relationships import Navigation
 from connector.emulator.catalog.table_definition import TableDefinition
@@ -9,14 +8,15 @@ from connector.emulator.organization.organization import Organization
 from connector.emulator.organization.privileges import Privileges
 from connector.emulator.protocol.error_codes import ErrorCode
 from connector.emulator.protocol.errors import ODataError, bad_query
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.protocol.messages import Request, Response, empty_response, json_response
 from connector.emulator.query.odata.options import QueryOptions, parse_query_options
 from connector.emulator.query.odata.path import Resource, RowKey
 from connector.emulator.resources.preconditions import (
     already_exists,
     current_etag,
-    forbids_existing,
     if_match,
+    if_none_match_any,
     is_unchanged,
     raise_if_stale,
 )
@@ -127,7 +127,7 @@ class RowResource:
         row = find_row(self.organization, self.table, key)
         if row is None:
             return self._upsert(key, body)
-        if forbids_existing(self.request):
+        if if_none_match_any(self.request):
             raise already_exists()
         raise_if_stale(self.table, self.request, row)
         self.writer.update(self.table, row, body)
@@ -136,7 +136,7 @@ class RowResource:
             return self.represent(row_id, 200)
         return self._done(row_id)
 
-    def _upsert(self, key: RowKey, body: dict[str, Any]) -> Response:
+    def _upsert(self, key: RowKey, body: dict[str, Json]) -> Response:
         if if_match(self.request) is not None:
             find_row_id(self.organization, self.table, key)
         columns = key_values(self.table, key) if key.id is None else None
@@ -150,7 +150,7 @@ class RowResource:
         self.writer.delete(self.table, row)
         return empty_response()
 
-    def get(self, key: RowKey, expanded: dict[str, Any] | None = None) -> Response:
+    def get(self, key: RowKey, expanded: dict[str, Json] | None = None) -> Response:
         """GET the row; `expanded` are the shaped rows of `$expand`."""
         self.privileges.raise_if_denied(self.request.caller, "Read", self.table)
         row = self.find(key)
@@ -201,7 +201,7 @@ class RowResource:
         self.writer.apply(self.table, row, changes)
         return empty_response()
 
-    def _new_value(self) -> Any:
+    def _new_value(self) -> Json:
         if self.request.method == "DELETE":
             return None
         body = self.request.json_object()

@@ -5,11 +5,11 @@ Compiling and running queries is in `query/`; this is their JSON.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from connector.emulator.catalog.table_definition import TableDefinition
 from connector.emulator.organization.organization import Organization
 from connector.emulator.organization.privileges import GLOBAL, Privileges
+from connector.emulator.protocol.json_shapes import Json
 from connector.emulator.protocol.messages import Request, Response, json_response, number_response
 from connector.emulator.query.odata.execution import next_query, run_plan
 from connector.emulator.query.odata.options import QueryOptions
@@ -41,9 +41,9 @@ from connector.emulator.resources.change_tracking import (
 from connector.emulator.resources.query_results import (
     TOTAL,
     TOTAL_EXCEEDED,
-    TabularRead,
-    is_tabular,
-    read_tabular,
+    QueryRead,
+    is_query,
+    read_query,
 )
 from connector.emulator.resources.selecting import context_url, selected_names
 from connector.emulator.rows.shaping import RowShaper, WireRow
@@ -76,8 +76,8 @@ class CollectionResource:
         if self.parent is None and is_tracked(self.options, self.request.preferences):
             raise_if_cannot_track(self.organization, self.privileges, self.table, self.request)
             return read_tracked(self._tracked())
-        if is_tabular(self.options):
-            return json_response(read_tabular(self._tabular()))
+        if is_query(self.options):
+            return json_response(read_query(self._query_read()))
         return json_response(self._document(*self._page()))
 
     def references(self) -> Response:
@@ -85,7 +85,7 @@ class CollectionResource:
         self.privileges.raise_if_denied(self.request.caller, "Read", self.table)
         _, page = self._page()
         root = f"{self.request.base}/{self.table.entity_set}"
-        document: dict[str, Any] = {
+        document: dict[str, Json] = {
             "@odata.context": f"{self.request.base}/$metadata#Collection($ref)",
             "value": [{"@odata.id": f"{root}({row.id})"} for row in page.rows],
         }
@@ -123,9 +123,9 @@ class CollectionResource:
         found = self.organization.storage.query(sql.text, sql.parameters)
         return number_response(min(int(found[0][0]), 5000))
 
-    def _tabular(self) -> TabularRead:
+    def _query_read(self) -> QueryRead:
         storage = self.organization.storage
-        return TabularRead(
+        return QueryRead(
             request=self.request,
             options=self.options,
             table=self.table,
@@ -155,9 +155,9 @@ class CollectionResource:
         teams = "SELECT teamid FROM teammembership WHERE systemuserid = ?"
         return Sql(f"({owner} = ? OR {owner} IN ({teams}))", (caller.user_id, caller.user_id))
 
-    def _document(self, plan: SelectPlan, page: ResultPage) -> dict[str, Any]:
+    def _document(self, plan: SelectPlan, page: ResultPage) -> dict[str, Json]:
         select = self.options.get("$select")
-        document: dict[str, Any] = {
+        document: dict[str, Json] = {
             "@odata.context": _expanded_context(self.request.base, plan, select)
         }
         if page.total is not None:
@@ -173,8 +173,8 @@ class CollectionResource:
             document["@odata.nextLink"] = self._next_link(self.path, page.next_token)
         return document
 
-    def _annotations(self, total: int | None, *, exceeded: bool) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def _annotations(self, total: int | None, *, exceeded: bool) -> dict[str, Json]:
+        found: dict[str, Json] = {}
         wants = self.request.preferences.wants_annotation
         if wants(TOTAL):
             found[f"@{TOTAL}"] = -1 if total is None else total
@@ -217,7 +217,7 @@ def query_context(organization: Organization, request: Request) -> QueryContext:
         now=organization.clock.now(),
         user_id=request.caller.user_id,
         business_unit_id=request.caller.business_unit_id,
-        want_index=organization.storage.indexes.want,
+        ensure_index=organization.storage.indexes.ensure,
     )
 
 

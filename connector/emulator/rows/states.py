@@ -13,7 +13,7 @@ CLOSED_CODES = {
 _STATE_COLUMNS = frozenset({"statecode", "statuscode"})
 
 
-def settle_state(table: TableDefinition, changes: Changes, current: StoredRow | None) -> None:
+def complete_state(table: TableDefinition, changes: Changes, current: StoredRow | None) -> None:
     """Complete state and status: a new state brings its default status; the pair must be valid.
 
     `current` is None when the row is created. Raises ODataError 400 (0x80048408) for a wrong pair.

@@ -40,7 +40,7 @@ from connector.emulator.rows.owners import (
     owner_values,
     raise_if_cannot_own,
 )
-from connector.emulator.rows.states import raise_if_closed, settle_state
+from connector.emulator.rows.states import complete_state, raise_if_closed
 from connector.emulator.storage.database import StoredRow, StoredValue
 from connector.emulator.storage.sql_names import type_column
 
@@ -111,7 +111,7 @@ class Writer:
         self._raise_if_out_of_reach("Write", table, current)
         _raise_if_key_changes(table, current, changes)
         raise_if_closed(table, changes, current)
-        settle_state(table, changes, current)
+        complete_state(table, changes, current)
         row_id = str(current[table.primary_id])
         owner = self._new_owner(table, changes, current)
         changes.values.pop(table.primary_id, None)
@@ -235,7 +235,7 @@ class Writer:
     def _complete_new_row(self, table: TableDefinition, changes: Changes) -> None:
         values = changes.values
         _set_defaults(table, values)
-        settle_state(table, changes, None)
+        complete_state(table, changes, None)
         self._set_first_owner(table, changes)
         self._derive(table, values, {})
         _raise_if_incomplete(table, values)

@@ -189,7 +189,7 @@ class Storage:
         column = table.columns_by_name.get(name)
         if column is None:
             return f"{quote(name)} IS ?"
-        self.indexes.want(table, column)
+        self.indexes.ensure(table, column)
         return f"{folded_sql(quote(name), column)} IS {folded_sql('?', column)}"
 
     def insert_rows(

@@ -34,7 +34,7 @@ class EqualityIndexes:
         self._connection = connection
         self._made: set[tuple[str, str]] = set()
 
-    def want(self, table: TableDefinition, column: ColumnDefinition) -> None:
+    def ensure(self, table: TableDefinition, column: ColumnDefinition) -> None:
         """Have an index on a column that tells rows apart; choices and numbers hardly do."""
         name = column.logical_name
         key = (table.logical_name, name)

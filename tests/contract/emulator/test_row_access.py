@@ -26,7 +26,7 @@ def limited(api: Api, depth: int) -> Iterator[Api]:
         for role in (SALESPERSON_ROLE_ID, MANAGER_ROLE_ID):
             roles.grant(role, verb, "lead", depth)
     yield api
-    roles.put_back(before)
+    roles.restore(before)
 
 
 def lead_of(api: Api, seller: str) -> str:

@@ -8,8 +8,8 @@ from itertools import count
 import pytest
 
 from connector.emulator.protocol.batch import (
+    BatchContext,
     BatchResponse,
-    BatchSeam,
     ChangeSet,
     InnerRequest,
     InnerResponse,
@@ -61,7 +61,7 @@ class Service:
         self, body: str, boundary: str = "B", *, continue_on_error: bool = False
     ) -> BatchResponse:
         numbers = count(1)
-        seam = BatchSeam(
+        seam = BatchContext(
             execute=self.execute,
             transaction=self.transaction,
             new_id=lambda: f"id{next(numbers)}",

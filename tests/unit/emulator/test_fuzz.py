@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.emulator.protocol.batch import (
-    BatchSeam,
+    BatchContext,
     InnerRequest,
     InnerResponse,
     parse_batch,
@@ -255,7 +255,7 @@ def test_batches(body: bytes, storage: Storage) -> None:
     def execute(request: InnerRequest) -> InnerResponse:
         return InnerResponse(status=200 if request.method == "GET" else 204)
 
-    seam = BatchSeam(execute=execute, transaction=storage.transaction, new_id=lambda: "id")
+    seam = BatchContext(execute=execute, transaction=storage.transaction, new_id=lambda: "id")
     status = status_of(lambda: run_batch(parse_batch("multipart/mixed; boundary=B", body), seam))
     assert status in (200, 400, 414)
 

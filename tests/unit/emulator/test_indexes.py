@@ -79,7 +79,7 @@ def test_a_table_has_only_so_many(storage: Storage) -> None:
     texts = [column for column in lead.columns if column.type is ColumnType.STRING]
     for column in texts:
         if column.is_stored:
-            storage.indexes.want(lead, column)
+            storage.indexes.ensure(lead, column)
     assert len(texts) > MOST_INDEXES
     assert 0 < len(indexes(storage)) <= MOST_INDEXES
 
@@ -87,5 +87,5 @@ def test_a_table_has_only_so_many(storage: Storage) -> None:
 def test_columns_that_hardly_tell_rows_apart_get_none(storage: Storage) -> None:
     lead = storage.catalog.tables["lead"]
     for name in ("statecode", "revenue", "donotemail", "description", "leadid"):
-        storage.indexes.want(lead, lead.columns_by_name[name])
+        storage.indexes.ensure(lead, lead.columns_by_name[name])
     assert indexes(storage) == set()

@@ -56,9 +56,9 @@ def test_properties_and_navigation(catalog: Catalog) -> None:
     member = resolve(f"leads({ROOT})/lead_tags({ROOT})/$ref", catalog)
     assert member.target_key is not None
     assert member.target_key.id == ROOT
-    behind = resolve(f"leads({ROOT})/parentaccountid/name", catalog)
-    assert behind.navigation is not None
-    assert behind.column is not None
+    after_values = resolve(f"leads({ROOT})/parentaccountid/name", catalog)
+    assert after_values.navigation is not None
+    assert after_values.column is not None
 
 
 def test_operations_bound_and_unbound(catalog: Catalog) -> None:

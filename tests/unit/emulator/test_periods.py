@@ -8,12 +8,12 @@ import pytest
 
 from connector.emulator.protocol.errors import ODataError
 from connector.emulator.query.sql.context import QueryContext, instant_text
-from connector.emulator.query.sql.periods import window_of
+from connector.emulator.query.sql.periods import time_range_of
 from connector.emulator.storage.sql_functions import local_text
 
 
 def window(context: QueryContext, operator: str, *numbers: int, **changes: Any) -> tuple[str, str]:
-    found = window_of(operator, numbers, replace(context, **changes))
+    found = time_range_of(operator, numbers, replace(context, **changes))
     assert found is not None
     start = instant_text(found.start) if found.start else "-"
     return start, instant_text(found.end) if found.end else "-"
@@ -95,12 +95,12 @@ def test_what_leaves_the_calendar_is_refused(
     context: QueryContext, operator: str, numbers: tuple[int, ...]
 ) -> None:
     with pytest.raises(ODataError, match="outside of the calendar"):
-        window_of(operator, numbers, context)
+        time_range_of(operator, numbers, context)
 
 
 def test_other_operators_are_no_period(context: QueryContext) -> None:
-    assert window_of("eq", (), context) is None
-    assert window_of("in-fiscal-period", (1,), context) is None
+    assert time_range_of("eq", (), context) is None
+    assert time_range_of("in-fiscal-period", (1,), context) is None
 
 
 def test_local_text_follows_the_zone() -> None:

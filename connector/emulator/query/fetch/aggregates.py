@@ -4,7 +4,7 @@ from connector.emulator.catalog.table_definition import ColumnType
 from connector.emulator.protocol.errors import ODataError, invalid_argument
 from connector.emulator.query.fetch.fetchxml import FetchAttribute, FetchOrder
 from connector.emulator.query.fetch.sources import Source, Sources
-from connector.emulator.query.sql.cells import Output, aggregate_sql, column_output, is_whole
+from connector.emulator.query.sql.cells import OutputColumn, aggregate_sql, column_output, is_whole
 from connector.emulator.query.sql.conditions import collated
 from connector.emulator.query.sql.context import QueryContext
 from connector.emulator.query.sql.fragments import text_literal
@@ -14,9 +14,9 @@ from connector.emulator.query.sql.values import is_number
 _FUNCTIONS = frozenset({"avg", "count", "countcolumn", "max", "min", "sum"})
 
 
-def aggregate_outputs(sources: Sources) -> tuple[tuple[Output, ...], tuple[str, ...]]:
+def aggregate_outputs(sources: Sources) -> tuple[tuple[OutputColumn, ...], tuple[str, ...]]:
     """The outputs, and what GROUP BY lists."""
-    outputs: list[Output] = []
+    outputs: list[OutputColumn] = []
     groups: list[str] = []
     for source in sources.joined:
         for attribute in source.entity.attributes:
@@ -33,7 +33,9 @@ def aggregate_outputs(sources: Sources) -> tuple[tuple[Output, ...], tuple[str, 
     return tuple(outputs), tuple(groups)
 
 
-def aggregate_order(sources: Sources, outputs: tuple[Output, ...], groups: tuple[str, ...]) -> str:
+def aggregate_order(
+    sources: Sources, outputs: tuple[OutputColumn, ...], groups: tuple[str, ...]
+) -> str:
     """ORDER BY of an aggregate query: its `order` elements by alias, then the groups."""
     pieces: list[str] = []
     for source in sources.joined:
@@ -42,7 +44,7 @@ def aggregate_order(sources: Sources, outputs: tuple[Output, ...], groups: tuple
     return f" ORDER BY {', '.join(pieces)}" if pieces else ""
 
 
-def _order(order: FetchOrder, outputs: tuple[Output, ...]) -> str:
+def _order(order: FetchOrder, outputs: tuple[OutputColumn, ...]) -> str:
     if order.alias is None:
         raise invalid_argument(
             "An attribute can not be specified for an order clause for an aggregate query. Use an "
@@ -54,7 +56,7 @@ def _order(order: FetchOrder, outputs: tuple[Output, ...]) -> str:
     return f"{found[0]} DESC" if order.descending else found[0]
 
 
-def _output(source: Source, attribute: FetchAttribute, context: QueryContext) -> Output:
+def _output(source: Source, attribute: FetchAttribute, context: QueryContext) -> OutputColumn:
     if attribute.alias is None:
         raise _misses(attribute, "an alias")
     column = source.column(attribute.name)
@@ -64,7 +66,7 @@ def _output(source: Source, attribute: FetchAttribute, context: QueryContext) ->
     _raise_if_unfit(function, attribute, column)
     sql = aggregate_sql(function, column.sql, distinct=attribute.is_distinct)
     if function.startswith("count"):
-        return Output(attribute.alias, sql)
+        return OutputColumn(attribute.alias, sql)
     whole = is_whole(function, column.definition)
     return column_output(attribute.alias, column, sql, is_whole=whole)
 
@@ -85,14 +87,16 @@ def _misses(attribute: FetchAttribute, what: str) -> ODataError:
 
 def _group(
     attribute: FetchAttribute, alias: str, column: ColumnRef, context: QueryContext
-) -> Output:
+) -> OutputColumn:
     if attribute.date_grouping is None:
-        return Output(alias, collated(column), column.definition, column.table, column.type_sql)
+        return OutputColumn(
+            alias, collated(column), column.definition, column.table, column.type_sql
+        )
     if column.definition.type is not ColumnType.DATETIME:
         raise invalid_argument(
             f"dategrouping can only be used with date columns, not '{attribute.name}'."
         )
-    return Output(alias, _date_part(attribute.date_grouping.lower(), column, context))
+    return OutputColumn(alias, _date_part(attribute.date_grouping.lower(), column, context))
 
 
 def _date_part(part: str, column: ColumnRef, context: QueryContext) -> str:

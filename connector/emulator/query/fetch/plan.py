@@ -28,10 +28,10 @@ from connector.emulator.query.fetch.sources import (
     key_sql,
     source_sql,
 )
-from connector.emulator.query.odata.plan import seal
+from connector.emulator.query.odata.plan import query_digest
 from connector.emulator.query.sql.cells import (
     MOST_AGGREGATED,
-    Output,
+    OutputColumn,
     column_output,
     raise_if_too_many,
     read_cells,
@@ -47,7 +47,13 @@ from connector.emulator.query.sql.fragments import (
     join,
     text_literal,
 )
-from connector.emulator.query.sql.ordering import SortKey, behind, column_key, order_by, primary_key
+from connector.emulator.query.sql.ordering import (
+    SortKey,
+    after_values,
+    column_key,
+    order_by,
+    primary_key,
+)
 from connector.emulator.query.sql.results import LARGEST_PAGE, CellPage, CellRow
 from connector.emulator.query.sql.scopes import ColumnRef, Scope
 
@@ -68,10 +74,10 @@ class FetchPlan:
     sql: Sql
     source: Sql
     counted: Sql
-    outputs: tuple[Output, ...]
+    outputs: tuple[OutputColumn, ...]
     keys: tuple[SortKey, ...]
     limit: int
-    seal: bytes
+    query_digest: bytes
 
 
 def plan_fetch(
@@ -95,10 +101,10 @@ def plan_fetch(
     where = all_of([*conditions, *([restriction] if restriction else [])])
     source = join("", [Sql(source_sql(root)), joins, Sql(" WHERE "), where])
     limit = _limit(fetch, page_size)
-    seal_bytes = seal(context, f"fetch\n{table.logical_name}\n{fetch.entity!r}")
+    digest = query_digest(context, f"fetch\n{table.logical_name}\n{fetch.entity!r}")
     if fetch.is_aggregate:
-        return _aggregate_plan(fetch, sources, source, limit, seal_bytes)
-    return _row_plan(fetch, sources, source, limit, seal_bytes)
+        return _aggregate_plan(fetch, sources, source, limit, digest)
+    return _row_plan(fetch, sources, source, limit, digest)
 
 
 def run_fetch(plan: FetchPlan, connection: sqlite3.Connection, *, count: bool = False) -> CellPage:
@@ -123,12 +129,10 @@ def _limit(fetch: Fetch, page_size: int | None) -> int:
     return min(fetch.count or page_size or LARGEST_PAGE, LARGEST_PAGE)
 
 
-def _row_plan(
-    fetch: Fetch, sources: Sources, source: Sql, limit: int, seal_bytes: bytes
-) -> FetchPlan:
+def _row_plan(fetch: Fetch, sources: Sources, source: Sql, limit: int, digest: bytes) -> FetchPlan:
     outputs = tuple(output for each in sources.joined for output in _outputs(each, fetch))
     keys, admits_cookie = _sort_keys(fetch, sources)
-    position, offset = _start(fetch, keys if admits_cookie else (), limit, seal_bytes)
+    position, offset = _start(fetch, keys if admits_cookie else (), limit, digest)
     shown = f"SELECT {'DISTINCT ' if fetch.is_distinct else ''}{select_list(outputs)}"
     behind_position = Sql(" AND ") + position if position is not None else Sql("")
     tail = Sql(f" ORDER BY {order_by(keys)} LIMIT ? OFFSET ?", (limit + 1, offset))
@@ -143,7 +147,7 @@ def _row_plan(
         outputs=outputs,
         keys=keys if admits_cookie else (),
         limit=limit,
-        seal=seal_bytes,
+        query_digest=digest,
     )
 
 
@@ -154,7 +158,7 @@ def _hidden_outputs(root: Source, keys: tuple[SortKey, ...]) -> list[str]:
 
 
 def _aggregate_plan(
-    fetch: Fetch, sources: Sources, source: Sql, limit: int, seal_bytes: bytes
+    fetch: Fetch, sources: Sources, source: Sql, limit: int, digest: bytes
 ) -> FetchPlan:
     outputs, groups = aggregate_outputs(sources)
     offset = _offset(fetch, limit)
@@ -170,18 +174,18 @@ def _aggregate_plan(
         outputs=outputs,
         keys=(),
         limit=limit,
-        seal=seal_bytes,
+        query_digest=digest,
     )
 
 
 def _start(
-    fetch: Fetch, keys: tuple[SortKey, ...], limit: int, seal_bytes: bytes
+    fetch: Fetch, keys: tuple[SortKey, ...], limit: int, digest: bytes
 ) -> tuple[Sql | None, int]:
     if fetch.cookie is None or fetch.page == 1 or not keys:
         return None, _offset(fetch, limit)
-    page, last = read_inner(fetch.cookie, keys, seal_bytes)
+    page, last = read_inner(fetch.cookie, keys, digest)
     skipped = max(0, fetch.page - page - 1) * limit
-    return behind(keys, last), skipped
+    return after_values(keys, last), skipped
 
 
 def _offset(fetch: Fetch, limit: int) -> int:
@@ -194,7 +198,7 @@ def _offset(fetch: Fetch, limit: int) -> int:
     return offset
 
 
-def _outputs(source: Source, fetch: Fetch) -> list[Output]:
+def _outputs(source: Source, fetch: Fetch) -> list[OutputColumn]:
     entity, is_root = source.entity, source.name is None
     attributes = list(entity.attributes)
     if entity.all_attributes or (is_root and not attributes):
@@ -209,7 +213,7 @@ def _outputs(source: Source, fetch: Fetch) -> list[Output]:
     return list(unique.values())
 
 
-def _implied(source: Source, attributes: list[FetchAttribute]) -> list[Output]:
+def _implied(source: Source, attributes: list[FetchAttribute]) -> list[OutputColumn]:
     """The primary key, and the currency of money, come along unasked."""
     names = [source.table.primary_id]
     definitions = [source.table.columns_by_name[each.name] for each in attributes]
@@ -219,7 +223,7 @@ def _implied(source: Source, attributes: list[FetchAttribute]) -> list[Output]:
     return [_output(source, FetchAttribute(name)) for name in names if name in known]
 
 
-def _output(source: Source, attribute: FetchAttribute) -> Output:
+def _output(source: Source, attribute: FetchAttribute) -> OutputColumn:
     column = source.column(attribute.name)
     key = attribute.alias or _key(source, column.definition)
     return column_output(key, column)
@@ -297,7 +301,7 @@ def _cookie(plan: FetchPlan, shown: list[tuple[SqlValue, ...]]) -> str | None:
         return None
     start = 2 * len(plan.outputs) + 2
     page = plan.fetch.page
-    inner = write_inner(plan.keys, page, shown[0][start:], shown[-1][start:], plan.seal)
+    inner = write_inner(plan.keys, page, shown[0][start:], shown[-1][start:], plan.query_digest)
     return write_annotation(inner, page + 1)
 
 

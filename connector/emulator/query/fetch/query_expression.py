@@ -5,10 +5,9 @@ Nothing is compiled here; names are not resolved.
 """
 
 import re
-from typing import Any
 
 from connector.emulator.protocol.errors import invalid_argument, not_supported
-from connector.emulator.protocol.json_shapes import as_list, as_object
+from connector.emulator.protocol.json_shapes import Json, as_list, as_object
 from connector.emulator.query.fetch.fetchxml import (
     Fetch,
     FetchCondition,
@@ -46,7 +45,7 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=X)(?=[A-Z])")
 _DEEPEST = 40
 
 
-def parse_query_expression(document: Any) -> Fetch:
+def parse_query_expression(document: Json) -> Fetch:
     """The rows a QueryExpression names; raises ODataError 400 when it cannot be read."""
     query = _object(document, "A member of 'QuerySet'")
     top = query.get("TopCount")
@@ -55,7 +54,7 @@ def parse_query_expression(document: Any) -> Fetch:
     return Fetch(entity=_entity(query, "EntityName", "Criteria", 0), top=top)
 
 
-def _entity(members: dict[str, Any], name: str, criteria: str, depth: int) -> FetchEntity:
+def _entity(members: dict[str, Json], name: str, criteria: str, depth: int) -> FetchEntity:
     if depth > _DEEPEST:
         raise invalid_argument("The query is nested too deeply.")
     table = members.get(name)
@@ -73,7 +72,7 @@ def _entity(members: dict[str, Any], name: str, criteria: str, depth: int) -> Fe
     )
 
 
-def _link(document: Any, depth: int) -> FetchLink:
+def _link(document: Json, depth: int) -> FetchLink:
     link = _object(document, "A member of 'LinkEntities'")
     join = str(link.get("JoinOperator") or "Inner")
     if join not in _JOINS:
@@ -91,7 +90,7 @@ def _link(document: Any, depth: int) -> FetchLink:
     )
 
 
-def _filter(document: Any, depth: int) -> FetchFilter:
+def _filter(document: Json, depth: int) -> FetchFilter:
     if depth > _DEEPEST:
         raise invalid_argument("The query is nested too deeply.")
     members = _object(document, "A filter")
@@ -103,7 +102,7 @@ def _filter(document: Any, depth: int) -> FetchFilter:
     return FetchFilter(operator == "Or", (*conditions, *filters))
 
 
-def _condition(document: Any) -> FetchCondition:
+def _condition(document: Json) -> FetchCondition:
     members = _object(document, "A condition")
     attribute, operator = members.get("AttributeName"), members.get("Operator")
     if not isinstance(attribute, str) or not isinstance(operator, str) or not operator:
@@ -123,7 +122,7 @@ def _hyphenated(operator: str) -> str:
     return _WORD.sub("-", operator).lower().replace("older-than", "olderthan")
 
 
-def _text(value: Any) -> str:
+def _text(value: Json) -> str:
     typed = as_object(value)
     plain = value if typed is None else typed.get("Value")
     if isinstance(plain, bool):
@@ -131,7 +130,7 @@ def _text(value: Any) -> str:
     return "" if plain is None else str(plain)
 
 
-def _object(document: Any, what: str) -> dict[str, Any]:
+def _object(document: Json, what: str) -> dict[str, Json]:
     members = as_object(document)
     if members is None:
         raise invalid_argument(f"{what} must be an object.")

@@ -132,7 +132,7 @@ def _join(sources: Sources, parent: Source, link: FetchLink) -> Sql:
 
 def _link_on(context: QueryContext, source: Source, parent: Source, link: FetchLink) -> Sql:
     column = source.column(link.source)
-    context.want_index(source.table, column.definition)
+    context.ensure_index(source.table, column.definition)
     return Sql(f"{column.sql} = {parent.column(link.target).sql}")
 
 

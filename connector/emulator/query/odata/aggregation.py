@@ -18,7 +18,7 @@ from connector.emulator.query.odata.options import QueryOptions, parse_top_optio
 from connector.emulator.query.odata.parser import Cursor, parse_expression, parse_name, parse_order
 from connector.emulator.query.sql.cells import (
     MOST_AGGREGATED,
-    Output,
+    OutputColumn,
     aggregate_sql,
     column_output,
     is_whole,
@@ -72,7 +72,7 @@ class AggregatePlan:
     table: TableDefinition
     sql: Sql
     source: Sql
-    outputs: tuple[Output, ...]
+    outputs: tuple[OutputColumn, ...]
 
 
 def parse_apply(text: str, aliases: Mapping[str, str]) -> Application:
@@ -192,23 +192,25 @@ def _expect_word(cursor: Cursor, word: str) -> None:
     cursor.next_token()
 
 
-def _group(column: ColumnRef, table: TableDefinition) -> Output:
+def _group(column: ColumnRef, table: TableDefinition) -> OutputColumn:
     definition = column.definition
     if definition.type is ColumnType.DATETIME:
         raise not_supported("groupby with datetime values is not supported.")
     key = definition.wire_name
     if column.table is not table:
         key = f"{column.table.logical_name}_{definition.logical_name}"
-    return Output(key, collated(column), definition, column.table, column.type_sql)
+    return OutputColumn(key, collated(column), definition, column.table, column.type_sql)
 
 
-def _aggregate(aggregate: Aggregate, scope: Scope) -> Output:
+def _aggregate(aggregate: Aggregate, scope: Scope) -> OutputColumn:
     if aggregate.column is None:
-        return Output(aggregate.alias, aggregate_sql("count", "*"))
+        return OutputColumn(aggregate.alias, aggregate_sql("count", "*"))
     column = resolve_column(scope, aggregate.column.path)
     definition = column.definition
     if aggregate.method == "countcolumn":
-        return Output(aggregate.alias, aggregate_sql("countcolumn", column.sql, distinct=True))
+        return OutputColumn(
+            aggregate.alias, aggregate_sql("countcolumn", column.sql, distinct=True)
+        )
     _raise_if_unfit(aggregate.method, definition)
     sql = aggregate_sql(aggregate.method, column.sql)
     whole = is_whole(aggregate.method, definition)
@@ -225,7 +227,7 @@ def _raise_if_unfit(method: str, column: ColumnDefinition) -> None:
         )
 
 
-def _raise_if_repeated(outputs: tuple[Output, ...]) -> None:
+def _raise_if_repeated(outputs: tuple[OutputColumn, ...]) -> None:
     seen: set[str] = set()
     for output in outputs:
         if output.key in seen:
@@ -237,7 +239,7 @@ def _repeated(key: str) -> ODataError:
     return bad_query(f"The name '{key}' is used more than once in $apply.")
 
 
-def _tail(options: QueryOptions, application: Application, groups: list[Output]) -> Sql:
+def _tail(options: QueryOptions, application: Application, groups: list[OutputColumn]) -> Sql:
     tail = ""
     if groups:
         tail = " GROUP BY " + ", ".join(str(2 * index + 1) for index in range(len(groups)))

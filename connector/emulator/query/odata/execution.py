@@ -18,7 +18,7 @@ from connector.emulator.query.odata.plan import (
     SelectPlan,
     fetched_names,
     key_names,
-    seal,
+    query_digest,
     shown_columns,
 )
 from connector.emulator.query.odata.selection import Expansion
@@ -41,7 +41,7 @@ from connector.emulator.query.sql.results import (
     ResultPage,
     ResultRow,
 )
-from connector.emulator.query.sql.scopes import Scope, target_table, want_link_index
+from connector.emulator.query.sql.scopes import Scope, ensure_link_index, target_table
 from connector.emulator.storage.sql_names import quote, type_column
 
 _CHUNK = 500
@@ -55,7 +55,7 @@ def run_plan(plan: SelectPlan, connection: sqlite3.Connection) -> ResultPage:
     rows = [ResultRow(plan.table, plan.columns, values) for values in shown]
     page = ResultPage(rows)
     if plan.is_paged and len(found) > plan.limit and shown:
-        page.next_token = _next_token(plan.keys, plan.page, shown, plan.seal)
+        page.next_token = _next_token(plan.keys, plan.page, shown, plan.query_digest)
     if plan.count is not None:
         counted = int(str(next(iter(_query(connection, plan.count)[0].values()))))
         page.total, page.total_exceeded = min(counted, LARGEST_PAGE), counted > LARGEST_PAGE
@@ -84,12 +84,12 @@ def _next_token(
     keys: tuple[SortKey, ...],
     page: int,
     rows: Sequence[dict[str, SqlValue]],
-    seal_bytes: bytes,
+    digest: bytes,
 ) -> str:
     names = key_names(keys)
     first = tuple(rows[0][name] for name in names)
     last = tuple(rows[-1][name] for name in names)
-    return write_skiptoken(write_inner(keys, page, first, last, seal_bytes), page + 1)
+    return write_skiptoken(write_inner(keys, page, first, last, digest), page + 1)
 
 
 def _query(connection: sqlite3.Connection, sql: Sql) -> list[dict[str, SqlValue]]:
@@ -155,7 +155,7 @@ class _Expander:
     def _expand_collection(self, rows: list[ResultRow], expansion: Expansion) -> None:
         target = target_table(self.context.catalog, expansion.navigation)
         scope = Scope(self.context, target, "t0", Budget())
-        want_link_index(self.context, expansion.navigation)
+        ensure_link_index(self.context, expansion.navigation)
         keys = sort_keys(expansion.item.order, scope)
         top = expansion.item.top
         limit = self.page_size if top is None else min(top, LARGEST_PAGE)
@@ -189,8 +189,8 @@ class _Expander:
             return options
         target = target_table(self.context.catalog, expansion.navigation)
         pairs = [f"{name}={value}" for name, value in parse_query_options(options).pairs]
-        seal_bytes = seal(self.context, "\n".join([target.logical_name, *pairs]))
-        token = _next_token(keys, 1, found[:limit], seal_bytes)
+        digest = query_digest(self.context, "\n".join([target.logical_name, *pairs]))
+        token = _next_token(keys, 1, found[:limit], digest)
         return next_query(options, token)
 
 

@@ -14,11 +14,11 @@ from connector.emulator.query.sql.scopes import (
     ColumnRef,
     Scope,
     child_scope,
+    ensure_link_index,
     link_condition,
     resolve_column,
     resolve_navigation,
     target_table,
-    want_link_index,
 )
 from connector.emulator.query.sql.syntax import (
     Call,
@@ -236,7 +236,7 @@ def _quantified(node: Quantified, scope: Scope) -> Sql:
     origin, navigation = resolve_navigation(scope, node.path)
     scope.budget.count_link(origin.alias, *node.path, str(node.position))
     inner = child_scope(scope, target_table(scope.catalog, navigation), node.variable)
-    want_link_index(scope.context, navigation)
+    ensure_link_index(scope.context, navigation)
     where = [link_condition(navigation, origin.alias, inner.alias)]
     if node.predicate is not None:
         predicate = compile_filter(node.predicate, inner)

@@ -22,11 +22,11 @@ from connector.emulator.query.odata.selection import (
     resolve_select,
 )
 from connector.emulator.query.sql.context import QueryContext
-from connector.emulator.query.sql.cookies import Position, read_skiptoken
+from connector.emulator.query.sql.cookies import PagePosition, read_skiptoken
 from connector.emulator.query.sql.fragments import Budget, Sql, SqlValue, all_of, column_sql, join
-from connector.emulator.query.sql.ordering import SortKey, behind, order_by, sort_keys
+from connector.emulator.query.sql.ordering import SortKey, after_values, order_by, sort_keys
 from connector.emulator.query.sql.results import LARGEST_PAGE
-from connector.emulator.query.sql.scopes import Scope, link_condition, want_link_index
+from connector.emulator.query.sql.scopes import Scope, ensure_link_index, link_condition
 from connector.emulator.storage.sql_names import quote, sql_names
 
 MAIN_ALIAS = "t0"
@@ -60,7 +60,7 @@ class SelectPlan:
     keys: tuple[SortKey, ...]
     expansions: tuple[Expansion, ...]
     context: QueryContext
-    seal: bytes
+    query_digest: bytes
 
 
 def plan_collection(
@@ -82,9 +82,9 @@ def plan_collection(
     keys = sort_keys(parse_order(order, options.aliases) if order else (), scope)
     where = _conditions(scope, options, parent, restriction)
     limit, is_paged = _limit(options, page_size)
-    seal = _seal(table, options, context)
-    position = _position(options, keys, seal)
-    later = [] if position is None else [behind(keys, position.last)]
+    query_digest = _options_digest(table, options, context)
+    position = _position(options, keys, query_digest)
+    later = [] if position is None else [after_values(keys, position.last)]
     columns, expansions = _shape(table, options, context)
     outputs = _outputs(scope, fetched_names(table, columns, expansions), keys)
     return SelectPlan(
@@ -99,7 +99,7 @@ def plan_collection(
         keys=keys,
         expansions=expansions,
         context=context,
-        seal=seal,
+        query_digest=query_digest,
     )
 
 
@@ -127,7 +127,7 @@ def parent_restriction(parent: Parent, context: QueryContext) -> Sql:
     """The restriction to the rows of one row's collection."""
     navigation = parent.navigation
     table = context.catalog.tables[navigation.table]
-    want_link_index(context, navigation)
+    ensure_link_index(context, navigation)
     link = link_condition(navigation, _PARENT_ALIAS, MAIN_ALIAS)
     key = column_sql(_PARENT_ALIAS, table.primary_id)
     source = f"{quote(table.logical_name)} {_PARENT_ALIAS}"
@@ -184,22 +184,22 @@ def _limit(options: QueryOptions, page_size: int | None) -> tuple[int, bool]:
     return LARGEST_PAGE, True
 
 
-def _seal(table: TableDefinition, options: QueryOptions, context: QueryContext) -> bytes:
+def _options_digest(table: TableDefinition, options: QueryOptions, context: QueryContext) -> bytes:
     parts = [f"{name}={value}" for name, value in options.pairs if name != "$skiptoken"]
     text = "\n".join([table.logical_name, *parts])
-    return seal(context, text)
+    return query_digest(context, text)
 
 
-def seal(context: QueryContext, text: str) -> bytes:
+def query_digest(context: QueryContext, text: str) -> bytes:
     """What ties a paging cookie to the query it was made for."""
     return blake2b(text.encode("utf-8", "surrogatepass"), key=context.secret[:64]).digest()
 
 
 def _position(
-    options: QueryOptions, keys: tuple[SortKey, ...], seal_bytes: bytes
-) -> Position | None:
+    options: QueryOptions, keys: tuple[SortKey, ...], digest: bytes
+) -> PagePosition | None:
     token = options.get("$skiptoken")
-    return read_skiptoken(token, keys, seal_bytes) if token is not None else None
+    return read_skiptoken(token, keys, digest) if token is not None else None
 
 
 def _shape(

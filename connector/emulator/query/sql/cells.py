@@ -20,7 +20,7 @@ MOST_AGGREGATED = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputColumn:
     """One column of a result: its key on the wire, the SQL, and where the value comes from."""
 
     key: str
@@ -31,7 +31,7 @@ class Output:
     is_whole: bool = False
 
 
-def select_list(outputs: Sequence[Output]) -> str:
+def select_list(outputs: Sequence[OutputColumn]) -> str:
     """The outputs as SQL, each followed by its lookup's target type."""
     pieces: list[str] = []
     for index, output in enumerate(outputs):
@@ -40,7 +40,7 @@ def select_list(outputs: Sequence[Output]) -> str:
     return ", ".join(pieces)
 
 
-def read_cells(outputs: Sequence[Output], row: Sequence[SqlValue]) -> list[Cell]:
+def read_cells(outputs: Sequence[OutputColumn], row: Sequence[SqlValue]) -> list[Cell]:
     """The cells of one SQL row, nulls left out."""
     cells: list[Cell] = []
     for index, output in enumerate(outputs):
@@ -54,7 +54,7 @@ def read_cells(outputs: Sequence[Output], row: Sequence[SqlValue]) -> list[Cell]
     return cells
 
 
-def _target(output: Output, target: SqlValue) -> str | None:
+def _target(output: OutputColumn, target: SqlValue) -> str | None:
     if target is not None:
         return str(target)
     targets = output.definition.targets if output.definition is not None else ()
@@ -63,10 +63,10 @@ def _target(output: Output, target: SqlValue) -> str | None:
 
 def column_output(
     key: str, column: ColumnRef, sql: str | None = None, *, is_whole: bool = False
-) -> Output:
+) -> OutputColumn:
     """An output that shows a column, or something computed from it (`sql`) in the column's type."""
     kind = column.type_sql if sql is None else None
-    return Output(key, sql or column.sql, column.definition, column.table, kind, is_whole)
+    return OutputColumn(key, sql or column.sql, column.definition, column.table, kind, is_whole)
 
 
 def aggregate_sql(function: str, sql: str, *, distinct: bool = False) -> str:
@@ -100,7 +100,9 @@ def raise_if_too_many(connection: sqlite3.Connection, source: Sql, limit: int) -
         )
 
 
-def read_rows(connection: sqlite3.Connection, sql: Sql, outputs: Sequence[Output]) -> list[CellRow]:
+def read_rows(
+    connection: sqlite3.Connection, sql: Sql, outputs: Sequence[OutputColumn]
+) -> list[CellRow]:
     """Run an aggregate query."""
     cursor = connection.execute(sql.text, sql.parameters)
     return [CellRow(read_cells(outputs, tuple(row))) for row in cursor]

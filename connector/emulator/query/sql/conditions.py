@@ -13,7 +13,7 @@ from connector.emulator.protocol.errors import ODataError, invalid_argument
 from connector.emulator.query.sql.context import QueryContext, instant_text
 from connector.emulator.query.sql.fragments import Budget, Sql, SqlValue, all_of, any_of, value_list
 from connector.emulator.query.sql.identity import IDENTITY_OPERATORS, identity_condition
-from connector.emulator.query.sql.periods import HOUR_OPERATORS, Window, day_window, window_of
+from connector.emulator.query.sql.periods import HOUR_OPERATORS, TimeRange, day_range, time_range_of
 from connector.emulator.query.sql.scopes import ColumnRef
 from connector.emulator.query.sql.values import parse_instant, text_to_stored
 from connector.emulator.storage.sql_names import folded_sql
@@ -62,7 +62,7 @@ def collated(column: ColumnRef) -> str:
 
 def equals_one_of(column: ColumnRef, values: Sequence[SqlValue], context: QueryContext) -> Sql:
     """Whether a column equals one of the values, in the form that an index of it serves."""
-    context.want_index(column.table, column.definition)
+    context.ensure_index(column.table, column.definition)
     operand = folded_sql("?", column.definition)
     listed = Sql(", ".join(operand for _ in values), tuple(values)).wrap()
     return f"{folded_sql(column.sql, column.definition)} IN " + listed
@@ -202,29 +202,29 @@ def _date(condition: Condition) -> Sql:
     if column.is_date_only and condition.operator in HOUR_OPERATORS:
         raise _invalid_operator(condition)
     if condition.operator in _DAY_OPERATORS:
-        return _within(condition, _day_window(condition))
+        return _within(condition, _day_range(condition))
     numbers = _numbers(condition)
     if condition.operator == "in-fiscal-period":
         return _in_fiscal_period(condition, numbers)
-    window = window_of(condition.operator, numbers, condition.context)
-    if window is None:
+    time_range = time_range_of(condition.operator, numbers, condition.context)
+    if time_range is None:
         raise _invalid_operator(condition)
-    return _within(condition, window)
+    return _within(condition, time_range)
 
 
-def _day_window(condition: Condition) -> Window:
+def _day_range(condition: Condition) -> TimeRange:
     _raise_unless(condition, len(condition.values) == 1, 1)
     try:
         moment = parse_instant(condition.values[0], condition.context)
         day = moment.astimezone(condition.context.zone).date()
     except (ValueError, OverflowError) as error:
         raise _invalid_number(condition) from error
-    window = day_window(day, condition.context)
+    time_range = day_range(day, condition.context)
     if condition.operator == "on-or-before":
-        return Window(None, window.end)
+        return TimeRange(None, time_range.end)
     if condition.operator == "on-or-after":
-        return Window(window.start, None)
-    return window
+        return TimeRange(time_range.start, None)
+    return time_range
 
 
 def _numbers(condition: Condition) -> tuple[int, ...]:
@@ -254,17 +254,17 @@ def _invalid_number(condition: Condition) -> ODataError:
     )
 
 
-def _within(condition: Condition, window: Window) -> Sql:
+def _within(condition: Condition, time_range: TimeRange) -> Sql:
     bounds: list[Sql] = []
     sql, by_day = condition.column.sql, condition.column.definition.is_date_only
     zone = condition.context.zone
     try:
-        if window.start is not None:
-            start = window.start
+        if time_range.start is not None:
+            start = time_range.start
             text = start.astimezone(zone).date().isoformat() if by_day else instant_text(start)
             bounds.append(Sql(f"{sql} >= ?", (text,)))
-        if window.end is not None:
-            bounds.append(_before(condition, window.end))
+        if time_range.end is not None:
+            bounds.append(_before(condition, time_range.end))
     except OverflowError as error:
         raise _invalid_number(condition) from error
     return all_of(bounds)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from connector.emulator.catalog.catalog import Catalog
 from connector.emulator.catalog.table_definition import ColumnDefinition, TableDefinition
 
-WantIndex = Callable[[TableDefinition, ColumnDefinition], None]
+EnsureIndex = Callable[[TableDefinition, ColumnDefinition], None]
 
 
 def _no_index(_table: TableDefinition, _column: ColumnDefinition) -> None:
@@ -22,7 +22,7 @@ class QueryContext:
     `now` is aware; `time_zone` is the caller's IANA zone, for relative dates; `week_start` counts
     from Monday = 0; the fiscal year starts on the first day of `fiscal_month` and has
     `fiscal_periods` equal periods. `secret` keys the check value inside paging cookies;
-    `want_index` is told of columns that a query compares for equality.
+    `ensure_index` is told of columns that a query compares for equality.
     """
 
     catalog: Catalog
@@ -35,7 +35,7 @@ class QueryContext:
     fiscal_month: int = 1
     fiscal_periods: int = 4
     secret: bytes = b"emulator"
-    want_index: WantIndex = _no_index
+    ensure_index: EnsureIndex = _no_index
 
     @property
     def zone(self) -> ZoneInfo:

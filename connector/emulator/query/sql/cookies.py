@@ -22,7 +22,7 @@ _SAFE = re.compile(r"[^A-Za-z0-9_.]")
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class PagePosition:
     """Where the next page starts: its number, and the key values of the last row before it."""
 
     page: int
@@ -34,14 +34,14 @@ def write_inner(
     page: int,
     first: tuple[SqlValue, ...],
     last: tuple[SqlValue, ...],
-    seal: bytes,
+    query_digest: bytes,
 ) -> str:
     """The inner cookie of a page: `<cookie page="1"><leadid last="{…}" first="{…}" /></cookie>`."""
     elements = "".join(
         f"<{_element(key)}{_attribute('last', key, end)}{_attribute('first', key, begin)} />"
         for key, begin, end in zip(keys, first, last, strict=True)
     )
-    check = _check(f"{page}{elements}", seal)
+    check = _check(f"{page}{elements}", query_digest)
     return f'<cookie page="{page}" check="{check}">{elements}</cookie>'
 
 
@@ -58,19 +58,19 @@ def write_annotation(inner: str, next_page: int) -> str:
     return _outer(_encode(_encode(inner)), next_page)
 
 
-def read_skiptoken(token: str, keys: tuple[SortKey, ...], seal: bytes) -> Position:
+def read_skiptoken(token: str, keys: tuple[SortKey, ...], query_digest: bytes) -> PagePosition:
     """The position a decoded `$skiptoken` means; raises ODataError 400 when it was changed."""
     match = _OUTER.fullmatch(token.strip())
     if match is None:
         raise _malformed()
-    page, last = read_inner(unquote(match.group(2)), keys, seal)
+    page, last = read_inner(unquote(match.group(2)), keys, query_digest)
     if page + 1 != int(match.group(1)):
         raise _malformed()
-    return Position(page + 1, last)
+    return PagePosition(page + 1, last)
 
 
 def read_inner(
-    inner: str, keys: tuple[SortKey, ...], seal: bytes
+    inner: str, keys: tuple[SortKey, ...], query_digest: bytes
 ) -> tuple[int, tuple[SqlValue, ...]]:
     """The page and the last key values of an inner cookie, however often it is still encoded."""
     for _ in range(3):
@@ -80,7 +80,7 @@ def read_inner(
     root = _parse(inner)
     page = root.get("page", "")
     body = inner[inner.find(">") + 1 : inner.rfind("</cookie>")]
-    if not hmac.compare_digest(_check(f"{page}{body}", seal), root.get("check", "")):
+    if not hmac.compare_digest(_check(f"{page}{body}", query_digest), root.get("check", "")):
         raise _malformed()
     if len(root) != len(keys) or not page.isdigit():
         raise _malformed()
@@ -141,5 +141,7 @@ def _number(text: str) -> SqlValue:
         raise _malformed() from error
 
 
-def _check(text: str, seal: bytes) -> str:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=seal[:64]).hexdigest()
+def _check(text: str, query_digest: bytes) -> str:
+    return blake2b(
+        text.encode("utf-8", "surrogatepass"), digest_size=8, key=query_digest[:64]
+    ).hexdigest()

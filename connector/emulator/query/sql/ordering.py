@@ -119,7 +119,7 @@ def order_by(keys: tuple[SortKey, ...]) -> str:
     return ", ".join(key.order_sql for key in keys)
 
 
-def behind(keys: tuple[SortKey, ...], values: tuple[SqlValue, ...]) -> Sql:
+def after_values(keys: tuple[SortKey, ...], values: tuple[SqlValue, ...]) -> Sql:
     """Rows that sort after the row with these key values."""
     branches: list[Sql] = []
     for index, key in enumerate(keys):

@@ -10,7 +10,7 @@ from connector.emulator.query.sql.context import QueryContext
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TimeRange:
     """Half-open: `start` belongs to it, `end` does not; None is unbounded. Both are aware."""
 
     start: datetime | None
@@ -25,7 +25,9 @@ _DAY_UNITS = {"days": 1, "weeks": 7}
 _MONTH_UNITS = {"months": 1, "years": 12}
 
 
-def window_of(operator: str, numbers: tuple[int, ...], context: QueryContext) -> Window | None:
+def time_range_of(
+    operator: str, numbers: tuple[int, ...], context: QueryContext
+) -> TimeRange | None:
     """The stretch an operator means now; None when the operator is not about a stretch of time.
 
     Raises ODataError 400 for a number that leads out of the calendar.
@@ -43,10 +45,10 @@ def window_of(operator: str, numbers: tuple[int, ...], context: QueryContext) ->
     return None
 
 
-def day_window(day: date, context: QueryContext) -> Window:
+def day_range(day: date, context: QueryContext) -> TimeRange:
     """A calendar day in the caller's zone."""
     try:
-        return Window(_midnight(day, context), _midnight(day + timedelta(days=1), context))
+        return TimeRange(_midnight(day, context), _midnight(day + timedelta(days=1), context))
     except OverflowError as error:
         raise _out_of_range("on") from error
 
@@ -59,35 +61,37 @@ def _midnight(day: date, context: QueryContext) -> datetime:
     return datetime.combine(day, time(), context.zone)
 
 
-def _days(offset: int, length: int) -> Callable[[QueryContext], Window]:
-    def build(context: QueryContext) -> Window:
+def _days(offset: int, length: int) -> Callable[[QueryContext], TimeRange]:
+    def build(context: QueryContext) -> TimeRange:
         first = context.local_now.date() + timedelta(days=offset)
-        return Window(_midnight(first, context), _midnight(first + timedelta(days=length), context))
+        return TimeRange(
+            _midnight(first, context), _midnight(first + timedelta(days=length), context)
+        )
 
     return build
 
 
-def _weeks(offset: int) -> Callable[[QueryContext], Window]:
-    def build(context: QueryContext) -> Window:
+def _weeks(offset: int) -> Callable[[QueryContext], TimeRange]:
+    def build(context: QueryContext) -> TimeRange:
         today = context.local_now.date()
         first = today - timedelta(days=(today.weekday() - context.week_start) % 7)
         first += timedelta(weeks=offset)
-        return Window(_midnight(first, context), _midnight(first + timedelta(days=7), context))
+        return TimeRange(_midnight(first, context), _midnight(first + timedelta(days=7), context))
 
     return build
 
 
-def _months(offset: int, length: int) -> Callable[[QueryContext], Window]:
-    def build(context: QueryContext) -> Window:
+def _months(offset: int, length: int) -> Callable[[QueryContext], TimeRange]:
+    def build(context: QueryContext) -> TimeRange:
         today = context.local_now.date()
         first = today.replace(day=1, month=1 if length == 12 else today.month)
         first = add_months(first, offset * length)
-        return Window(_midnight(first, context), _midnight(add_months(first, length), context))
+        return TimeRange(_midnight(first, context), _midnight(add_months(first, length), context))
 
     return build
 
 
-def _seven_days(direction: str) -> Callable[[QueryContext], Window]:
+def _seven_days(direction: str) -> Callable[[QueryContext], TimeRange]:
     return lambda context: _relative(f"{direction}-x-days", 7, context)
 
 
@@ -100,7 +104,7 @@ def add_months(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def _relative(operator: str, count: int, context: QueryContext) -> Window:
+def _relative(operator: str, count: int, context: QueryContext) -> TimeRange:
     kind, _, unit = operator.partition("-x-")
     if unit.startswith("fiscal"):
         return _relative_fiscal(kind, unit, count, context)
@@ -109,17 +113,17 @@ def _relative(operator: str, count: int, context: QueryContext) -> Window:
         return _exact(kind, timedelta(**{unit: count}), now)
     if kind == "next":
         last = _shift(context.local_now.date(), unit, count)
-        return Window(now, _midnight(last + timedelta(days=1), context))
+        return TimeRange(now, _midnight(last + timedelta(days=1), context))
     first = _midnight(_shift(context.local_now.date(), unit, -count), context)
-    return Window(None, first) if kind == "olderthan" else Window(first, now + _SECOND)
+    return TimeRange(None, first) if kind == "olderthan" else TimeRange(first, now + _SECOND)
 
 
-def _exact(kind: str, span: timedelta, now: datetime) -> Window:
+def _exact(kind: str, span: timedelta, now: datetime) -> TimeRange:
     if kind == "next":
-        return Window(now, now + span + _SECOND)
+        return TimeRange(now, now + span + _SECOND)
     if kind == "olderthan":
-        return Window(None, now - span)
-    return Window(now - span, now + _SECOND)
+        return TimeRange(None, now - span)
+    return TimeRange(now - span, now + _SECOND)
 
 
 def _shift(day: date, unit: str, count: int) -> date:
@@ -136,34 +140,34 @@ def _fiscal_start(context: QueryContext) -> tuple[date, int]:
     return add_months(year_start, passed), months
 
 
-def _fiscal_window(start: date, length: int, context: QueryContext) -> Window:
-    return Window(_midnight(start, context), _midnight(add_months(start, length), context))
+def _fiscal_range(start: date, length: int, context: QueryContext) -> TimeRange:
+    return TimeRange(_midnight(start, context), _midnight(add_months(start, length), context))
 
 
-def _relative_fiscal(kind: str, unit: str, count: int, context: QueryContext) -> Window:
+def _relative_fiscal(kind: str, unit: str, count: int, context: QueryContext) -> TimeRange:
     start, months = _fiscal_start(context)
     if unit == "fiscal-years":
         start = add_months(start, -((start.month - context.fiscal_month) % 12))
         months = 12
     if kind == "last":
-        return _fiscal_window(add_months(start, -months * count), months * count, context)
-    return _fiscal_window(add_months(start, months), months * count, context)
+        return _fiscal_range(add_months(start, -months * count), months * count, context)
+    return _fiscal_range(add_months(start, months), months * count, context)
 
 
-def _around_fiscal(offset: int, whole_year: bool) -> Callable[[QueryContext], Window]:
-    def build(context: QueryContext) -> Window:
+def _around_fiscal(offset: int, whole_year: bool) -> Callable[[QueryContext], TimeRange]:
+    def build(context: QueryContext) -> TimeRange:
         start, months = _fiscal_start(context)
         if whole_year:
             start = add_months(start, -((start.month - context.fiscal_month) % 12))
             months = 12
-        return _fiscal_window(add_months(start, offset * months), months, context)
+        return _fiscal_range(add_months(start, offset * months), months, context)
 
     return build
 
 
-def _fiscal(operator: str, numbers: tuple[int, ...], context: QueryContext) -> Window | None:
+def _fiscal(operator: str, numbers: tuple[int, ...], context: QueryContext) -> TimeRange | None:
     if operator == "in-fiscal-year":
-        return _fiscal_window(date(numbers[0], context.fiscal_month, 1), 12, context)
+        return _fiscal_range(date(numbers[0], context.fiscal_month, 1), 12, context)
     if operator == "in-fiscal-period":
         return None
     period, year = numbers
@@ -171,15 +175,15 @@ def _fiscal(operator: str, numbers: tuple[int, ...], context: QueryContext) -> W
         raise ValueError(period)
     months = 12 // context.fiscal_periods
     start = add_months(date(year, context.fiscal_month, 1), (period - 1) * months)
-    window = _fiscal_window(start, months, context)
+    time_range = _fiscal_range(start, months, context)
     if operator == "in-or-after-fiscal-period-and-year":
-        return Window(window.start, None)
+        return TimeRange(time_range.start, None)
     if operator == "in-or-before-fiscal-period-and-year":
-        return Window(None, window.end)
-    return window
+        return TimeRange(None, time_range.end)
+    return time_range
 
 
-_FIXED: dict[str, Callable[[QueryContext], Window]] = {
+_FIXED: dict[str, Callable[[QueryContext], TimeRange]] = {
     "yesterday": _days(-1, 1),
     "today": _days(0, 1),
     "tomorrow": _days(1, 1),

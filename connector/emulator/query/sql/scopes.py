@@ -120,12 +120,12 @@ def link_condition(navigation: Navigation, source: str, target: str) -> Sql:
     return Sql(f"{condition} AND {kind} = ?", (navigation.table,))
 
 
-def want_link_index(context: QueryContext, navigation: Navigation) -> None:
+def ensure_link_index(context: QueryContext, navigation: Navigation) -> None:
     """Have the rows of a collection found by the lookup that leads back."""
     table = target_table(context.catalog, navigation)
     column = table.column(navigation.target_column)
     if navigation.kind is not NavigationKind.INTERSECTION and column is not None:
-        context.want_index(table, column)
+        context.ensure_index(table, column)
 
 
 def child_scope(scope: Scope, table: TableDefinition, variable: str | None) -> Scope:
