@@ -90,15 +90,14 @@ class Throttle:
         """Note that a request ended and how long it ran."""
         if admission.refusal is not None:
             return
-        usage = admission.usage
-        elapsed = self._timer() - admission.started
-        usage.running -= 1
-        usage.spent.append((self._clock.now().timestamp(), elapsed))
-        usage.spent_seconds += elapsed
+        admission.usage.running -= 1
+        self._charge(admission.usage, self._timer() - admission.started)
 
     def spend(self, user: str, seconds: float, server: int = 0) -> None:
         """Charge execution time without running anything."""
-        usage = self._usage.setdefault((user, server), _Usage())
+        self._charge(self._usage.setdefault((user, server), _Usage()), seconds)
+
+    def _charge(self, usage: _Usage, seconds: float) -> None:
         usage.spent.append((self._clock.now().timestamp(), seconds))
         usage.spent_seconds += seconds
 

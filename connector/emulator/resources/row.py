@@ -87,9 +87,7 @@ class RowResource:
         columns = select_columns(self.organization.catalog, self.table, select)
         names = selected_names(select)
         context = context_url(self.request.base, self.table, names)
-        wire = RowShaper(self.organization.storage, self.request.preferences).shape(
-            self.table, row, columns
-        )
+        shaper = RowShaper(self.organization.storage, self.request.preferences)
         headers = (("ETag", current_etag(row)), ("Location", self.url(row_id)))
         document = {"@odata.context": f"{context}/$entity", **wire}
         return json_response(document, status, headers[: 2 if status == 201 else 1])
@@ -150,24 +148,18 @@ class RowResource:
         self.writer.delete(self.table, row)
         return empty_response()
 
-    def get(self, key: RowKey, expanded: dict[str, Json] | None = None) -> Response:
-        """GET the row; `expanded` are the shaped rows of `$expand`."""
+    def get(self, key: RowKey) -> Response:
+        """GET the row."""
         self.privileges.raise_if_denied(self.request.caller, "Read", self.table)
         row = self.find(key)
-        if (
-            is_unchanged(self.request, row)
-            and not expanded
-            and not self.request.preferences.annotations
-        ):
+        if is_unchanged(self.request, row) and not self.request.preferences.annotations:
             return Response(304, (("ETag", current_etag(row)), ("OData-Version", "4.0")))
         select = self.options().get("$select")
         columns = select_columns(self.organization.catalog, self.table, select)
         names = selected_names(select)
-        wire = RowShaper(self.organization.storage, self.request.preferences).shape(
-            self.table, row, columns
-        )
+        shaper = RowShaper(self.organization.storage, self.request.preferences)
         context = f"{context_url(self.request.base, self.table, names)}/$entity"
-        document = {"@odata.context": context, **wire, **(expanded or {})}
+        document = {"@odata.context": context, **shaper.shape(self.table, row, columns)}
         return json_response(document, 200, (("ETag", current_etag(row)),))
 
     def get_property(self, resource: Resource, key: RowKey) -> Response:

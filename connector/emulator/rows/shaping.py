@@ -82,8 +82,6 @@ class RowShaper:
         table: TableDefinition,
         stored: Mapping[str, Json],
         columns: Sequence[ColumnDefinition] | None = None,
-        *,
-        omit_nulls: bool = False,
     ) -> WireRow:
         """One row: `@odata.etag`, the columns asked for (None = all readable), always the key.
 
@@ -93,8 +91,7 @@ class RowShaper:
         for column in complete_columns(table, columns):
             value = stored[column.logical_name]
             if value is None:
-                if not omit_nulls:
-                    wire[column.wire_name] = None
+                wire[column.wire_name] = None
                 continue
             if self._annotates:
                 self._annotate(wire, table, column, stored)
@@ -107,12 +104,10 @@ class RowShaper:
         table: TableDefinition,
         rows: Iterable[Mapping[str, Json]],
         columns: Sequence[ColumnDefinition] | None = None,
-        *,
-        omit_nulls: bool = False,
     ) -> list[WireRow]:
         """Several rows of one table."""
-        if self._annotates or omit_nulls:
-            return [self.shape(table, row, columns, omit_nulls=omit_nulls) for row in rows]
+        if self._annotates:
+            return [self.shape(table, row, columns) for row in rows]
         plan = [
             (column.wire_name, column.logical_name, _CONVERTERS.get(column.type))
             for column in complete_columns(table, columns)

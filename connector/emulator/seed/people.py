@@ -28,7 +28,6 @@ class SeededPeople:
     sellers: list[SeededSeller] = field(default_factory=list[SeededSeller])
     owner_ids: list[str] = field(default_factory=list[str])
     team_ids: list[str] = field(default_factory=list[str])
-    queue_ids: list[str] = field(default_factory=list[str])
 
 
 _OWNERS = (
@@ -50,7 +49,7 @@ def seed_people(rows: SeedRows, count: int) -> SeededPeople:
     else:
         _seed_sellers(rows, people, count)
     _seed_teams(rows, people)
-    _seed_queues(rows, people)
+    rows.add("queue", [_queue(name) for name in _QUEUES])
     return people
 
 
@@ -225,11 +224,6 @@ def _membership(seller: SeededSeller) -> StoredRow:
     team = team_id(seller.place.unit)
     row_id = fixed_id(f"teammembership/{team}/{seller.id}")
     return {"teammembershipid": row_id, "teamid": team, "systemuserid": seller.id}
-
-
-def _seed_queues(rows: SeedRows, people: SeededPeople) -> None:
-    people.queue_ids = [fixed_id(f"queue/{name}") for name in _QUEUES]
-    rows.add("queue", [_queue(name) for name in _QUEUES])
 
 
 def _queue(name: str) -> StoredRow:

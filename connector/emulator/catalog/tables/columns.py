@@ -17,14 +17,12 @@ MAX_INTEGER = 2_147_483_647
 MAX_MONEY = 922_337_203_685_477.0
 
 
-def _named(
-    schema_name: str, column_type: ColumnType, *, display_name: str = ""
-) -> ColumnDefinition:
+def _named(schema_name: str, column_type: ColumnType) -> ColumnDefinition:
     return ColumnDefinition(
         logical_name=schema_name.lower(),
         schema_name=schema_name,
         type=column_type,
-        display_name=display_name or schema_name,
+        display_name=schema_name,
     )
 
 
@@ -100,12 +98,6 @@ def choice(
     column = _named(schema_name, ColumnType.PICKLIST)
     listed = tuple(Option(value, label) for value, label in options.items())
     return replace(column, options=listed, default=default)
-
-
-def choices(schema_name: str, options: dict[int, str]) -> ColumnDefinition:
-    """A multi-select choice."""
-    listed = tuple(Option(value, label) for value, label in options.items())
-    return replace(_named(schema_name, ColumnType.MULTISELECT), options=listed)
 
 
 def state(options: dict[int, tuple[str, int]]) -> ColumnDefinition:
