@@ -89,6 +89,7 @@ class RowResource:
         context = context_url(self.request.base, self.table, names)
         shaper = RowShaper(self.organization.storage, self.request.preferences)
         headers = (("ETag", current_etag(row)), ("Location", self.url(row_id)))
+        wire = shaper.shape(self.table, row, columns)
         document = {"@odata.context": f"{context}/$entity", **wire}
         return json_response(document, status, headers[: 2 if status == 201 else 1])
 
