@@ -119,7 +119,7 @@ def _preview(settings: Settings) -> ReviewedPlan:
         bootstrap(settings, RunOptions(writes=False, report=report)) as application,
     ):
         previews = application.preview()
-        checksum = application.parts.rule_set.checksum
+        checksum = application.seams.rule_set.checksum
     for preview in previews:
         _talk_about(preview)
     return merge_previews(previews, checksum)

@@ -1,9 +1,9 @@
 """What a cycle works with, and what it keeps in hand while it runs."""
 
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connector.ports import (
@@ -51,8 +51,8 @@ class CycleOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CycleParts:
-    """The seams and values every cycle shares.
+class Seams:
+    """What cycles reach the world through, and the values that all of them share.
 
     `directory` gives the people without clocks, `make_decider` builds the engine over the people
     with them. `page_lock` keeps the cycles of several tables from deciding at the same time: they
@@ -78,33 +78,66 @@ class CycleParts:
     report: Callable[[str, int], None] = lambda _what, _count: None
 
 
-def pin_people(parts: CycleParts) -> CycleParts:
-    """The same parts with the people as they are now.
-
-    They may have to be read from the environment, which can take minutes; asked for in a
-    transaction, everybody else on the store would wait for as long.
-    """
-    people = parts.directory()
-    return replace(parts, directory=lambda: people)
-
-
 @dataclass(kw_only=True)
-class CycleRun:
-    """One cycle under way: its counts grow; `generation` is the full read its rows are seen by.
+class Cycle:
+    """A cycle under way: its counts grow; `generation` is the full read its rows are seen by.
 
     `reassigned` counts the rows it took from each owner. `about` is what the history says of it
-    when it ended well.
+    when it ended well. `people` are those of the last `read_people`.
     """
 
     id: str
     table: WatchedTable
     origin: PlanOrigin
     started_at: datetime
+    seams: Seams
     generation: int = 1
     counts: Counter[str] = field(default_factory=Counter[str])
     reassigned: Counter[str] = field(default_factory=Counter[str])
     sees_deletions: bool = True
     about: str | None = None
+    people: Directory = field(default_factory=Directory)
+
+    @property
+    def store(self) -> StateStore:
+        """Where it is remembered what was seen and decided."""
+        return self.seams.store
+
+    @property
+    def source(self) -> RowSource:
+        """Where rows are read."""
+        return self.seams.source
+
+    @property
+    def rule_set(self) -> RuleSet:
+        """The rules that rows are decided by."""
+        return self.seams.rule_set
+
+    @property
+    def options(self) -> CycleOptions:
+        """How it behaves."""
+        return self.seams.options
+
+    def now(self) -> datetime:
+        """The instant it is."""
+        return self.seams.clock.now()
+
+    def read_people(self) -> None:
+        """Look who is there now.
+
+        That may be read from the environment, which can take minutes; asked for in a transaction,
+        everybody else on the store would wait for as long.
+        """
+        self.people = self.seams.directory()
+
+    @contextmanager
+    def as_origin(self, origin: PlanOrigin) -> Generator[None]:
+        """Plans that are made meanwhile come from elsewhere than the cycle itself."""
+        own, self.origin = self.origin, origin
+        try:
+            yield
+        finally:
+            self.origin = own
 
     def build_record(self) -> CycleRecord:
         """The cycle as it is saved."""

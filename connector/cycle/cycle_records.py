@@ -1,9 +1,9 @@
-"""A run on a table from its start to its end, as the store remembers it; the work is elsewhere."""
+"""A cycle from its start to its end, as the store remembers it; the work is elsewhere."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from connector.cycle.context import CycleParts, CycleRun
+from connector.cycle.context import Cycle, Seams
 from connector.cycle.organisation import raise_if_foreign
 from connector.errors import LeaseHeld
 from connector.state.records import CycleOutcome, CycleRecord, PlanOrigin
@@ -11,64 +11,63 @@ from connector.watched_tables.watched_table import WatchedTable
 from engine.errors import LeadrobinError, UnsafePlan
 
 
-def start_run(parts: CycleParts, table: WatchedTable, origin: PlanOrigin) -> CycleRun:
-    """A new run with its record saved."""
-    run = build_run(parts, table, origin)
-    save_start(parts, run)
-    return run
+def start_cycle(seams: Seams, table: WatchedTable, origin: PlanOrigin) -> Cycle:
+    """A new cycle with its record saved."""
+    cycle = build_cycle(seams, table, origin)
+    save_start(cycle)
+    return cycle
 
 
-def build_run(parts: CycleParts, table: WatchedTable, origin: PlanOrigin) -> CycleRun:
-    """A new run that nobody hears of yet."""
-    with parts.store.begin() as session:
+def build_cycle(seams: Seams, table: WatchedTable, origin: PlanOrigin) -> Cycle:
+    """A new cycle that nobody hears of yet."""
+    with seams.store.begin() as session:
         mark = session.load_watermark(table.name)
-    return CycleRun(
-        id=parts.new_id(),
+    return Cycle(
+        id=seams.new_id(),
         table=table,
         origin=origin,
-        started_at=parts.clock.now(),
+        started_at=seams.clock.now(),
+        seams=seams,
         generation=mark.generation if mark else 1,
     )
 
 
-def save_start(parts: CycleParts, run: CycleRun) -> None:
-    """Save that a run began, and the columns its fingerprints will be made of.
+def save_start(cycle: Cycle) -> None:
+    """Save that a cycle began, and the columns its fingerprints will be made of.
 
-    Whoever is on the table holds its lease: a run that still seems to be under way is not.
+    Whoever is on the table holds its lease: one that still seems to be under way is not.
     """
-    with parts.store.begin() as session:
-        session.break_off_cycles(run.table.name, parts.clock.now())
-        session.save_cycle(run.build_record())
-        session.save_watched_set(run.table.watched_set, run.table.watched)
+    with cycle.store.begin() as session:
+        session.break_off_cycles(cycle.table.name, cycle.now())
+        session.save_cycle(cycle.build_record())
+        session.save_watched_set(cycle.table.watched_set, cycle.table.watched)
 
 
-def finish_run(parts: CycleParts, run: CycleRun, work: Callable[[], bool]) -> CycleRecord:
-    """Do the work of a run and save how it ended; `work` answers False when it was stopped.
+def finish_cycle(cycle: Cycle, work: Callable[[], bool]) -> CycleRecord:
+    """Do the work of a cycle and save how it ended; `work` answers False when it was stopped.
 
     Raises UnsafePlan when the environment is another organisation's than the store. Who lost the
     lease saves nothing any more.
     """
     try:
-        raise_if_foreign(parts, run)
+        raise_if_foreign(cycle)
         is_done = work()
     except LeaseHeld:
         raise
     except LeadrobinError as error:
         outcome = CycleOutcome.REFUSED if isinstance(error, UnsafePlan) else CycleOutcome.FAILED
-        _save_end(parts, run, outcome, message=str(error))
+        _save_end(cycle, outcome, message=str(error))
         raise
-    return _save_end(parts, run, CycleOutcome.DONE if is_done else CycleOutcome.STOPPED)
+    return _save_end(cycle, CycleOutcome.DONE if is_done else CycleOutcome.STOPPED)
 
 
-def _save_end(
-    parts: CycleParts, run: CycleRun, outcome: CycleOutcome, *, message: str | None = None
-) -> CycleRecord:
+def _save_end(cycle: Cycle, outcome: CycleOutcome, *, message: str | None = None) -> CycleRecord:
     record = replace(
-        run.build_record(),
+        cycle.build_record(),
         outcome=outcome,
-        finished_at=parts.clock.now(),
-        message=message or run.about,
+        finished_at=cycle.now(),
+        message=message or cycle.about,
     )
-    with parts.store.begin() as session:
+    with cycle.store.begin() as session:
         session.save_cycle(record)
     return record

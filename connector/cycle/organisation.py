@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from connector.cycle.context import CycleParts, CycleRun
+from connector.cycle.context import Cycle
 from connector.state.records import PlanOrigin, ReadMode, Watermark
 from engine.errors import UnsafePlan
 
@@ -10,45 +10,46 @@ ROWS_AT_ONCE = 5000
 """Rows that are forgotten in one transaction."""
 
 
-def raise_if_foreign(parts: CycleParts, run: CycleRun) -> None:
+def raise_if_foreign(cycle: Cycle) -> None:
     """Refuse to work on a table of another organisation than the store's; raises UnsafePlan.
 
     A forced cycle may: it begins anew with a baseline.
     """
-    with parts.store.begin() as session:
-        mark = session.load_watermark(run.table.name)
-    may_begin_anew = parts.options.is_forced and run.origin is PlanOrigin.CYCLE
-    if mark is None or may_begin_anew or not is_foreign(parts, mark):
+    with cycle.store.begin() as session:
+        mark = session.load_watermark(cycle.table.name)
+    here = cycle.seams.organization_id
+    may_begin_anew = cycle.options.is_forced and cycle.origin is PlanOrigin.CYCLE
+    if mark is None or may_begin_anew or not is_foreign(mark, here):
         return
     raise UnsafePlan(
-        f"the store knows {run.table.name} of organisation {mark.organization_id}, the environment "
-        f"is organisation {parts.organization_id}; use another LEADROBIN_STORE__URL for another "
+        f"the store knows {cycle.table.name} of organisation {mark.organization_id}, "
+        f"the environment is organisation {here}; use another LEADROBIN_STORE__URL for another "
         "environment or, if this one was replaced, forget what is known and take a new baseline "
         "with `leadrobin run --once --force`"
     )
 
 
-def forget_other(parts: CycleParts, run: CycleRun) -> None:
-    """Forget what the store knows of the run's table if that is another organisation's.
+def forget_other(cycle: Cycle) -> None:
+    """Forget what the store knows of the cycle's table if that is another organisation's.
 
     To be called once that was agreed to, and before anything of it is settled or tried again: a
     copied environment has the same ids, and its rows would be written. The history stays. Whoever
     turns back half-way gets a new baseline, too: going on from a link with rows unknown would take
     what changes for new.
     """
-    with parts.store.begin() as session:
-        mark = session.load_watermark(run.table.name)
-        if mark is None or not is_foreign(parts, mark):
+    with cycle.store.begin() as session:
+        mark = session.load_watermark(cycle.table.name)
+        if mark is None or not is_foreign(mark, cycle.seams.organization_id):
             return
-        for open_plan in session.list_open_plans(run.table.name):
-            session.close_open_plan(open_plan.id, parts.clock.now())
+        for open_plan in session.list_open_plans(cycle.table.name):
+            session.close_open_plan(open_plan.id, cycle.now())
         session.save_watermark(begin_anew(mark))
     while True:
-        with parts.store.begin() as session:
-            known = session.find_unmarked(run.table.name, mark.generation + 1, ROWS_AT_ONCE)
+        with cycle.store.begin() as session:
+            known = session.find_unmarked(cycle.table.name, mark.generation + 1, ROWS_AT_ONCE)
             if not known:
                 return
-            session.delete_rows(run.table.name, known)
+            session.delete_rows(cycle.table.name, known)
 
 
 def begin_anew(mark: Watermark) -> Watermark:
@@ -62,7 +63,7 @@ def begin_anew(mark: Watermark) -> Watermark:
     )
 
 
-def is_foreign(parts: CycleParts, mark: Watermark) -> bool:
+def is_foreign(mark: Watermark, organization_id: str | None) -> bool:
     """Whether a watermark was made in another organisation; not where one of them is unknown."""
-    ours, theirs = mark.organization_id, parts.organization_id
+    ours, theirs = mark.organization_id, organization_id
     return ours is not None and theirs is not None and ours.lower() != theirs.lower()

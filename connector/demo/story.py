@@ -83,7 +83,7 @@ class Stage:
         self._visitor = visitor
         self._application = application
         self.story = Story(url=server.url)
-        self.story.organization_id = application.parts.organization_id or ""
+        self.story.organization_id = application.seams.organization_id or ""
 
     def take_baseline(self) -> None:
         """The first cycle: rows that are there are remembered, not decided."""
@@ -101,7 +101,7 @@ class Stage:
         taken = [decision for decision in decisions if decision.kind is not DecisionKind.MANUAL]
         self.story.compared = [self._compare(decision) for decision in taken]
         self.story.titles = {found.decision.row_id: found.title for found in self.story.compared}
-        with self._application.parts.store.begin() as session:
+        with self._application.seams.store.begin() as session:
             self.story.backlog = session.list_backlog()
 
     def repeat(self) -> None:
@@ -111,7 +111,7 @@ class Stage:
         self.story.writes_of_repeat = self._count_writes() - before
 
     def _decisions_of(self, cycle: CycleRecord) -> Sequence[DecisionRecord]:
-        with self._application.parts.store.begin() as session:
+        with self._application.seams.store.begin() as session:
             return session.list_decisions(cycle_id=cycle.id)[::-1]
 
     def _compare(self, decision: DecisionRecord) -> Comparison:

@@ -1,4 +1,4 @@
-"""A running connector as one value: its parts, and what the commands do with them.
+"""A running connector as one value: its seams, and what the commands do with them.
 
 What it is made of is put together in `bootstrap`.
 """
@@ -8,8 +8,8 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from connector.cycle.context import CycleParts, CycleRun
-from connector.cycle.cycle_records import build_run, finish_run, start_run
+from connector.cycle.context import Cycle, Seams
+from connector.cycle.cycle_records import build_cycle, finish_cycle, start_cycle
 from connector.cycle.passes.backlog import retry_due, retry_segment
 from connector.cycle.passes.recovery import settle_open_plans
 from connector.cycle.review.apply import Leftover, apply_plan, raise_if_refused
@@ -34,7 +34,7 @@ class Application:
     `start_cycle` opens a new time budget for requests, `leases` keep other processes off a table.
     """
 
-    parts: CycleParts
+    seams: Seams
     tables: Sequence[WatchedTable]
     stop: threading.Event
     start_cycle: Callable[[], None]
@@ -51,10 +51,10 @@ class Application:
     def run_table(self, table: WatchedTable) -> CycleRecord:
         """One cycle of one table, logged; raises what ended it."""
         log = get_log().bind(table=table.name)
-        with self._hold(table) as parts:
+        with self._hold(table) as seams:
             self.start_cycle()
             try:
-                record = run_cycle(parts, table)
+                record = run_cycle(seams, table)
             except LeadrobinError as error:
                 log.warning("cycle failed", action="cycle_failed", error=str(error))
                 raise
@@ -65,18 +65,18 @@ class Application:
 
     def retry_backlog(self, table: WatchedTable, *, segment: str | None = None) -> CycleRecord:
         """Try the waiting rows of a table now, or those of a segment that nobody was found for."""
-        with self._hold(table) as parts:
+        with self._hold(table) as seams:
             self.start_cycle()
-            run = start_run(parts, table, PlanOrigin.BACKLOG)
+            cycle = start_cycle(seams, table, PlanOrigin.BACKLOG)
 
             def work() -> bool:
-                if not settle_open_plans(parts, run):
+                if not settle_open_plans(cycle):
                     return False
                 if segment is not None:
-                    return retry_segment(parts, run, segment)
-                return retry_due(parts, run, everything=True)
+                    return retry_segment(cycle, segment)
+                return retry_due(cycle, everything=True)
 
-            return finish_run(parts, run, work)
+            return finish_cycle(cycle, work)
 
     def preview(self) -> list[Preview]:
         """What a cycle of every table would do; nothing is saved or written.
@@ -85,20 +85,20 @@ class Application:
         """
         self.start_cycle()
         carried = Carried()
-        return [preview_cycle(self.parts, table, carried) for table in self.tables]
+        return [preview_cycle(self.seams, table, carried) for table in self.tables]
 
     def apply_plan(self, reviewed: ReviewedPlan) -> tuple[list[CycleRecord], list[Leftover]]:
         """Write a reviewed plan; raises ConfigProblem when it was made with other rules."""
-        if reviewed.plan.rule_set_checksum != self.parts.rule_set.checksum:
+        if reviewed.plan.rule_set_checksum != self.seams.rule_set.checksum:
             raise ConfigProblem(
                 "the plan was made with another rules file; make a new one with `leadrobin plan`"
             )
         records: list[CycleRecord] = []
         leftovers: list[Leftover] = []
         for name in reviewed.tables:
-            with self._hold(self.find_table(name)) as parts:
-                run = start_run(parts, self.find_table(name), PlanOrigin.APPLY)
-                records.append(self._write(parts, run, reviewed, leftovers))
+            with self._hold(self.find_table(name)) as seams:
+                cycle = start_cycle(seams, self.find_table(name), PlanOrigin.APPLY)
+                records.append(self._write(cycle, reviewed, leftovers))
         return records, leftovers
 
     def backfill(
@@ -112,10 +112,10 @@ class Application:
         reviewed = ReviewedPlan(
             plan=preview.plan, decisions=[row.decision for row in preview.batch.rows]
         )
-        with self._hold(table) as parts:
-            run = start_run(parts, table, PlanOrigin.BACKFILL)
+        with self._hold(table) as seams:
+            cycle = start_cycle(seams, table, PlanOrigin.BACKFILL)
             pace = self._pace(rows_per_minute)
-            return self._write(parts, run, reviewed, leftovers, pace=pace), leftovers
+            return self._write(cycle, reviewed, leftovers, pace=pace), leftovers
 
     def preview_backfill(
         self, table: WatchedTable, *, segment: str | None, limit: int | None
@@ -127,14 +127,14 @@ class Application:
         if segment is not None:
             choose_segment_tables([table], segment)
         self.start_cycle()
-        return preview_backfill(self.parts, table, segment=segment, limit=limit)
+        return preview_backfill(self.seams, table, segment=segment, limit=limit)
 
     def find_cycle_table(self, cycle_id: str) -> WatchedTable:
         """The table of a cycle that decided something; raises LeadrobinError.
 
         All that a killed one decided may stand in the plan that it left open.
         """
-        with self.parts.store.begin() as session:
+        with self.seams.store.begin() as session:
             decisions = session.list_decisions(cycle_id=cycle_id, limit=1)
             if decisions:
                 return self.find_table(decisions[0].table)
@@ -148,9 +148,9 @@ class Application:
     ) -> tuple[ReviewedPlan, list[Leftover]]:
         """What puts a cycle's rows back, and the rows that somebody touched since."""
         self.start_cycle()
-        run = build_run(self.parts, table, PlanOrigin.UNDO)
-        undo = plan_undo(self.parts, run, cycle_id)
-        plan = build_plan(self.parts.rule_set.checksum, undo.rows)
+        cycle = build_cycle(self.seams, table, PlanOrigin.UNDO)
+        undo = plan_undo(cycle, cycle_id)
+        plan = build_plan(self.seams.rule_set.checksum, undo.rows)
         return ReviewedPlan(plan=plan, decisions=undo.decisions), undo.leftovers
 
     def undo(
@@ -165,28 +165,28 @@ class Application:
         return record, reviewed, [*leftovers, *late]
 
     def _settle(self, table: WatchedTable) -> None:
-        with self._hold(table) as parts:
-            with parts.store.begin() as session:
+        with self._hold(table) as seams:
+            with seams.store.begin() as session:
                 if not session.list_open_plans(table.name):
                     return
             self.start_cycle()
-            run = start_run(parts, table, PlanOrigin.UNDO)
-            finish_run(parts, run, lambda: settle_open_plans(parts, run))
+            cycle = start_cycle(seams, table, PlanOrigin.UNDO)
+            finish_cycle(cycle, lambda: settle_open_plans(cycle))
 
     def undo_cycle(
         self, table: WatchedTable, reviewed: ReviewedPlan
     ) -> tuple[CycleRecord, list[Leftover]]:
         """Write what `preview_undo` found, and the rows that moved meanwhile."""
         leftovers: list[Leftover] = []
-        with self._hold(table) as parts:
-            run = start_run(parts, table, PlanOrigin.UNDO)
-            return self._write(parts, run, reviewed, leftovers), leftovers
+        with self._hold(table) as seams:
+            cycle = start_cycle(seams, table, PlanOrigin.UNDO)
+            return self._write(cycle, reviewed, leftovers), leftovers
 
     def replan(self, leftovers: Sequence[Leftover]) -> ReviewedPlan:
         """What the rules make now of rows that a plan left out; nothing is saved or written."""
         left = {leftover.row_id for leftover in leftovers}
         previews = self.preview() if left else []
-        return merge_previews(previews, self.parts.rule_set.checksum).keep_rows(left)
+        return merge_previews(previews, self.seams.rule_set.checksum).keep_rows(left)
 
     def run_once(self) -> list[CycleRecord]:
         """One cycle of every table, one after the other; a stop ends it behind the table under way.
@@ -208,8 +208,7 @@ class Application:
 
     def _write(
         self,
-        parts: CycleParts,
-        run: CycleRun,
+        cycle: Cycle,
         reviewed: ReviewedPlan,
         leftovers: list[Leftover],
         *,
@@ -219,7 +218,7 @@ class Application:
 
         Each slice has the time of a cycle: all of them together may take hours.
         """
-        table = run.table.name
+        table = cycle.table.name
         own = {d.row_id: d for d in reviewed.decisions if d.table == table}
         planned = {row.id: row for row in reviewed.plan.rows if row.table == table}
         in_order = [planned[row_id] for row_id in own if row_id in planned]
@@ -227,33 +226,33 @@ class Application:
         def work() -> bool:
             self.start_cycle()
             # Settled later, what was left open would take these writes for somebody else's.
-            if not settle_open_plans(parts, run):
+            if not settle_open_plans(cycle):
                 return False
-            raise_if_refused(parts, run, in_order)
+            raise_if_refused(cycle, in_order)
             reached = 0
             for rows in (pace or self._pace()).slices(in_order):
-                if parts.is_stopping():
+                if cycle.seams.is_stopping():
                     return False
                 self.start_cycle()
-                is_done, left = apply_plan(parts, run, rows, own)
+                is_done, left = apply_plan(cycle, rows, own)
                 leftovers.extend(left)
                 if not is_done:
                     return False
                 reached += len(rows)
             return reached == len(in_order)
 
-        return finish_run(parts, run, work)
+        return finish_cycle(cycle, work)
 
     def _pace(self, rows_per_minute: int | None = None) -> Pace:
         return Pace(
             rows_per_minute=rows_per_minute,
-            clock=self.parts.clock,
+            clock=self.seams.clock,
             wait=self.stop.wait,
-            most_rows=self.parts.options.slice_rows,
+            most_rows=self.seams.options.slice_rows,
         )
 
     @contextmanager
-    def _hold(self, table: WatchedTable) -> Generator[CycleParts]:
-        """The parts to work on a table with; raises LeaseHeld."""
+    def _hold(self, table: WatchedTable) -> Generator[Seams]:
+        """What to work on a table with; raises LeaseHeld."""
         with self.leases.hold(table.name) as hold:
-            yield replace(self.parts, store=hold.store, keep_lease=hold.keep)
+            yield replace(self.seams, store=hold.store, keep_lease=hold.keep)

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connector.cycle.context import CycleParts
+from connector.cycle.context import Seams
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.wiring import ClientDependencies, build_client
 from connector.environment.directory import RememberedDirectory
@@ -69,13 +69,13 @@ def bootstrap(  # noqa: PLR0913  one parameter a seam: whatever a fake can stand
         )
         # Who is named and not known stands somewhere in the rules file; past rules have no places.
         with chosen.document.explaining() if isinstance(chosen, RulesFile) else nullcontext():
-            parts = seams.build_parts(start, store)
+            cycle_seams = seams.build_cycle_seams(start, store)
         restore_governor(store, source)
         stack.callback(save_governor, store, source, clock)
         save_metadata(store, source, clock)
         stack.callback(save_metadata, store, source, clock)
         yield Application(
-            parts=parts,
+            seams=cycle_seams,
             tables=start.tables,
             stop=seams.stop,
             start_cycle=source.start_cycle,
@@ -171,7 +171,7 @@ class _Seams:
         )
         return self.stack.enter_context(client)
 
-    def build_parts(self, start: StartUp, store: StateStore) -> CycleParts:
+    def build_cycle_seams(self, start: StartUp, store: StateStore) -> Seams:
         """What cycles work with, everything about the environment having been looked at."""
         we = start.sign_in()
         if self.options.writes:
@@ -180,7 +180,7 @@ class _Seams:
         directory = self._remember_people(start)
         # Built once here, so that people whom the rules name and nobody knows stop the start.
         start.build_decider(directory())
-        return CycleParts(
+        return Seams(
             source=start.source,
             writer=start.source,
             connector=start.source,

@@ -112,8 +112,8 @@ def test_a_limit_counts_the_rows_of_the_segment_asked_for(rules: Path, capsys: C
     assert run_cli(capsys, "run", "--once").code == 0
     with bootstrap(load_settings()) as application:
         # The oldest two rows are of no segment, and no page has all rows that are asked for.
-        options = replace(application.parts.options, backfill_rows=3, is_forced=True)
-        paged = replace(application, parts=replace(application.parts, options=options))
+        options = replace(application.seams.options, backfill_rows=3, is_forced=True)
+        paged = replace(application, seams=replace(application.seams, options=options))
         counts = [backfill(paged, segment="Old leads", limit=5) for _ in range(3)]
     assert counts == [5, ROWS - 5, 0]
     assert rules.exists()

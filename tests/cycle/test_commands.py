@@ -42,7 +42,7 @@ def test_rows_of_a_plan_left_open_are_not_planned_again(
     world.die_in_a_cycle(after_writes=after_writes)
     world.put_lead(3, address1_country="UK")
     application = world.application()
-    reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
+    reviewed = merge_previews(application.preview(), application.seams.rule_set.checksum)
     assert [row.id for row in reviewed.plan.rows] == [lead_id(3)]
     application.apply_plan(reviewed)
     world.cycle()
@@ -64,7 +64,7 @@ def test_rows_of_a_plan_left_open_are_not_backfilled(world: World) -> None:
 def test_a_plan_left_open_is_settled_before_a_reviewed_one_is_applied(world: World) -> None:
     world.put_lead(2, address1_country="UK")
     application = world.application()
-    reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
+    reviewed = merge_previews(application.preview(), application.seams.rule_set.checksum)
     world.die_in_a_cycle()
     application = world.application()
     _, [left] = application.apply_plan(reviewed)
@@ -90,7 +90,7 @@ def test_a_reviewed_plan_that_was_cut_short_between_its_slices_is_applied_again(
     for number in range(2, 8):
         world.put_lead(number, address1_country="UK")
     application = world.application()
-    reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
+    reviewed = merge_previews(application.preview(), application.seams.rule_set.checksum)
     world.dataverse.after_write = crash_behind(world, 3)
     with pytest.raises(Crash):
         application.apply_plan(reviewed)
@@ -120,7 +120,7 @@ def test_every_slice_has_the_time_of_a_cycle(world: World) -> None:
     application = replace(
         world.application(), start_cycle=lambda: begun.append(len(world.dataverse.writes))
     )
-    reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
+    reviewed = merge_previews(application.preview(), application.seams.rule_set.checksum)
     application.apply_plan(reviewed)
     assert {0, 2, 4} <= set(begun)
 
@@ -132,7 +132,7 @@ def test_a_cycle_that_was_cut_short_is_undone_with_what_was_still_to_be_written_
     for number in range(2, 8):
         world.put_lead(number, address1_country="UK")
     application = world.application()
-    reviewed = merge_previews(application.preview(), application.parts.rule_set.checksum)
+    reviewed = merge_previews(application.preview(), application.seams.rule_set.checksum)
     world.dataverse.after_write = crash_behind(world, 3)
     with pytest.raises(Crash):
         application.apply_plan(reviewed)

@@ -110,4 +110,4 @@ def live_through_everything(world: World) -> None:
     world.dataverse.silent = False
     world.clock.advance(timedelta(hours=2))
     world.cycle()
-    preview_cycle(world.parts(), world.table(), Carried())
+    preview_cycle(world.seams(), world.table(), Carried())

@@ -152,13 +152,13 @@ def test_people_are_not_read_while_a_transaction_is_open(world: World) -> None:
     found: list[int] = []
 
     def cycle() -> None:
-        parts = world.parts()
+        seams = world.seams()
 
         def read() -> Directory:
             found.append(depth[0])
-            return parts.directory()
+            return seams.directory()
 
-        run_cycle(replace(parts, directory=read), world.table())
+        run_cycle(replace(seams, directory=read), world.table())
 
     world.dataverse.refused.add(lead_id(2))
     for number in range(1, 4):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connector.cycle.context import CycleOptions
-from connector.cycle.cycle_records import finish_run, start_run
+from connector.cycle.cycle_records import finish_cycle, start_cycle
 from connector.cycle.passes.backlog import retry_due
 from connector.cycle.review.preview import preview_cycle
 from connector.cycle.review.preview_state import Carried
@@ -22,7 +22,7 @@ OURS, THEIRS = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000-
 
 
 def cycle(world: World, organization_id: str | None) -> CycleRecord:
-    return run_cycle(replace(world.parts(), organization_id=organization_id), world.table())
+    return run_cycle(replace(world.seams(), organization_id=organization_id), world.table())
 
 
 @pytest.fixture
@@ -109,11 +109,11 @@ def test_nothing_that_was_begun_for_another_organisation_is_written_to_a_copy_of
 
 def test_neither_a_preview_nor_a_retry_works_on_another_organisation(world: World) -> None:
     world.options = CycleOptions(is_forced=True)
-    parts = replace(world.parts(), organization_id=THEIRS)
-    run = start_run(parts, world.table(), PlanOrigin.BACKLOG)
+    seams = replace(world.seams(), organization_id=THEIRS)
+    cycle = start_cycle(seams, world.table(), PlanOrigin.BACKLOG)
     with pytest.raises(UnsafePlan):
-        finish_run(parts, run, lambda: retry_due(parts, run, everything=True))
-    unforced = replace(parts, options=CycleOptions())
+        finish_cycle(cycle, lambda: retry_due(cycle, everything=True))
+    unforced = replace(seams, options=CycleOptions())
     with pytest.raises(UnsafePlan):
         preview_cycle(unforced, world.table(), Carried())
 

@@ -56,7 +56,7 @@ def put_deals(world: World, count: int) -> None:
 
 def preview_owners(world: World) -> dict[str, str]:
     carried = Carried()
-    previews = [preview_cycle(world.parts(), world.table(table), carried) for table in TABLES]
+    previews = [preview_cycle(world.seams(), world.table(table), carried) for table in TABLES]
     rows = [row for preview in previews for row in preview.plan.rows]
     return {row.id: row.owner_change.after.id for row in rows if row.owner_change}
 

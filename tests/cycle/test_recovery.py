@@ -8,7 +8,7 @@ import pytest
 from typing_extensions import override
 
 from connector.cycle.context import CycleOptions
-from connector.cycle.cycle_records import start_run
+from connector.cycle.cycle_records import start_cycle
 from connector.cycle.passes.backlog import retry_due
 from connector.errors import LeaseHeld
 from connector.ports import RowWrite
@@ -113,8 +113,8 @@ def test_a_late_write_is_found_by_the_backlog_as_well(tmp_path: Path) -> None:
     world.dataverse.silent = True
     world.cycle()
     world.dataverse.silent = False
-    parts, table = world.parts(), world.table()
-    retry_due(parts, start_run(parts, table, PlanOrigin.BACKLOG), everything=True)
+    seams, table = world.seams(), world.table()
+    retry_due(start_cycle(seams, table, PlanOrigin.BACKLOG), everything=True)
     assert [found.outcome for found in world.decisions(2)] == ["failed", "already_so"]
     assert len(world.dataverse.writes) == 1
 
@@ -132,8 +132,8 @@ def test_a_row_made_anew_under_the_id_of_a_lost_write_is_a_new_row(
     world.clock.advance(timedelta(seconds=1))
     world.put_lead(2, address1_country="France", _ownerid_value=seller_id(0))
     if is_retried:
-        parts, table = world.parts(), world.table()
-        retry_due(parts, start_run(parts, table, PlanOrigin.BACKLOG), everything=True)
+        seams, table = world.seams(), world.table()
+        retry_due(start_cycle(seams, table, PlanOrigin.BACKLOG), everything=True)
     settle(world)
     lost, *others = world.decisions(2)
     assert lost.outcome == "failed"

@@ -61,12 +61,12 @@ def test_a_run_takes_the_oldest_rows_and_no_more_than_it_may(tmp_path: Path) -> 
 
 def test_rows_that_find_somebody_now_are_assigned_and_leave_the_backlog(tmp_path: Path) -> None:
     world = build_world(tmp_path, {"at": ["10:00"], "rows": 2})
-    parts = world.parts()
+    seams = world.seams()
     world.clock.advance(timedelta(hours=1))
     world.dataverse.directory = build_people(("Miriam",), max_capacity=9)
     before = world.read(lambda session: session.load_document("situation", "lead"))
     assert before is not None
-    preview = preview_cycle(parts, world.table(), Carried())
+    preview = preview_cycle(seams, world.table(), Carried())
     assert [row.id for row in preview.plan.rows] == [lead_id(2), lead_id(3)]
     world.cycle()
     [run] = scheduled(world)

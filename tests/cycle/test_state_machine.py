@@ -549,8 +549,8 @@ class CycleMachine(RuleBasedStateMachine):
         assert writes == [], "a repeated cycle wrote"
 
     def _preview_checksum(self) -> str:
-        parts = self.process.parts(self.rules_file)
-        return preview_cycle(parts, self.process.table(self.rules_file), Carried()).plan.checksum
+        seams = self.process.seams(self.rules_file)
+        return preview_cycle(seams, self.process.table(self.rules_file), Carried()).plan.checksum
 
     def _check_store(self) -> None:
         with self.process.store.begin() as session:
@@ -623,7 +623,7 @@ class CycleMachine(RuleBasedStateMachine):
     def _cycle(self, *, may_fail: bool = True) -> None:
         self._run(
             lambda process: run_cycle(
-                process.parts(self.rules_file), process.table(self.rules_file)
+                process.seams(self.rules_file), process.table(self.rules_file)
             ),
             may_fail=may_fail,
         )
@@ -645,7 +645,7 @@ class CycleMachine(RuleBasedStateMachine):
 
     def _plan(self, process: Process) -> None:
         application = process.application(self.rules_file)
-        checksum = application.parts.rule_set.checksum
+        checksum = application.seams.rule_set.checksum
         reviewed = merge_previews(application.preview(), checksum)
         self.planned = parse_document(json.loads(json.dumps(build_document(reviewed))))
 
@@ -690,7 +690,7 @@ class CycleMachine(RuleBasedStateMachine):
         leases = StoreLeases(process.store, self.tenant.clock, holder=process.name, life=LIFE)
         try:
             with leases.hold("lead") as hold:
-                run_cycle(process.parts(self.rules_file, hold), process.table(self.rules_file))
+                run_cycle(process.seams(self.rules_file, hold), process.table(self.rules_file))
         except LeadrobinError:
             return
 

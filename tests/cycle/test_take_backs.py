@@ -68,7 +68,7 @@ def test_an_untouched_row_goes_to_somebody_else_after_the_sellers_working_time(
     world.cycle()
     assert world.owner(2) == "Miriam"
     world.clock.advance(timedelta(minutes=1))
-    preview = preview_cycle(world.parts(), world.table(), Carried())
+    preview = preview_cycle(world.seams(), world.table(), Carried())
     assert [row.id for row in preview.plan.rows] == [lead_id(2)]
     assert preview.plan.reassignments == 1
     record = world.cycle()

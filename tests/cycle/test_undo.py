@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.cycle.context import CycleOptions
-from connector.cycle.cycle_records import finish_run, start_run
+from connector.cycle.cycle_records import finish_cycle, start_cycle
 from connector.cycle.review.apply import apply_plan
 from connector.cycle.review.preview import preview_backfill
 from connector.cycle.review.undo import UndoPlan, plan_undo
@@ -28,31 +28,29 @@ def world(tmp_path: Path) -> World:
 
 
 def plan(world: World, cycle: CycleRecord) -> UndoPlan:
-    parts = world.parts()
-    return plan_undo(parts, start_run(parts, world.table(), PlanOrigin.UNDO), cycle.id)
+    undo = start_cycle(world.seams(), world.table(), PlanOrigin.UNDO)
+    return plan_undo(undo, cycle.id)
 
 
 def undo(world: World, cycle: CycleRecord) -> tuple[CycleRecord, dict[str, str]]:
     """Put a cycle back; gives what was left out, by row, and why."""
     found = plan(world, cycle)
-    parts = world.parts()
-    run = start_run(parts, world.table(), PlanOrigin.UNDO)
+    undo = start_cycle(world.seams(), world.table(), PlanOrigin.UNDO)
     own = {decision.row_id: decision for decision in found.decisions}
-    record = finish_run(parts, run, lambda: apply_plan(parts, run, found.rows, own)[0])
+    record = finish_cycle(undo, lambda: apply_plan(undo, found.rows, own)[0])
     return record, {left.row_id: left.reason for left in found.leftovers}
 
 
 def plan_backfill(world: World) -> list[str]:
-    return [row.id for row in preview_backfill(world.parts(), world.table()).plan.rows]
+    return [row.id for row in preview_backfill(world.seams(), world.table()).plan.rows]
 
 
 def backfill(world: World) -> CycleRecord:
     """Decide the rows that a backfill takes up."""
-    found = preview_backfill(world.parts(), world.table())
+    found = preview_backfill(world.seams(), world.table())
     own = {row.record.id: row.decision for row in found.batch.rows}
-    parts = world.parts()
-    run = start_run(parts, world.table(), PlanOrigin.BACKFILL)
-    return finish_run(parts, run, lambda: apply_plan(parts, run, found.plan.rows, own)[0])
+    cycle = start_cycle(world.seams(), world.table(), PlanOrigin.BACKFILL)
+    return finish_cycle(cycle, lambda: apply_plan(cycle, found.plan.rows, own)[0])
 
 
 def let_rows_move(world: World) -> None:

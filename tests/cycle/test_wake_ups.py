@@ -116,7 +116,7 @@ def test_a_row_that_waits_for_somebody_outlives_the_rules_of_its_segment(tmp_pat
 
 def test_a_backfill_takes_up_rows_of_a_segment_that_has_got_rules(tmp_path: Path) -> None:
     def plan() -> list[str]:
-        preview = preview_backfill(world.parts(), world.table(), segment="UK")
+        preview = preview_backfill(world.seams(), world.table(), segment="UK")
         return [row.id for row in preview.plan.rows if row.owner_change is not None]
 
     world = World(folder=tmp_path, rules={**RULES, "rules": RULES["rules"][1:]})

@@ -26,7 +26,7 @@ from requests.structures import CaseInsensitiveDict
 from sqlalchemy import event
 from typing_extensions import override
 
-from connector.cycle.context import CycleParts
+from connector.cycle.context import Seams
 from connector.dataverse import wiring
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.sign_in.options import SignInOptions
@@ -275,10 +275,10 @@ class Process:
         """The watched table, from the environment's metadata."""
         return self.application(rules).find_table("lead")
 
-    def parts(self, rules: Mapping[str, Any], hold: Hold | None = None) -> CycleParts:
+    def seams(self, rules: Mapping[str, Any], hold: Hold | None = None) -> Seams:
         """What a cycle works with."""
-        parts = self.application(rules).parts
-        return replace(parts, store=hold.store, keep_lease=hold.keep) if hold else parts
+        seams = self.application(rules).seams
+        return replace(seams, store=hold.store, keep_lease=hold.keep) if hold else seams
 
     def application(self, rules: Mapping[str, Any]) -> Application:
         """What the commands work with; put together once for a rules file."""

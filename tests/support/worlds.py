@@ -1,4 +1,4 @@
-"""A small sales world for cycle tests: a fake environment, a store in a file, a rule set, the parts."""
+"""A small sales world for cycle tests: a fake environment, a store in a file, a rule set, the seams."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from connector.cycle.context import CycleOptions, CycleParts
+from connector.cycle.context import CycleOptions, Seams
 from connector.cycle.table_cycle import run_cycle
 from connector.ports import RowWrite
 from connector.service.application import Application
@@ -238,26 +238,26 @@ class World:
             clock=self.clock,
             ids=lambda: f"00000000-0000-0000-0008-{next(self._ids):012d}",
         ) as application:
-            parts = replace(
-                application.parts,
+            seams = replace(
+                application.seams,
                 options=self.options,
                 is_stopping=self.is_stopping,
                 keep_lease=self.keep_lease,
             )
-            return replace(application, parts=parts)
+            return replace(application, seams=seams)
 
     def table(self, name: str = "lead") -> WatchedTable:
         """A table as the cycle sees it."""
         return self.application().find_table(name)
 
-    def parts(self) -> CycleParts:
-        """The parts of a process that starts now."""
-        return self.application().parts
+    def seams(self) -> Seams:
+        """The seams of a process that starts now."""
+        return self.application().seams
 
     def cycle(self, table: str = "lead") -> CycleRecord:
         """One cycle of a table."""
         application = self.application()
-        return run_cycle(application.parts, application.find_table(table))
+        return run_cycle(application.seams, application.find_table(table))
 
     def put_lead(self, number: int, **columns: Any) -> str:
         """Create or change a lead as another client would; new ones belong to nobody."""

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from connector.cycle.context import CycleParts, CycleRun, RowToDecide, pin_people
+from connector.cycle.context import Cycle, RowToDecide
 from connector.cycle.rows.arrivals import TO_DECIDE, Arrival, ArrivedRow, leave_undecided
 from connector.cycle.rows.decisions import (
     Batch,
     build_open_plan,
+    count_owned,
     decide_rows,
     placement_data,
 )
@@ -20,6 +21,7 @@ from connector.cycle.rows.reading import (
     fetch_complete,
     find_candidates,
 )
+from connector.cycle.rows.refusals import raise_if_unsafe
 from connector.cycle.rows.seller_clocks import touch_clock
 from connector.cycle.rows.take_back_watch import note_touches
 from connector.cycle.rows.writes import write_rows
@@ -34,54 +36,58 @@ from connector.state.records import (
 )
 from connector.state.session import StateSession
 from engine.plans.changes import Placement, PlannedRow
+from engine.plans.plan import Plan, count_taken
 from engine.statuses import RoutingStatus
 
 
-def record_baseline(parts: CycleParts, run: CycleRun, page: RowPage, *, after: Watermark) -> None:
+def record_baseline(cycle: Cycle, page: RowPage, *, after: Watermark) -> None:
     """First contact: remember rows as they are; nothing is decided."""
-    with parts.store.begin() as session:
-        examined = examine_rows(parts, run, session, page.rows)
+    with cycle.store.begin() as session:
+        examined = examine_rows(cycle, session, page.rows)
         session.save_rows([arrived.seen for arrived in examined.arrived])
-        _record_rejected(parts, run, session, examined)
+        _record_rejected(cycle, session, examined)
         session.save_watermark(after)
-    run.counts["baseline"] += len(examined.arrived)
+    cycle.counts["baseline"] += len(examined.arrived)
 
 
-def process_page(parts: CycleParts, run: CycleRun, page: RowPage, *, after: Watermark) -> bool:
+def process_page(cycle: Cycle, page: RowPage, *, after: Watermark) -> bool:
     """Decide, write and record one page of changes; False when it was stopped half-way.
 
     The watermark moves in the transaction that saves the last outcome, so that a page is done as a
     whole or comes again.
     """
-    with parts.store.begin() as session:
-        adopt_late_writes(parts, run, session, page.rows)
-        examined = examine_rows(parts, run, session, page.rows)
-    examined = _complete(parts, run, examined)
-    gone = _confirm_deleted(parts, run, page)
-    with parts.store.begin() as session:
-        candidates = find_candidates(session, run.table.name, examined.arrived)
-    parts = pin_people(parts) if candidates else parts
-    with parts.page_lock:
-        with parts.store.begin() as session:
-            _record_undecided(parts, run, session, examined)
-            note_touches(parts, run, session, examined.arrived)
-            run.counts["deleted"] += session.delete_rows(run.table.name, gone)
-            open_plan, batch = begin_plan(parts, run, session, candidates)
+    with cycle.store.begin() as session:
+        adopt_late_writes(cycle, session, page.rows)
+        examined = examine_rows(cycle, session, page.rows)
+    examined = _complete(cycle, examined)
+    gone = _confirm_deleted(cycle, page)
+    with cycle.store.begin() as session:
+        candidates = find_candidates(session, cycle.table.name, examined.arrived)
+    if candidates:
+        cycle.read_people()
+    with cycle.seams.page_lock:
+        with cycle.store.begin() as session:
+            _record_undecided(cycle, session, examined)
+            note_touches(cycle, session, examined.arrived)
+            cycle.counts["deleted"] += session.delete_rows(cycle.table.name, gone)
+            open_plan, batch = begin_plan(cycle, session, candidates)
             if open_plan is None:
                 session.save_watermark(after)
                 return True
-        return write_plan(parts, run, open_plan, batch, after=after)
+        return write_plan(cycle, open_plan, batch, after=after)
 
 
 def begin_plan(
-    parts: CycleParts, run: CycleRun, session: StateSession, candidates: Sequence[RowToDecide]
+    cycle: Cycle, session: StateSession, candidates: Sequence[RowToDecide]
 ) -> tuple[OpenPlan | None, Batch]:
     """Decide, and save the plan before its first write; None when there is nothing to write.
 
-    The clocks move here, in the same transaction: whoever decides next sees them.
+    Raises UnsafePlan. The clocks move here, in the same transaction: whoever decides next sees
+    them.
     """
     session.lock_clocks()
-    batch = decide_rows(parts, run, session, candidates)
+    batch = decide_rows(cycle, session, candidates)
+    _raise_if_unsafe(cycle, session, batch.plan)
     session.save_clocks(batch.clocks_after)
     unwritten = [
         row
@@ -89,41 +95,40 @@ def begin_plan(
         if not isinstance(row.planned, PlannedRow)
         and row.decision.kind is not DecisionKind.TAKEN_BACK
     ]
-    record_rows(parts, run, session, unwritten, {})
+    record_rows(cycle, session, unwritten, {})
     if not batch.plan.rows:
         return None, batch
-    open_plan = build_open_plan(parts, run, batch)
+    open_plan = build_open_plan(cycle, batch)
     session.save_open_plan(open_plan)
     return open_plan, batch
 
 
 def write_plan(
-    parts: CycleParts,
-    run: CycleRun,
+    cycle: Cycle,
     open_plan: OpenPlan,
     batch: Batch,
     *,
     after: Watermark | None = None,
 ) -> bool:
     """Write an open plan and record its outcomes; False when it was stopped and stays open."""
-    results = write_rows(parts, run, batch.plan.rows)
+    results = write_rows(cycle, batch.plan.rows)
     planned = [row for row in batch.rows if isinstance(row.planned, PlannedRow)]
     tried = [row for row in planned if row.record.id in results]
     is_done = len(tried) == len(planned)
-    with parts.store.begin() as session:
-        record_rows(parts, run, session, tried, results)
+    with cycle.store.begin() as session:
+        record_rows(cycle, session, tried, results)
         settle_clocks(session, open_plan, tried, results)
         if is_done:
-            session.close_open_plan(open_plan.id, parts.clock.now())
+            session.close_open_plan(open_plan.id, cycle.now())
             if after is not None:
                 session.save_watermark(after)
     return is_done
 
 
-def record_closed(run: CycleRun, session: StateSession, closed: Sequence[ArrivedRow]) -> None:
+def record_closed(session: StateSession, table: str, closed: Sequence[ArrivedRow]) -> None:
     """Closed rows wait for nothing; what is still to be decided of them is when they are open."""
     ids = [arrived.record.id for arrived in closed]
-    waiting = session.load_backlog(run.table.name, ids)
+    waiting = session.load_backlog(table, ids)
     session.save_rows(
         [
             leave_undecided(arrived)
@@ -132,90 +137,91 @@ def record_closed(run: CycleRun, session: StateSession, closed: Sequence[Arrived
             for arrived in closed
         ]
     )
-    session.remove_backlog(run.table.name, ids)
+    session.remove_backlog(table, ids)
 
 
-def record_manual(
-    parts: CycleParts, run: CycleRun, session: StateSession, moved: Sequence[ArrivedRow]
-) -> None:
+def record_manual(cycle: Cycle, session: StateSession, moved: Sequence[ArrivedRow]) -> None:
     """Somebody gave rows to somebody: noted with status 9; it counts as that seller's turn."""
     if not moved:
         return
     session.lock_clocks()
-    now = parts.clock.now()
+    now = cycle.now()
     clocks = dict(session.load_clocks())
     for arrived in moved:
         owner = arrived.record.owner
-        if owner is not None and run.table.name in parts.rule_set.counted_tables:
+        if owner is not None and cycle.table.name in cycle.rule_set.counted_tables:
             at = arrived.record.modified_on or now
             clocks[owner.id] = touch_clock(clocks, owner.id, at)
     owners = {arrived.record.owner.id for arrived in moved if arrived.record.owner}
     session.save_clocks([clocks[owner] for owner in sorted(owners) if owner in clocks])
     session.save_rows([_as_manual(arrived) for arrived in moved])
-    session.remove_backlog(run.table.name, [arrived.record.id for arrived in moved])
-    session.add_decisions([_manual_decision(parts, run, arrived) for arrived in moved])
-    run.counts[Arrival.MANUAL.value] += len(moved)
+    session.remove_backlog(cycle.table.name, [arrived.record.id for arrived in moved])
+    session.add_decisions([_manual_decision(cycle, arrived) for arrived in moved])
+    cycle.counts[Arrival.MANUAL.value] += len(moved)
 
 
-def _complete(parts: CycleParts, run: CycleRun, examined: Examined) -> Examined:
+def _raise_if_unsafe(cycle: Cycle, session: StateSession, plan: Plan) -> None:
+    """Hold what a plan takes from owners, with what the cycle took before, against the limits."""
+    if not cycle.options.is_forced:
+        owned = count_owned(session, cycle.table.name)
+        raise_if_unsafe(plan, cycle.options.limits, owned=owned, already=cycle.reassigned)
+    cycle.reassigned += count_taken(plan)
+
+
+def _complete(cycle: Cycle, examined: Examined) -> Examined:
     """Read rows to be decided once more, with their related rows, and examine what came back.
 
     A row may have changed again since the feed named it; then the newer state counts.
     """
-    if not run.table.needs_related_rows:
+    if not cycle.table.needs_related_rows:
         return examined
     wanted = [row.record.id for row in examined.arrived if row.arrival in TO_DECIDE]
     if not wanted:
         return examined
-    rows = fetch_complete(parts, run, wanted)
-    with parts.store.begin() as session:
-        again = examine_rows(parts, run, session, rows)
+    rows = fetch_complete(cycle, wanted)
+    with cycle.store.begin() as session:
+        again = examine_rows(cycle, session, rows)
     settled = [row for row in examined.arrived if row.arrival not in TO_DECIDE]
     return Examined(
         arrived=[*settled, *again.arrived], rejected=[*examined.rejected, *again.rejected]
     )
 
 
-def _confirm_deleted(parts: CycleParts, run: CycleRun, page: RowPage) -> list[str]:
+def _confirm_deleted(cycle: Cycle, page: RowPage) -> list[str]:
     """The deletions that stand: a row named as changed, too, may have been restored."""
-    changed = {str(row.get(run.table.primary_id, "")).lower() for row in page.rows}
+    changed = {str(row.get(cycle.table.primary_id, "")).lower() for row in page.rows}
     deleted = [row_id.lower() for row_id in page.deleted]
     doubtful = [row_id for row_id in deleted if row_id in changed]
     present = {
-        str(row.get(run.table.primary_id, "")).lower()
-        for row in fetch_complete(parts, run, doubtful)
+        str(row.get(cycle.table.primary_id, "")).lower() for row in fetch_complete(cycle, doubtful)
     }
     return [row_id for row_id in deleted if row_id not in present]
 
 
-def _record_undecided(
-    parts: CycleParts, run: CycleRun, session: StateSession, examined: Examined
-) -> None:
+def _record_undecided(cycle: Cycle, session: StateSession, examined: Examined) -> None:
     """Save everything about a page that needs no decision."""
-    _record_rejected(parts, run, session, examined)
+    _record_rejected(cycle, session, examined)
     by_arrival: dict[Arrival, list[ArrivedRow]] = {arrival: [] for arrival in Arrival}
     for arrived in examined.arrived:
         by_arrival[arrived.arrival].append(arrived)
-    record_manual(parts, run, session, by_arrival.pop(Arrival.MANUAL))
-    record_closed(run, session, by_arrival[Arrival.CLOSED])
+    record_manual(cycle, session, by_arrival.pop(Arrival.MANUAL))
+    record_closed(session, cycle.table.name, by_arrival[Arrival.CLOSED])
     kept = (Arrival.UNCHANGED, Arrival.HELD)
     session.save_rows([arrived.seen for kind in kept for arrived in by_arrival[kind]])
     echoes = [arrived.record.id for arrived in by_arrival[Arrival.ECHO]]
-    session.mark_rows(run.table.name, echoes, run.generation)
+    session.mark_rows(cycle.table.name, echoes, cycle.generation)
     for arrival, rows in by_arrival.items():
-        run.counts[arrival.value] += len(rows)
+        cycle.counts[arrival.value] += len(rows)
 
 
-def _record_rejected(
-    parts: CycleParts, run: CycleRun, session: StateSession, examined: Examined
-) -> None:
-    session.save_rejected(build_rejected(parts, examined.rejected))
+def _record_rejected(cycle: Cycle, session: StateSession, examined: Examined) -> None:
+    session.save_rejected(build_rejected(examined.rejected, cycle.now()))
     # They are there: a full read must not take them for gone, and later for new.
     present = [row.id for row in examined.rejected if row.id]
-    session.mark_rows(run.table.name, present, run.generation)
+    session.mark_rows(cycle.table.name, present, cycle.generation)
     readable = [arrived.record.id for arrived in examined.arrived]
-    session.release_rejected(run.table.name, readable)
-    run.counts["rejected"] += len(examined.rejected)
+    session.release_rejected(cycle.table.name, readable)
+    cycle.counts["rejected"] += len(examined.rejected)
 
 
 def _as_manual(arrived: ArrivedRow) -> LedgerRow:
@@ -227,18 +233,18 @@ def _as_manual(arrived: ArrivedRow) -> LedgerRow:
     )
 
 
-def _manual_decision(parts: CycleParts, run: CycleRun, arrived: ArrivedRow) -> DecisionRecord:
+def _manual_decision(cycle: Cycle, arrived: ArrivedRow) -> DecisionRecord:
     before = arrived.before
     old = Placement(owner=before.owner if before else None)
     return DecisionRecord(
-        table=run.table.name,
+        table=cycle.table.name,
         row_id=arrived.record.id,
-        cycle_id=run.id,
-        decided_at=parts.clock.now(),
+        cycle_id=cycle.id,
+        decided_at=cycle.now(),
         outcome=Outcome.MANUAL,
         kind=DecisionKind.MANUAL,
         plan_checksum="",
-        rule_set_checksum=parts.rule_set.checksum,
+        rule_set_checksum=cycle.rule_set.checksum,
         segment=before.segment if before else None,
         routing_status=int(RoutingStatus.OWNER_ASSIGNED_MANUALLY),
         before=placement_data(old),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from connector.cycle.context import CycleParts, CycleRun
+from connector.cycle.context import Cycle, CycleOptions
 from connector.cycle.passes.page import process_page
 from connector.cycle.rows.reading import fetch_complete
 from connector.errors import ResyncRequired, RetriableError
@@ -30,116 +30,115 @@ class Progress:
     finished_at: datetime | None = None
 
 
-def reconcile_if_due(parts: CycleParts, run: CycleRun) -> bool:
+def reconcile_if_due(cycle: Cycle) -> bool:
     """Compare the whole table when the last time is long enough ago; False when stopped.
 
     What was compared is saved page by page. Raises UnsafePlan when too much seems to be gone.
     """
-    with parts.store.begin() as session:
-        progress = _load(session, run)
-        mark = session.load_watermark(run.table.name)
+    with cycle.store.begin() as session:
+        progress = _load(session, cycle.table.name)
+        mark = session.load_watermark(cycle.table.name)
     if mark is None:
         return True
     if progress is None:
         # First contact has just read the whole table.
-        _save(parts, run, Progress(generation=mark.generation, finished_at=parts.clock.now()))
+        _save(cycle, Progress(generation=mark.generation, finished_at=cycle.now()))
         return True
     is_open = progress.finished_at is None and progress.generation == mark.generation
     if not is_open:
         done_at = progress.finished_at
-        if done_at and parts.clock.now() < done_at + parts.options.reconcile_interval:
+        if done_at and cycle.now() < done_at + cycle.options.reconcile_interval:
             return True
-        progress, mark = _begin(parts, run, mark)
-    run.generation = progress.generation
-    return _compare(parts, run, progress, mark) and _sweep(parts, run, mark)
+        progress, mark = _begin(cycle, mark)
+    cycle.generation = progress.generation
+    return _compare(cycle, progress, mark) and _sweep(cycle, mark)
 
 
-def raise_if_too_many(parts: CycleParts, run: CycleRun, *, missing: int, total: int) -> None:
+def raise_if_too_many(options: CycleOptions, table: str, *, missing: int, total: int) -> None:
     """Refuse to forget a large part of a table because one reading did not show it."""
-    options = parts.options
     is_many = missing > options.min_vanished_rows and missing > total * options.max_vanished_share
     if is_many and not options.is_forced:
         raise UnsafePlan(
-            f"{missing} of {total} rows of {run.table.name} are missing from the environment; if "
+            f"{missing} of {total} rows of {table} are missing from the environment; if "
             "they were really deleted, repeat with --force"
         )
 
 
-def _begin(parts: CycleParts, run: CycleRun, mark: Watermark) -> tuple[Progress, Watermark]:
+def _begin(cycle: Cycle, mark: Watermark) -> tuple[Progress, Watermark]:
     """A new generation: rows seen from now on belong to it, whoever sees them."""
     mark = replace(mark, generation=mark.generation + 1)
     progress = Progress(generation=mark.generation)
-    with parts.store.begin() as session:
+    with cycle.store.begin() as session:
         session.save_watermark(mark)
-        _put(session, parts, run, progress)
+        _put(session, cycle.table.name, progress, at=cycle.now())
     return progress, mark
 
 
-def _compare(parts: CycleParts, run: CycleRun, progress: Progress, mark: Watermark) -> bool:
+def _compare(cycle: Cycle, progress: Progress, mark: Watermark) -> bool:
     while True:
-        if parts.is_stopping():
+        if cycle.seams.is_stopping():
             return False
         try:
-            page = parts.source.fetch_versions(run.table.query, progress.link)
+            page = cycle.source.fetch_versions(cycle.table.query, progress.link)
         except ResyncRequired as error:
-            _save(parts, run, replace(progress, link=None))
-            raise RetriableError(f"comparing {run.table.name} broke off: {error}") from error
-        if not _take_in(parts, run, page, mark):
+            _save(cycle, replace(progress, link=None))
+            raise RetriableError(f"comparing {cycle.table.name} broke off: {error}") from error
+        if not _take_in(cycle, page, mark):
             return False
-        run.counts["compared"] += len(page.versions)
+        cycle.counts["compared"] += len(page.versions)
         progress = replace(progress, link=page.next_link)
         if page.next_link is None:
             return True
-        _save(parts, run, progress)
+        _save(cycle, progress)
 
 
-def _take_in(parts: CycleParts, run: CycleRun, page: VersionPage, mark: Watermark) -> bool:
+def _take_in(cycle: Cycle, page: VersionPage, mark: Watermark) -> bool:
     """Mark rows whose version is known; read and process the others."""
-    table = run.table.name
-    with parts.store.begin() as session:
+    table = cycle.table.name
+    with cycle.store.begin() as session:
         known = session.load_rows(table, list(page.versions))
         same = [row.id for row in known.values() if row.etag == page.versions[row.id]]
-        session.mark_rows(table, same, run.generation)
+        session.mark_rows(table, same, cycle.generation)
     moved = sorted(page.versions.keys() - set(same))
-    return _process(parts, run, moved, mark)
+    return _process(cycle, moved, mark)
 
 
-def _sweep(parts: CycleParts, run: CycleRun, mark: Watermark) -> bool:
+def _sweep(cycle: Cycle, mark: Watermark) -> bool:
     """Forget rows that were not met and are not there when they are asked for by id."""
-    table = run.table.name
-    with parts.store.begin() as session:
-        missing = session.count_rows(table, before_generation=run.generation)
+    table = cycle.table.name
+    with cycle.store.begin() as session:
+        missing = session.count_rows(table, before_generation=cycle.generation)
         total = session.count_rows(table)
-    raise_if_too_many(parts, run, missing=missing, total=total)
+    raise_if_too_many(cycle.options, table, missing=missing, total=total)
     while True:
-        with parts.store.begin() as session:
-            unmet = session.find_unmarked(table, run.generation, SWEEP_ROWS)
+        with cycle.store.begin() as session:
+            unmet = session.find_unmarked(table, cycle.generation, SWEEP_ROWS)
         if not unmet:
             break
-        if parts.is_stopping() or not _process(parts, run, unmet, mark):
+        if cycle.seams.is_stopping() or not _process(cycle, unmet, mark):
             return False
-        with parts.store.begin() as session:
-            session.mark_rows(table, unmet, run.generation)
-    now = parts.clock.now()
-    _save(parts, run, Progress(generation=run.generation, finished_at=now))
+        with cycle.store.begin() as session:
+            session.mark_rows(table, unmet, cycle.generation)
+    now = cycle.now()
+    _save(cycle, Progress(generation=cycle.generation, finished_at=now))
     return True
 
 
-def _process(parts: CycleParts, run: CycleRun, ids: Sequence[str], mark: Watermark) -> bool:
+def _process(cycle: Cycle, ids: Sequence[str], mark: Watermark) -> bool:
     """Read rows by id; those that are there are news, the others are gone."""
     for start in range(0, len(ids), SWEEP_ROWS):
         chunk = ids[start : start + SWEEP_ROWS]
-        rows = fetch_complete(parts, run, chunk)
-        present = {str(row.get(run.table.primary_id, "")).lower() for row in rows}
+        rows = fetch_complete(cycle, chunk)
+        present = {str(row.get(cycle.table.primary_id, "")).lower() for row in rows}
         gone = [row_id for row_id in chunk if row_id not in present]
-        page = RowPage(table=run.table.name, rows=rows, deleted=gone)
-        if not process_page(parts, run, page, after=mark):
+        page = RowPage(table=cycle.table.name, rows=rows, deleted=gone)
+        if not process_page(cycle, page, after=mark):
             return False
     return True
 
 
-def _load(session: StateSession, run: CycleRun) -> Progress | None:
-    saved = session.load_document(_KIND, run.table.name)
+def _load(session: StateSession, table: str) -> Progress | None:
+    saved = session.load_document(_KIND, table)
     if saved is None:
         return None
     finished, link = saved["finished_at"], saved["link"]
@@ -150,20 +149,20 @@ def _load(session: StateSession, run: CycleRun) -> Progress | None:
     )
 
 
-def _save(parts: CycleParts, run: CycleRun, progress: Progress) -> None:
-    with parts.store.begin() as session:
-        _put(session, parts, run, progress)
+def _save(cycle: Cycle, progress: Progress) -> None:
+    with cycle.store.begin() as session:
+        _put(session, cycle.table.name, progress, at=cycle.now())
 
 
-def _put(session: StateSession, parts: CycleParts, run: CycleRun, progress: Progress) -> None:
+def _put(session: StateSession, table: str, progress: Progress, *, at: datetime) -> None:
     finished = progress.finished_at
     session.save_document(
         _KIND,
-        run.table.name,
+        table,
         document={
             "generation": progress.generation,
             "link": progress.link,
             "finished_at": print_instant(finished) if finished else None,
         },
-        at=parts.clock.now(),
+        at=at,
     )

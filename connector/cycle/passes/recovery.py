@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from connector.cycle.context import CycleParts, CycleRun, pin_people
+from connector.cycle.context import Cycle
 from connector.cycle.passes.page import record_manual
 from connector.cycle.rows.arrivals import ArrivedRow
 from connector.cycle.rows.decisions import DecidedRow, placement_of
@@ -37,7 +37,7 @@ class _Standing:
     manual: Sequence[ArrivedRow]
 
 
-def settle_open_plans(parts: CycleParts, run: CycleRun) -> bool:
+def settle_open_plans(cycle: Cycle) -> bool:
     """Bring every open plan of the table to its end; False when stopped before that.
 
     Each row is read again. One that is as planned was written: the reply was lost, not the write.
@@ -45,45 +45,44 @@ def settle_open_plans(parts: CycleParts, run: CycleRun) -> bool:
     a part arrived that travels in a request of its own, the rest follows. One that moved is left
     alone and waits to be decided again.
     """
-    with parts.store.begin() as session:
-        open_plans = session.list_open_plans(run.table.name)
+    with cycle.store.begin() as session:
+        open_plans = session.list_open_plans(cycle.table.name)
     for open_plan in open_plans:
-        with parts.page_lock:
-            if not _settle(parts, run, open_plan):
+        with cycle.seams.page_lock:
+            if not _settle(cycle, open_plan):
                 return False
-        run.counts["settled_plans"] += 1
+        cycle.counts["settled_plans"] += 1
     return True
 
 
-def _settle(parts: CycleParts, run: CycleRun, open_plan: OpenPlan) -> bool:
-    parts = pin_people(parts)
-    rows = fetch_complete(parts, run, [row.id for row in open_plan.plan.rows])
-    with parts.store.begin() as session:
-        examined = examine_rows(parts, run, session, rows)
+def _settle(cycle: Cycle, open_plan: OpenPlan) -> bool:
+    cycle.read_people()
+    rows = fetch_complete(cycle, [row.id for row in open_plan.plan.rows])
+    with cycle.store.begin() as session:
+        examined = examine_rows(cycle, session, rows)
         # Those whose outcome was saved before the stop.
         recorded = frozenset(session.list_recorded(open_plan.cycle_id, open_plan.plan.checksum))
         arrived = [row for row in examined.arrived if row.record.id not in recorded]
-        standing = _find_standing(parts, run, open_plan, arrived)
+        standing = _find_standing(cycle, open_plan, arrived)
         unreadable = {row.id for row in examined.rejected if row.id} - recorded
-        leave_unreadable(parts, run, session, open_plan, unreadable)
-        session.save_rejected(build_rejected(parts, examined.rejected))
-    written = write_rows(parts, run, standing.to_write)
+        leave_unreadable(cycle, session, open_plan, unreadable)
+        session.save_rejected(build_rejected(examined.rejected, cycle.now()))
+    written = write_rows(cycle, standing.to_write)
     results = {**standing.results, **written}
     tried = [row for row in standing.rows if row.record.id in results]
     is_done = len(written) == len(standing.to_write)
-    with parts.store.begin() as session:
-        record_rows(parts, run, session, tried, results)
+    with cycle.store.begin() as session:
+        record_rows(cycle, session, tried, results)
         settle_clocks(session, open_plan, tried, results)
         # After the conflicts that they are: the last word is the person's.
-        record_manual(parts, run, session, standing.manual)
+        record_manual(cycle, session, standing.manual)
         if is_done:
-            session.close_open_plan(open_plan.id, parts.clock.now())
+            session.close_open_plan(open_plan.id, cycle.now())
     return is_done
 
 
 def _find_standing(
-    parts: CycleParts,
-    run: CycleRun,
+    cycle: Cycle,
     open_plan: OpenPlan,
     arrived: Sequence[ArrivedRow],
 ) -> _Standing:
@@ -94,7 +93,7 @@ def _find_standing(
     manual: list[ArrivedRow] = []
     for row, planned in _planned_rows(open_plan, now):
         rows.append(row)
-        outcome, missing = _judge(parts, run, open_plan, row, planned)
+        outcome, missing = _judge(cycle, open_plan, row, planned)
         if outcome is None:
             to_write.append(missing)
         else:
@@ -129,18 +128,22 @@ def _planned_rows(
 
 
 def _judge(
-    parts: CycleParts, run: CycleRun, open_plan: OpenPlan, row: DecidedRow, planned: PlannedRow
+    cycle: Cycle, open_plan: OpenPlan, row: DecidedRow, planned: PlannedRow
 ) -> tuple[WriteOutcome | None, PlannedRow]:
     """How the write of a row ended as far as can be seen; None = not yet, and what is missing."""
-    current = placement_of(run.table, row.record, row.before)
+    current = placement_of(cycle.table, row.record, row.before)
     missing = tuple(change for change in planned.changes if not is_so(current, change))
     if not missing:
         return WriteOutcome.ALREADY_SO, planned
-    is_same_rule_set = open_plan.plan.rule_set_checksum == parts.rule_set.checksum
+    is_same_rule_set = open_plan.plan.rule_set_checksum == cycle.rule_set.checksum
     if row.as_decided is None and is_same_rule_set:
         return None, planned
     arrived = len(missing) < len(planned.changes)
-    if arrived and all(_travels_alone(parts, run, change, current) for change in missing):
+    by_action, splits_owner = cycle.table.writes.by_action, cycle.options.splits_owner
+    if arrived and all(
+        _travels_alone(change, current, by_action=by_action, splits_owner=splits_owner)
+        for change in missing
+    ):
         return None, replace(planned, etag=row.record.etag, changes=missing)
     owner = planned.owner_change
     if owner is not None and owner not in missing:
@@ -149,15 +152,17 @@ def _judge(
     return WriteOutcome.CONFLICT, planned
 
 
-def _travels_alone(parts: CycleParts, run: CycleRun, change: Change, current: Placement) -> bool:
+def _travels_alone(
+    change: Change, current: Placement, *, by_action: bool, splits_owner: bool
+) -> bool:
     """The change is sent after the others, so that they may have arrived without it."""
     match change:
         case QueueChange():
             return True
         case SequenceChange():
-            return run.table.writes.by_action
+            return by_action
         case OwnerChange(before=owner):
-            return parts.options.splits_owner and current.owner == owner
+            return splits_owner and current.owner == owner
         case SegmentChange():
             return False
 

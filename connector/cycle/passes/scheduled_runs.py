@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from connector.cycle.context import CycleParts, CycleRun
-from connector.cycle.cycle_records import build_run, finish_run
+from connector.cycle.context import Cycle
+from connector.cycle.cycle_records import build_cycle, finish_cycle
 from connector.cycle.passes.backlog import decide_again
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.state.records import CycleOutcome, PlanOrigin
@@ -17,6 +17,7 @@ from connector.state.session import StateSession
 from engine.instants import print_instant
 from engine.policies.scheduled_runs import find_due_run
 from engine.rules.models import Segment
+from engine.rules.rule_set import RuleSet
 
 _KIND = "scheduled_runs"
 
@@ -33,77 +34,82 @@ class DueRun:
     rows: int
 
 
-def run_scheduled(parts: CycleParts, run: CycleRun) -> bool:
+def run_scheduled(cycle: Cycle) -> bool:
     """Do the runs of the table that are due, each recorded as a cycle; False when stopped.
 
     A run counts as done when it ended: one that was broken off begins again while it is due.
     """
-    table = run.table.name
-    with parts.store.begin() as session:
-        _note_new_schedules(parts, session, table)
-        due = list(find_due_runs(parts, session, table))
+    table = cycle.table.name
+    with cycle.store.begin() as session:
+        _note_new_schedules(cycle.rule_set, session, table, now=cycle.now())
+        due = list(find_due_runs(cycle.rule_set, session, table, now=cycle.now()))
     for one in due:
-        if not _do(parts, run, one):
+        if not _do(cycle, one):
             return False
-        run.counts["scheduled_runs"] += 1
+        cycle.counts["scheduled_runs"] += 1
     return True
 
 
-def find_due_runs(parts: CycleParts, session: StateSession, table: str) -> Iterator[DueRun]:
+def find_due_runs(
+    rule_set: RuleSet, session: StateSession, table: str, *, now: datetime
+) -> Iterator[DueRun]:
     """The runs of a table that are due now, in the order its segments are tried."""
     notes = _load_notes(session, table)
-    for segment in _scheduled_segments(parts, table):
+    for segment in _scheduled_segments(rule_set, table):
         note = notes.get(segment.name)
         schedule = segment.scheduled_runs
         if schedule is None or note is None or note["schedule"] != _describe(segment):
             continue
-        due_at = find_due_run(schedule, parts.rule_set.time_zone, parts.clock.now())
+        due_at = find_due_run(schedule, rule_set.time_zone, now)
         if due_at is not None and due_at > datetime.fromisoformat(note["done"]):
             yield DueRun(segment=segment.name, due_at=due_at, rows=schedule.rows)
 
 
-def list_due_ids(parts: CycleParts, session: StateSession, table: str) -> list[str]:
+def list_due_ids(
+    rule_set: RuleSet, session: StateSession, table: str, *, now: datetime
+) -> list[str]:
     """The rows that the runs which are due now would take up."""
-    due = list(find_due_runs(parts, session, table))
+    due = list(find_due_runs(rule_set, session, table, now=now))
     return [row_id for one in due for row_id in list_unassigned_ids(session, table, one)]
 
 
-def list_unassigned_ids(session: StateSession, table: str, run: DueRun) -> list[str]:
+def list_unassigned_ids(session: StateSession, table: str, due: DueRun) -> list[str]:
     """The unassigned rows that a run takes up, those created first first."""
-    found = session.list_unassigned(table, run.segment, codes=ROUTING_CODES, limit=run.rows)
+    found = session.list_unassigned(table, due.segment, codes=ROUTING_CODES, limit=due.rows)
     return [entry.row_id for entry in found]
 
 
-def _do(parts: CycleParts, run: CycleRun, due: DueRun) -> bool:
-    own = build_run(parts, run.table, PlanOrigin.SCHEDULED)
+def _do(cycle: Cycle, due: DueRun) -> bool:
+    own = build_cycle(cycle.seams, cycle.table, PlanOrigin.SCHEDULED)
     own.about = f'scheduled run of segment "{due.segment}", due at {print_instant(due.due_at)}'
-    own.reassigned = run.reassigned
-    with parts.store.begin() as session:
-        ids = list_unassigned_ids(session, run.table.name, due)
-    record = finish_run(parts, own, lambda: decide_again(parts, own, ids))
+    own.reassigned = cycle.reassigned
+    with cycle.store.begin() as session:
+        ids = list_unassigned_ids(session, cycle.table.name, due)
+    record = finish_cycle(own, lambda: decide_again(own, ids))
     if record.outcome is not CycleOutcome.DONE:
         return False
-    with parts.store.begin() as session:
+    with cycle.store.begin() as session:
         note = {"done": print_instant(due.due_at)}
-        _save_notes(parts, session, run.table.name, {due.segment: note})
+        _save_notes(session, cycle.table.name, {due.segment: note}, at=cycle.now())
     return True
 
 
-def _note_new_schedules(parts: CycleParts, session: StateSession, table: str) -> None:
+def _note_new_schedules(
+    rule_set: RuleSet, session: StateSession, table: str, *, now: datetime
+) -> None:
     """A schedule counts from when it is first seen: what it names before was never missed."""
     notes = _load_notes(session, table)
-    now = print_instant(parts.clock.now())
     fresh = {
-        segment.name: {"schedule": _describe(segment), "done": now}
-        for segment in _scheduled_segments(parts, table)
+        segment.name: {"schedule": _describe(segment), "done": print_instant(now)}
+        for segment in _scheduled_segments(rule_set, table)
         if notes.get(segment.name, {}).get("schedule") != _describe(segment)
     }
     if fresh:
-        _save_notes(parts, session, table, fresh)
+        _save_notes(session, table, fresh, at=now)
 
 
-def _scheduled_segments(parts: CycleParts, table: str) -> Sequence[Segment]:
-    return [segment for segment in parts.rule_set.segments_of(table) if segment.scheduled_runs]
+def _scheduled_segments(rule_set: RuleSet, table: str) -> Sequence[Segment]:
+    return [segment for segment in rule_set.segments_of(table) if segment.scheduled_runs]
 
 
 def _describe(segment: Segment) -> str:
@@ -115,8 +121,8 @@ def _load_notes(session: StateSession, table: str) -> Notes:
     return cast("Notes", session.load_document(_KIND, table) or {})
 
 
-def _save_notes(parts: CycleParts, session: StateSession, table: str, changed: Notes) -> None:
+def _save_notes(session: StateSession, table: str, changed: Notes, *, at: datetime) -> None:
     notes = {segment: dict(note) for segment, note in _load_notes(session, table).items()}
     for segment, note in changed.items():
         notes[segment] = {**notes.get(segment, {}), **note}
-    session.save_document(_KIND, table, document=notes, at=parts.clock.now())
+    session.save_document(_KIND, table, document=notes, at=at)

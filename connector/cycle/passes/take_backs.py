@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from connector.cycle.context import CycleParts, CycleRun, RowToDecide, pin_people
+from connector.cycle.context import Cycle, RowToDecide
 from connector.cycle.passes.page import begin_plan, write_plan
 from connector.cycle.rows.arrivals import Arrival, ArrivedRow
 from connector.cycle.rows.decisions import Batch
@@ -18,44 +18,45 @@ from connector.state.session import StateSession
 from engine.plans.changes import PlannedRow
 from engine.policies.take_backs import is_touched_by_column
 from engine.rules.models import Rule
+from engine.sellers import Directory
 
 AFTER_A_FAILURE = timedelta(hours=1)
 """How soon a row is looked at again whose write did not arrive."""
 
 
-def take_back_due(parts: CycleParts, run: CycleRun) -> bool:
+def take_back_due(cycle: Cycle) -> bool:
     """Decide rows again that nobody touched in time; False when stopped. Raises UnsafePlan.
 
     A row that changed since the last page is left to the next cycle, which will know whether that
     was a touch. One for which nobody else is found stays where it is and is looked at again after
     as much working time.
     """
-    due = _load_due(parts, run)
+    due = _load_due(cycle)
     if not due:
         return True
-    rows = fetch_complete(parts, run, list(due))
-    parts = pin_people(parts)
-    origin, run.origin = run.origin, PlanOrigin.TAKE_BACK
+    rows = fetch_complete(cycle, list(due))
+    cycle.read_people()
+    origin, cycle.origin = cycle.origin, PlanOrigin.TAKE_BACK
     try:
-        with parts.page_lock:
-            with parts.store.begin() as session:
-                sorted_out = _sort(parts, due, examine_rows(parts, run, session, rows).arrived)
+        with cycle.seams.page_lock:
+            with cycle.store.begin() as session:
+                sorted_out = _sort(cycle, due, examine_rows(cycle, session, rows).arrived)
                 session.save_handovers(sorted_out.later)
-                session.remove_handovers(run.table.name, sorted_out.over)
-                open_plan, batch = begin_plan(parts, run, session, sorted_out.ready)
-                _put_off(parts, session, due, batch)
-            return open_plan is None or write_plan(parts, run, open_plan, batch)
+                session.remove_handovers(cycle.table.name, sorted_out.over)
+                open_plan, batch = begin_plan(cycle, session, sorted_out.ready)
+                _put_off(cycle, session, due, batch)
+            return open_plan is None or write_plan(cycle, open_plan, batch)
     finally:
-        run.origin = origin
+        cycle.origin = origin
 
 
-def list_overdue(parts: CycleParts, run: CycleRun) -> Sequence[RowToDecide]:
+def list_overdue(cycle: Cycle) -> Sequence[RowToDecide]:
     """The rows that would be taken back now; nothing is saved."""
-    due = _load_due(parts, run)
-    rows = fetch_complete(parts, run, list(due))
-    parts = pin_people(parts)
-    with parts.store.begin() as session:
-        return _sort(parts, due, examine_rows(parts, run, session, rows).arrived).ready
+    due = _load_due(cycle)
+    rows = fetch_complete(cycle, list(due))
+    cycle.read_people()
+    with cycle.store.begin() as session:
+        return _sort(cycle, due, examine_rows(cycle, session, rows).arrived).ready
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,21 +68,19 @@ class _SortedOut:
     over: list[str] = field(default_factory=list[str])
 
 
-def _load_due(parts: CycleParts, run: CycleRun) -> dict[str, Handover]:
-    now, limit = parts.clock.now(), parts.options.retry_rows
-    with parts.store.begin() as session:
-        found = session.list_handovers(run.table.name, now, limit)
+def _load_due(cycle: Cycle) -> dict[str, Handover]:
+    now, limit = cycle.now(), cycle.options.retry_rows
+    with cycle.store.begin() as session:
+        found = session.list_handovers(cycle.table.name, now, limit)
     return {handover.row_id: handover for handover in found}
 
 
-def _sort(
-    parts: CycleParts, due: Mapping[str, Handover], arrived: Iterable[ArrivedRow]
-) -> _SortedOut:
+def _sort(cycle: Cycle, due: Mapping[str, Handover], arrived: Iterable[ArrivedRow]) -> _SortedOut:
     """Candidates for the same people stand together, so that they share an engine."""
     found = _SortedOut()
     for row in arrived:
         handover = due[row.record.id]
-        rule = find_rule(parts, handover)
+        rule = find_rule(cycle.rule_set, handover)
         if rule is None or rule.take_back is None:
             found.over.append(handover.row_id)
         elif row.arrival is not Arrival.ECHO:
@@ -90,7 +89,7 @@ def _sort(
             rule.take_back, row.record.row, handover.assigned_at
         ):
             found.over.append(handover.row_id)
-        elif (at := _find_due_today(parts, handover, rule)) > parts.clock.now():
+        elif (at := _find_due_today(cycle.people, handover, rule)) > cycle.now():
             found.later.append(replace(handover, due_at=at))
         else:
             found.ready.append(_build_candidate(row, handover))
@@ -108,9 +107,9 @@ def _is_with_seller(row: ArrivedRow, handover: Handover) -> bool:
     return row.record.is_open and owner is not None and owner.id == handover.owner_id
 
 
-def _find_due_today(parts: CycleParts, handover: Handover, rule: Rule) -> datetime:
+def _find_due_today(people: Directory, handover: Handover, rule: Rule) -> datetime:
     """When the row is due by the calendar as it is now: its owner may have been away since."""
-    due = find_due(parts, rule, seller_id=handover.owner_id, since=handover.assigned_at)
+    due = find_due(rule, people, seller_id=handover.owner_id, since=handover.assigned_at)
     return due or handover.assigned_at
 
 
@@ -125,15 +124,15 @@ def _build_candidate(row: ArrivedRow, handover: Handover) -> RowToDecide:
 
 
 def _put_off(
-    parts: CycleParts, session: StateSession, due: Mapping[str, Handover], batch: Batch
+    cycle: Cycle, session: StateSession, due: Mapping[str, Handover], batch: Batch
 ) -> None:
     """Look again after as much working time, or in an hour should a write not arrive."""
-    now = parts.clock.now()
+    now = cycle.now()
     later: list[Handover] = []
     for row in batch.rows:
         handover, at = due[row.record.id], now + AFTER_A_FAILURE
-        rule = find_rule(parts, handover)
+        rule = find_rule(cycle.rule_set, handover)
         if rule is not None and not isinstance(row.planned, PlannedRow):
-            at = find_due(parts, rule, seller_id=handover.owner_id, since=now) or at
+            at = find_due(rule, cycle.people, seller_id=handover.owner_id, since=now) or at
         later.append(replace(handover, due_at=at))
     session.save_handovers(later)

@@ -6,7 +6,7 @@ What puts a cycle back is found in `undoing`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from connector.cycle.context import CycleParts, CycleRun, pin_people
+from connector.cycle.context import Cycle
 from connector.cycle.passes.page import write_plan
 from connector.cycle.passes.recovery import is_so
 from connector.cycle.rows.arrivals import ArrivedRow
@@ -35,8 +35,7 @@ class Leftover:
 
 
 def apply_plan(
-    parts: CycleParts,
-    run: CycleRun,
+    cycle: Cycle,
     planned: Sequence[PlannedRow],
     decisions: Mapping[str, DecisionRecord],
 ) -> tuple[bool, list[Leftover]]:
@@ -44,32 +43,32 @@ def apply_plan(
 
     `decisions` are those behind the rows, by row id; `raise_if_refused` has let the plan pass.
     """
-    parts = pin_people(parts)
-    rows = fetch_complete(parts, run, [row.id for row in planned])
-    with parts.page_lock:
-        with parts.store.begin() as session:
-            now = {row.record.id: row for row in examine_rows(parts, run, session, rows).arrived}
-            ready, leftovers = _sort(run, planned, now, decisions)
-            batch = _build_batch(parts, run, session, ready)
+    cycle.read_people()
+    rows = fetch_complete(cycle, [row.id for row in planned])
+    with cycle.seams.page_lock:
+        with cycle.store.begin() as session:
+            now = {row.record.id: row for row in examine_rows(cycle, session, rows).arrived}
+            ready, leftovers = _sort(cycle, planned, now, decisions)
+            batch = _build_batch(cycle, session, ready)
             if not batch.plan.rows:
                 return True, leftovers
-            open_plan = build_open_plan(parts, run, batch)
+            open_plan = build_open_plan(cycle, batch)
             session.save_clocks(batch.clocks_after)
             session.save_open_plan(open_plan)
-        return write_plan(parts, run, open_plan, batch), leftovers
+        return write_plan(cycle, open_plan, batch), leftovers
 
 
-def raise_if_refused(parts: CycleParts, run: CycleRun, planned: Sequence[PlannedRow]) -> None:
-    """Hold a plan for the run's table against the limits; raises UnsafePlan."""
-    if parts.options.is_forced:
+def raise_if_refused(cycle: Cycle, planned: Sequence[PlannedRow]) -> None:
+    """Hold a plan for the cycle's table against the limits; raises UnsafePlan."""
+    if cycle.options.is_forced:
         return
-    with parts.store.begin() as session:
-        owned = count_owned(session, run.table.name)
-    raise_if_unsafe(build_plan(parts.rule_set.checksum, planned), parts.options.limits, owned=owned)
+    with cycle.store.begin() as session:
+        owned = count_owned(session, cycle.table.name)
+    raise_if_unsafe(build_plan(cycle.rule_set.checksum, planned), cycle.options.limits, owned=owned)
 
 
 def _sort(
-    run: CycleRun,
+    cycle: Cycle,
     planned: Sequence[PlannedRow],
     now: Mapping[str, ArrivedRow],
     decisions: Mapping[str, DecisionRecord],
@@ -81,7 +80,7 @@ def _sort(
         if found is None:
             leftovers.append(Leftover(row_id=row.id, reason="deleted since the plan was made"))
         elif row.etag is None or found.record.etag != row.etag:
-            leftovers.append(Leftover(row_id=row.id, reason=_why_moved(run, row, found)))
+            leftovers.append(Leftover(row_id=row.id, reason=_why_moved(cycle, row, found)))
         else:
             ready.append(
                 DecidedRow(
@@ -94,27 +93,25 @@ def _sort(
     return ready, leftovers
 
 
-def _why_moved(run: CycleRun, row: PlannedRow, found: ArrivedRow) -> str:
+def _why_moved(cycle: Cycle, row: PlannedRow, found: ArrivedRow) -> str:
     """Who applies a plan again behind a crash wants to know which rows still need a look."""
-    current = placement_of(run.table, found.record, found.before)
+    current = placement_of(cycle.table, found.record, found.before)
     if row.changes and all(is_so(current, change) for change in row.changes):
         return "is as planned already"
     return "changed since the plan was made"
 
 
-def _build_batch(
-    parts: CycleParts, run: CycleRun, session: StateSession, ready: Sequence[DecidedRow]
-) -> Batch:
+def _build_batch(cycle: Cycle, session: StateSession, ready: Sequence[DecidedRow]) -> Batch:
     """The rows as a batch; their sellers' clocks move as they would have in a cycle."""
     session.lock_clocks()
-    plan = build_plan(parts.rule_set.checksum, (row.planned for row in ready))
+    plan = build_plan(cycle.rule_set.checksum, (row.planned for row in ready))
     clocks = dict(session.load_clocks())
     moved: list[str] = []
     for row in ready:
         change = row.planned.owner_change if isinstance(row.planned, PlannedRow) else None
         if change is not None and row.decision.kind is not DecisionKind.UNDONE:
-            seller, now = change.after.id, parts.clock.now()
-            rule = clock_rule(parts.rule_set, row.decision.rule)
+            seller, now = change.after.id, cycle.now()
+            rule = clock_rule(cycle.rule_set, row.decision.rule)
             clocks[seller] = touch_clock(clocks, seller, now, rule=rule)
             moved.append(seller)
     return Batch(
@@ -122,7 +119,7 @@ def _build_batch(
         rows=[
             replace(
                 row,
-                decision=replace(row.decision, cycle_id=run.id, plan_checksum=plan.checksum),
+                decision=replace(row.decision, cycle_id=cycle.id, plan_checksum=plan.checksum),
             )
             for row in ready
         ],

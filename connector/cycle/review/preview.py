@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from connector.cycle.context import CycleParts, CycleRun, RowToDecide, pin_people
-from connector.cycle.cycle_records import build_run
+from connector.cycle.context import Cycle, RowToDecide, Seams
+from connector.cycle.cycle_records import build_cycle
 from connector.cycle.passes.scheduled_runs import list_due_ids
 from connector.cycle.passes.take_backs import list_overdue
 from connector.cycle.review.preview_state import Carried
@@ -36,106 +36,101 @@ class Preview:
         return self.batch.plan
 
 
-def preview_cycle(parts: CycleParts, table: WatchedTable, carried: Carried) -> Preview:
+def preview_cycle(seams: Seams, table: WatchedTable, carried: Carried) -> Preview:
     """Read what changed, and the backlog that is due, and decide it.
 
     Nothing is saved or written; what it would leave behind is added to `carried`.
     """
-    run = build_run(parts, table, PlanOrigin.CYCLE)
-    mark = load_mark(parts, run)
-    with parts.store.begin() as session:
+    cycle = build_cycle(seams, table, PlanOrigin.CYCLE)
+    mark = load_mark(cycle)
+    with cycle.store.begin() as session:
         open_plans = len(session.list_open_plans(table.name))
-    empty = Batch(plan=build_plan(parts.rule_set.checksum, ()))
+    empty = Batch(plan=build_plan(cycle.rule_set.checksum, ()))
     if mark.mode is ReadMode.BASELINE:
         return Preview(table=table.name, batch=empty, is_first_contact=True, open_plans=open_plans)
     candidates: dict[str, RowToDecide] = {}
-    for page in _pages(parts, run):
-        found = _examine(parts, run, page, carried)
+    for page in _pages(cycle):
+        found = _examine(cycle, page, carried)
         candidates.update({candidate.record.id: candidate for candidate in found})
-    for due in _due(parts, run):
+    for due in _due(cycle):
         candidates.setdefault(due.record.id, due)
-    for overdue in list_overdue(parts, run):
+    for overdue in list_overdue(cycle):
         candidates.setdefault(overdue.record.id, overdue)
-    batch = _decide(parts, run, list(candidates.values()), carried)
+    batch = _decide(cycle, list(candidates.values()), carried)
     carried.add_batch(batch)
     return Preview(table=table.name, batch=batch, open_plans=open_plans)
 
 
 def preview_backfill(
-    parts: CycleParts, table: WatchedTable, *, segment: str | None = None, limit: int | None = None
+    seams: Seams, table: WatchedTable, *, segment: str | None = None, limit: int | None = None
 ) -> Preview:
     """Decide rows that never were, oldest first, as if they were new.
 
     So are those that were decided while their segment had no rules, once it has some. At most
     `limit` rows. With `segment` only rows of it: the table is read on until so many are found.
     """
-    run = build_run(parts, table, PlanOrigin.BACKFILL)
-    most = parts.options.backfill_rows
+    cycle = build_cycle(seams, table, PlanOrigin.BACKFILL)
+    most = cycle.options.backfill_rows
     size = most if segment is not None or limit is None else min(limit, most)
     found = chain.from_iterable(
-        page if segment is None else _keep_segment(parts, run, page, segment)
-        for page in _undecided(parts, run, size)
+        page if segment is None else _keep_segment(cycle, page, segment)
+        for page in _undecided(cycle, size)
     )
-    return Preview(
-        table=table.name, batch=_decide(parts, run, list(islice(found, limit)), Carried())
-    )
+    return Preview(table=table.name, batch=_decide(cycle, list(islice(found, limit)), Carried()))
 
 
-def _undecided(parts: CycleParts, run: CycleRun, size: int) -> Iterator[list[RowToDecide]]:
+def _undecided(cycle: Cycle, size: int) -> Iterator[list[RowToDecide]]:
     """The open rows that no rule was asked about, page by page; those so far when stopped."""
-    table = run.table.name
-    ruled = {rule.segment for rule in parts.rule_set.rules if rule.table == table and rule.active}
+    table = cycle.table.name
+    ruled = {rule.segment for rule in cycle.rule_set.rules if rule.table == table and rule.active}
     last: LedgerRow | None = None
-    while not parts.is_stopping():
-        with parts.store.begin() as session:
+    while not cycle.seams.is_stopping():
+        with cycle.store.begin() as session:
             page = session.list_undecided(table, last, size, with_rules=ruled)
         if not page:
             return
         last = page[-1]
-        yield list(_fresh(parts, run, [row.id for row in page], is_reassignment=True))
+        yield list(_fresh(cycle, [row.id for row in page], is_reassignment=True))
 
 
 def _keep_segment(
-    parts: CycleParts, run: CycleRun, candidates: Sequence[RowToDecide], segment: str
+    cycle: Cycle, candidates: Sequence[RowToDecide], segment: str
 ) -> list[RowToDecide]:
-    batch = _decide(parts, run, candidates, Carried())
+    batch = _decide(cycle, candidates, Carried())
     wanted = {row.record.id for row in batch.rows if row.decision.segment == segment}
     return [found for found in candidates if found.record.id in wanted]
 
 
-def _pages(parts: CycleParts, run: CycleRun) -> Iterator[RowPage]:
-    mark = load_mark(parts, run)
+def _pages(cycle: Cycle) -> Iterator[RowPage]:
+    mark = load_mark(cycle)
     while True:
         try:
-            page = fetch_marked(parts, run, mark)
+            page = fetch_marked(cycle.source, cycle.table.query, mark)
         except ResyncRequired:
             mark = start_over(mark)
-            page = fetch_marked(parts, run, mark)
+            page = fetch_marked(cycle.source, cycle.table.query, mark)
         yield page
         if page.next_link is None:
             return
         mark = replace(mark, link=page.next_link)
 
 
-def _examine(
-    parts: CycleParts, run: CycleRun, page: RowPage, carried: Carried
-) -> list[RowToDecide]:
-    with parts.store.begin() as session:
-        arrived = examine_rows(parts, run, session, page.rows).arrived
-        _carry(parts, run, session, arrived, carried)
-        carried.add_deleted(session.load_rows(run.table.name, page.deleted).values())
-    if run.table.needs_related_rows:
+def _examine(cycle: Cycle, page: RowPage, carried: Carried) -> list[RowToDecide]:
+    with cycle.store.begin() as session:
+        arrived = examine_rows(cycle, session, page.rows).arrived
+        _carry(cycle, session, arrived, carried)
+        carried.add_deleted(session.load_rows(cycle.table.name, page.deleted).values())
+    if cycle.table.needs_related_rows:
         arrived = [row for row in arrived if row.arrival in TO_DECIDE]
-        complete = fetch_complete(parts, run, [row.record.id for row in arrived])
-        with parts.store.begin() as session:
-            arrived = examine_rows(parts, run, session, complete).arrived
-    with parts.store.begin() as session:
-        return find_candidates(session, run.table.name, arrived)
+        complete = fetch_complete(cycle, [row.record.id for row in arrived])
+        with cycle.store.begin() as session:
+            arrived = examine_rows(cycle, session, complete).arrived
+    with cycle.store.begin() as session:
+        return find_candidates(session, cycle.table.name, arrived)
 
 
 def _carry(
-    parts: CycleParts,
-    run: CycleRun,
+    cycle: Cycle,
     session: StateSession,
     arrived: Sequence[ArrivedRow],
     carried: Carried,
@@ -146,28 +141,26 @@ def _carry(
             continue
         carried.add_seen(row)
         owner = row.record.owner
-        is_counted = run.table.name in parts.rule_set.counted_tables
+        is_counted = cycle.table.name in cycle.rule_set.counted_tables
         if row.arrival is Arrival.MANUAL and owner is not None and is_counted:
-            carried.add_turn(session, owner.id, row.record.modified_on or parts.clock.now())
+            carried.add_turn(session, owner.id, row.record.modified_on or cycle.now())
 
 
-def _due(parts: CycleParts, run: CycleRun) -> Iterator[RowToDecide]:
-    with parts.store.begin() as session:
+def _due(cycle: Cycle) -> Iterator[RowToDecide]:
+    with cycle.store.begin() as session:
         entries = session.list_backlog(
-            table=run.table.name, due_at=parts.clock.now(), limit=parts.options.retry_rows
+            table=cycle.table.name, due_at=cycle.now(), limit=cycle.options.retry_rows
         )
-        scheduled = list_due_ids(parts, session, run.table.name)
+        scheduled = list_due_ids(cycle.rule_set, session, cycle.table.name, now=cycle.now())
     ids = dict.fromkeys([*scheduled, *(entry.row_id for entry in entries)])
-    yield from _fresh(parts, run, list(ids), is_reassignment=False)
+    yield from _fresh(cycle, list(ids), is_reassignment=False)
 
 
-def _fresh(
-    parts: CycleParts, run: CycleRun, ids: Sequence[str], *, is_reassignment: bool
-) -> Iterator[RowToDecide]:
-    rows = fetch_complete(parts, run, ids)
-    with parts.store.begin() as session:
-        examined = examine_rows(parts, run, session, rows)
-        waiting = session.load_backlog(run.table.name, ids)
+def _fresh(cycle: Cycle, ids: Sequence[str], *, is_reassignment: bool) -> Iterator[RowToDecide]:
+    rows = fetch_complete(cycle, ids)
+    with cycle.store.begin() as session:
+        examined = examine_rows(cycle, session, rows)
+        waiting = session.load_backlog(cycle.table.name, ids)
     for row in examined.arrived:
         if row.record.is_open and row.arrival is not Arrival.MANUAL:
             entry = waiting.get(row.record.id)
@@ -179,18 +172,16 @@ def _fresh(
             )
 
 
-def _decide(
-    parts: CycleParts, run: CycleRun, candidates: Sequence[RowToDecide], carried: Carried
-) -> Batch:
+def _decide(cycle: Cycle, candidates: Sequence[RowToDecide], carried: Carried) -> Batch:
     """Rows of plans that are still open stand as these intend once they are settled, which comes
     before anything reviewed is written: decided here too they would be assigned twice.
     """
-    unrefused = replace(pin_people(parts), options=replace(parts.options, is_forced=True))
-    with parts.store.begin() as session:
-        open_plans = session.list_open_plans(run.table.name)
+    cycle.read_people()
+    with cycle.store.begin() as session:
+        open_plans = session.list_open_plans(cycle.table.name)
         pending = {row.id for open_plan in open_plans for row in open_plan.plan.rows}
         settled = [found for found in candidates if found.record.id not in pending]
-        return decide_rows(unrefused, run, carried.lay_over(session), settled)
+        return decide_rows(cycle, carried.lay_over(session), settled)
 
 
 def written_rows(batch: Batch) -> list[DecidedRow]:

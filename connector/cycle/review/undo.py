@@ -1,9 +1,9 @@
-"""Finds what puts the rows of a past cycle back; writing it is in `applying`."""
+"""Finds what puts the rows of a past cycle back; writing it is in `apply`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from connector.cycle.context import CycleParts, CycleRun
+from connector.cycle.context import Cycle
 from connector.cycle.review.apply import Leftover
 from connector.cycle.rows.arrivals import ArrivedRow
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
@@ -11,6 +11,7 @@ from connector.cycle.rows.decisions import placement_data, placement_of
 from connector.cycle.rows.reading import examine_rows, fetch_complete
 from connector.state.plan_document import parse_reference
 from connector.state.records import DecisionKind, DecisionRecord, Outcome, Previous
+from connector.state.session import StateStore
 from engine.plans.changes import OwnerChange, Placement, PlannedRow, SegmentChange, SequenceChange
 from engine.statuses import RoutingStatus
 
@@ -47,31 +48,34 @@ class _Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Surroundings:
-    """By row id: the rows as they are now, what took effect last, and what stood before."""
+class _Compared:
+    """What was written of a row beside the row as it is now, None = gone.
 
-    now: Mapping[str, ArrivedRow]
-    latest: Mapping[str, DecisionRecord]
-    before: Mapping[str, DecisionRecord]
+    `latest` is the decision that took effect last, `before` the one that stood before the cycle.
+    """
+
+    written: _Written
+    now: ArrivedRow | None
+    latest: DecisionRecord
+    before: DecisionRecord | None
 
 
-def plan_undo(parts: CycleParts, run: CycleRun, cycle_id: str) -> UndoPlan:
+def plan_undo(cycle: Cycle, cycle_id: str) -> UndoPlan:
     """What puts owner, segment and sequence of a cycle's rows back; rows touched since are not."""
-    written = list(_load_written(parts, run, cycle_id).values())
+    written = list(_load_written(cycle, cycle_id).values())
     undo = UndoPlan()
     for start in range(0, len(written), PAGE):
         page = written[start : start + PAGE]
-        around = _look_around(parts, run, page)
-        for row in page:
-            _add(parts, run, undo, row, around)
+        for row in _compare(cycle, page):
+            _add(cycle, undo, row)
     return undo
 
 
-def _load_written(parts: CycleParts, run: CycleRun, cycle_id: str) -> dict[str, _Written]:
+def _load_written(cycle: Cycle, cycle_id: str) -> dict[str, _Written]:
     """What the cycle wrote, by row id, in the order it began to."""
     written: dict[str, _Written] = {}
-    for number, decision in _page_through(parts, cycle_id):
-        if decision.table != run.table.name or decision.outcome not in WRITTEN:
+    for number, decision in _page_through(cycle.store, cycle_id):
+        if decision.table != cycle.table.name or decision.outcome not in WRITTEN:
             continue
         known = written.get(decision.row_id)
         if known is not None and _goes_on_from(known.last, decision):
@@ -90,10 +94,10 @@ def _goes_on_from(earlier: DecisionRecord, decision: DecisionRecord) -> bool:
     return (left and left.id) == (found and found.id)
 
 
-def _page_through(parts: CycleParts, cycle_id: str) -> Iterator[tuple[int, DecisionRecord]]:
+def _page_through(store: StateStore, cycle_id: str) -> Iterator[tuple[int, DecisionRecord]]:
     last = 0
     while True:
-        with parts.store.begin() as session:
+        with store.begin() as session:
             page = session.page_cycle(cycle_id, after=last, limit=PAGE)
         if not page:
             return
@@ -101,31 +105,32 @@ def _page_through(parts: CycleParts, cycle_id: str) -> Iterator[tuple[int, Decis
         last = page[-1][0]
 
 
-def _look_around(parts: CycleParts, run: CycleRun, page: Sequence[_Written]) -> _Surroundings:
+def _compare(cycle: Cycle, page: Sequence[_Written]) -> list[_Compared]:
     ids = [row.first.row_id for row in page]
-    rows = fetch_complete(parts, run, ids)
-    with parts.store.begin() as session:
-        return _Surroundings(
-            now={row.record.id: row for row in examine_rows(parts, run, session, rows).arrived},
-            latest=session.load_latest(run.table.name, ids, STANDING),
-            before=session.load_before([row.number for row in page], STANDING),
+    rows = fetch_complete(cycle, ids)
+    with cycle.store.begin() as session:
+        now = {row.record.id: row for row in examine_rows(cycle, session, rows).arrived}
+        latest = session.load_latest(cycle.table.name, ids, STANDING)
+        before = session.load_before([row.number for row in page], STANDING)
+    return [
+        _Compared(
+            written=row, now=now.get(row_id), latest=latest[row_id], before=before.get(row_id)
         )
+        for row_id, row in zip(ids, page, strict=True)
+    ]
 
 
-def _add(
-    parts: CycleParts, run: CycleRun, undo: UndoPlan, written: _Written, around: _Surroundings
-) -> None:
+def _add(cycle: Cycle, undo: UndoPlan, compared: _Compared) -> None:
     """Add a row to what is put back, or to what is left out."""
-    row_id = written.first.row_id
-    row, latest = around.now.get(row_id), around.latest[row_id]
-    reason = _why_not(written.last, row, latest)
+    written, row = compared.written, compared.now
+    reason = _why_not(written.last, row, compared.latest)
     if reason is not None or row is None:
-        undo.leftovers.append(Leftover(row_id=row_id, reason=reason or ""))
+        undo.leftovers.append(Leftover(row_id=written.first.row_id, reason=reason or ""))
         return
-    current = placement_of(run.table, row.record, row.before)
-    earlier = _leave_out_undecided(around.before.get(row_id))
+    current = placement_of(cycle.table, row.record, row.before)
+    earlier = _leave_out_undecided(compared.before)
     undo.rows.append(_reverse(written.first, row, current))
-    undo.decisions.append(_build_undo(parts, run, written.first, earlier, current=current))
+    undo.decisions.append(_build_undo(cycle, written.first, earlier, current=current))
 
 
 def _why_not(
@@ -141,8 +146,7 @@ def _why_not(
 
 
 def _build_undo(
-    parts: CycleParts,
-    run: CycleRun,
+    cycle: Cycle,
     undone: DecisionRecord,
     earlier: DecisionRecord | None,
     *,
@@ -153,11 +157,11 @@ def _build_undo(
     return DecisionRecord(
         table=undone.table,
         row_id=undone.row_id,
-        cycle_id=run.id,
-        decided_at=parts.clock.now(),
+        cycle_id=cycle.id,
+        decided_at=cycle.now(),
         outcome=Outcome.INTENDED,
         plan_checksum="",
-        rule_set_checksum=parts.rule_set.checksum,
+        rule_set_checksum=cycle.rule_set.checksum,
         segment=earlier.segment if earlier else None,
         rule=earlier.rule if earlier else None,
         message=f"undo of cycle {undone.cycle_id}",

@@ -7,8 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Protocol
 
-from connector.cycle.context import CycleParts, CycleRun, RowToDecide
-from connector.cycle.rows.refusals import raise_if_unsafe
+from connector.cycle.context import Cycle, RowToDecide
 from connector.cycle.rows.seller_clocks import (
     apply_state,
     clocks_of,
@@ -32,7 +31,7 @@ from connector.watched_tables.watched_table import WatchedTable
 from engine.decisions.decision import AssignmentDecision
 from engine.decisions.plain_data import trace_to_data
 from engine.plans.changes import Placement, PlannedRow, Skip, choose_placement, plan_row
-from engine.plans.plan import Plan, build_plan, count_taken
+from engine.plans.plan import Plan, build_plan
 from engine.policies.take_backs import pass_over
 from engine.records import Record
 from engine.sellers import Directory
@@ -75,21 +74,18 @@ class Batch:
     clocks_after: Sequence[SellerClock] = ()
 
 
-def decide_rows(
-    parts: CycleParts, run: CycleRun, session: DecidingState, candidates: Sequence[RowToDecide]
-) -> Batch:
-    """Decide rows in order from the store's clocks and counts; raises UnsafePlan.
+def decide_rows(cycle: Cycle, session: DecidingState, candidates: Sequence[RowToDecide]) -> Batch:
+    """Decide rows in order from the clocks and counts that stand; nothing is saved.
 
     A session must hold the clocks' lock until the open plan is saved.
     """
     if not candidates:
-        return Batch(plan=build_plan(parts.rule_set.checksum, ()))
+        return Batch(plan=build_plan(cycle.rule_set.checksum, ()))
     clocks = session.load_clocks()
-    held = hold_clocks(clocks, parts.clock.now())
-    people = apply_state(parts.directory(), held, session.count_open(), parts.rule_set)
-    rows, people = _decide_all(parts, run, people, candidates)
-    plan = build_plan(parts.rule_set.checksum, (row.planned for row in rows))
-    _raise_if_unsafe(parts, run, session, plan)
+    held = hold_clocks(clocks, cycle.now())
+    people = apply_state(cycle.people, held, session.count_open(), cycle.rule_set)
+    rows, people = _decide_all(cycle, people, candidates)
+    plan = build_plan(cycle.rule_set.checksum, (row.planned for row in rows))
     moved = find_moved(clocks, read_clocks(people))
     return Batch(
         plan=plan,
@@ -99,23 +95,23 @@ def decide_rows(
     )
 
 
-def build_open_plan(parts: CycleParts, run: CycleRun, batch: Batch) -> OpenPlan:
+def build_open_plan(cycle: Cycle, batch: Batch) -> OpenPlan:
     """The batch as an open plan."""
     planned = {(row.table, row.id) for row in batch.plan.rows}
     rows = [row for row in batch.rows if (row.record.table, row.record.id) in planned]
     return OpenPlan(
-        id=parts.new_id(),
-        table=run.table.name,
-        cycle_id=run.id,
-        origin=run.origin,
-        created_at=parts.clock.now(),
+        id=cycle.seams.new_id(),
+        table=cycle.table.name,
+        cycle_id=cycle.id,
+        origin=cycle.origin,
+        created_at=cycle.now(),
         plan=batch.plan,
         clocks=batch.clocks,
         clocks_after=batch.clocks_after,
         decisions=[row.decision for row in rows],
-        watched_set=run.table.watched_set,
+        watched_set=cycle.table.watched_set,
         fingerprints={
-            row.record.id: build_fingerprint(row.record.row, run.table.watched) for row in rows
+            row.record.id: build_fingerprint(row.record.row, cycle.table.watched) for row in rows
         },
     )
 
@@ -133,7 +129,7 @@ def placement_of(table: WatchedTable, record: Record, before: LedgerRow | None) 
 
 
 def _decide_all(
-    parts: CycleParts, run: CycleRun, people: Directory, candidates: Sequence[RowToDecide]
+    cycle: Cycle, people: Directory, candidates: Sequence[RowToDecide]
 ) -> tuple[list[DecidedRow], Directory]:
     """The decided rows, and the people as they stand then.
 
@@ -141,23 +137,23 @@ def _decide_all(
     nearly all.
     """
     rows: list[DecidedRow] = []
-    now = parts.clock.now()
+    now = cycle.now()
     for passed_over, group in groupby(candidates, key=lambda found: found.passed_over):
-        decider = parts.make_decider(pass_over(people, passed_over))
-        rows += [_decide_one(parts, run, decider, candidate, now) for candidate in group]
+        decider = cycle.seams.make_decider(pass_over(people, passed_over))
+        rows += [_decide_one(cycle, decider, candidate, now) for candidate in group]
         people = pass_over(decider.snapshot(), frozenset())
     return rows, people
 
 
 def _decide_one(
-    parts: CycleParts, run: CycleRun, decider: RecordDecider, candidate: RowToDecide, now: datetime
+    cycle: Cycle, decider: RecordDecider, candidate: RowToDecide, now: datetime
 ) -> DecidedRow:
-    record = _as_seen_by_rules(run.table, candidate)
-    decision = decider.decide(record, now, trace=parts.options.keeps_traces)
-    current = placement_of(run.table, candidate.record, candidate.before)
-    wanted = _choose_placement(run.table, decision, current, candidate)
+    record = _as_seen_by_rules(cycle.table, candidate)
+    decision = decider.decide(record, now, trace=cycle.options.keeps_traces)
+    current = placement_of(cycle.table, candidate.record, candidate.before)
+    wanted = _choose_placement(cycle.table, decision, current, candidate)
     if candidate.handover is not None:
-        return _take_back(parts, run, candidate, decision, current=current, wanted=wanted)
+        return _take_back(cycle, candidate, decision, current=current, wanted=wanted)
     planned = plan_row(
         candidate.record,
         decision,
@@ -169,13 +165,12 @@ def _decide_one(
         record=candidate.record,
         before=candidate.before,
         planned=planned,
-        decision=_build_decision(parts, run, decision, current, wanted),
+        decision=_build_decision(cycle, decision, current, wanted),
     )
 
 
 def _take_back(
-    parts: CycleParts,
-    run: CycleRun,
+    cycle: Cycle,
     candidate: RowToDecide,
     decision: AssignmentDecision,
     *,
@@ -189,7 +184,7 @@ def _take_back(
         planned = Skip(table=record.table, id=record.id, reason="nobody else is found for it")
     else:
         planned = plan_row(record, decision, current=current, wanted=wanted, is_known=True)
-    made = _build_decision(parts, run, decision, current, wanted)
+    made = _build_decision(cycle, decision, current, wanted)
     known = candidate.before.owner if candidate.before else None
     owner = record.owner if record.owner and record.owner.name else known or record.owner
     name = (owner.name or owner.id) if owner else "nobody"
@@ -241,8 +236,7 @@ def _choose_placement(
 
 
 def _build_decision(
-    parts: CycleParts,
-    run: CycleRun,
+    cycle: Cycle,
     decision: AssignmentDecision,
     current: Placement,
     wanted: Placement,
@@ -251,11 +245,11 @@ def _build_decision(
     return DecisionRecord(
         table=decision.table,
         row_id=decision.id,
-        cycle_id=run.id,
+        cycle_id=cycle.id,
         decided_at=decision.now,
         outcome=Outcome.INTENDED,
         plan_checksum="",
-        rule_set_checksum=parts.rule_set.checksum,
+        rule_set_checksum=cycle.rule_set.checksum,
         segment=decision.segment,
         rule=decision.rule,
         segmentation_status=int(decision.segmentation_status),
@@ -283,13 +277,6 @@ def placement_data(placement: Placement) -> dict[str, object]:
 
 def _with_checksum(row: DecidedRow, plan: Plan) -> DecidedRow:
     return replace(row, decision=replace(row.decision, plan_checksum=plan.checksum))
-
-
-def _raise_if_unsafe(parts: CycleParts, run: CycleRun, session: DecidingState, plan: Plan) -> None:
-    if not parts.options.is_forced:
-        owned = count_owned(session, run.table.name)
-        raise_if_unsafe(plan, parts.options.limits, owned=owned, already=run.reassigned)
-    run.reassigned += count_taken(plan)
 
 
 def count_owned(session: DecidingState, table: str) -> Counter[str]:

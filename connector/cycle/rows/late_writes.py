@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from connector.cycle.context import CycleParts, CycleRun
+from connector.cycle.context import Cycle
 from connector.cycle.rows.arrivals import is_another
 from connector.cycle.rows.backlog_entries import Waiting, wait_for_write
 from connector.cycle.rows.outcomes import may_stay, with_decision
@@ -22,20 +23,19 @@ from connector.state.records import (
 from connector.state.session import StateSession
 from engine.normalise import normalise
 from engine.records import EntityReference, Record, Row
+from engine.rules.rule_set import RuleSet
 
 UNREADABLE = "the row could not be read when the plan it was in was settled"
 
 
-def adopt_late_writes(
-    parts: CycleParts, run: CycleRun, session: StateSession, rows: Sequence[Row]
-) -> frozenset[str]:
+def adopt_late_writes(cycle: Cycle, session: StateSession, rows: Sequence[Row]) -> frozenset[str]:
     """Note decisions whose write counted as failed and is in force after all.
 
     The ledger then knows the row as it was decided, so that later changes are still seen. Gives the
     ids of these rows, and of those that were to be taken back or undone and stayed: none waits any
     more.
     """
-    table = run.table
+    table = cycle.table
     by_id = {str(row.get(table.primary_id, "")).lower(): row for row in rows}
     waiting = session.load_backlog(table.name, list(by_id)).values()
     failed = [entry.row_id for entry in waiting if entry.code == WriteOutcome.FAILED.value]
@@ -53,23 +53,23 @@ def adopt_late_writes(
             continue
         if not _is_in_force(decision, before, record):
             if may_stay(decision):
-                # Its owner has it still; when it is due again, `taking_back` will know, and who
+                # Its owner has it still; when it is due again, `take_backs` will know, and who
                 # wants it undone may say so again.
                 left.append(row_id)
             continue
         session.save_rows([_as_decided(before, decision, record)])
-        session.add_decisions([_arrived(parts, run, decision)])
+        session.add_decisions([_arrived(decision, cycle.id, now=cycle.now())])
         given.append(Given(decision, record.owner, is_moved=True))
-    note_late_handovers(parts, session, given)
-    _take_turns(parts, session, [found.decision for found in given])
+    note_late_handovers(cycle, session, given)
+    _take_turns(cycle.rule_set, session, [found.decision for found in given])
     adopted = [found.decision.row_id for found in given]
     session.remove_backlog(table.name, [*adopted, *left])
-    run.counts["arrived_late"] += len(adopted)
+    cycle.counts["arrived_late"] += len(adopted)
     return frozenset([*adopted, *left])
 
 
 def _take_turns(
-    parts: CycleParts, session: StateSession, decisions: Sequence[DecisionRecord]
+    rule_set: RuleSet, session: StateSession, decisions: Sequence[DecisionRecord]
 ) -> None:
     """The clocks went back when the writes seemed to have failed; an undo never moves them."""
     decisions = [decision for decision in decisions if decision.kind is not DecisionKind.UNDONE]
@@ -81,15 +81,14 @@ def _take_turns(
     for decision in decisions:
         owner = parse_reference(decision.after.get("owner"))
         if owner is not None:
-            rule = clock_rule(parts.rule_set, decision.rule)
+            rule = clock_rule(rule_set, decision.rule)
             moved[owner.id] = touch_clock(clocks, owner.id, decision.decided_at, rule=rule)
             clocks.update(moved)
     session.save_clocks(moved.values())
 
 
 def leave_unreadable(
-    parts: CycleParts,
-    run: CycleRun,
+    cycle: Cycle,
     session: StateSession,
     open_plan: OpenPlan,
     ids: Collection[str],
@@ -99,21 +98,27 @@ def leave_unreadable(
     They wait as failed writes do, and are adopted if they turn out as planned. Their sellers keep
     the turn.
     """
-    known = session.load_rows(run.table.name, sorted(ids))
-    waiting = session.load_backlog(run.table.name, sorted(ids))
-    now = parts.clock.now()
+    known = session.load_rows(cycle.table.name, sorted(ids))
+    waiting = session.load_backlog(cycle.table.name, sorted(ids))
+    now = cycle.now()
     for decision in open_plan.decisions:
         if decision.row_id not in ids:
             continue
         failed = replace(decision, outcome=Outcome.FAILED, message=UNREADABLE)
         row = Waiting(decision=failed, before=waiting.get(decision.row_id))
-        session.save_rows([_as_planned(run, open_plan, decision, known.get(decision.row_id))])
+        session.save_rows(
+            [
+                _as_planned(
+                    open_plan, decision, known.get(decision.row_id), generation=cycle.generation
+                )
+            ]
+        )
         session.save_backlog([wait_for_write(row, WriteOutcome.FAILED, now, message=UNREADABLE)])
         session.add_decisions([failed])
 
 
 def _as_planned(
-    run: CycleRun, open_plan: OpenPlan, decision: DecisionRecord, before: LedgerRow | None
+    open_plan: OpenPlan, decision: DecisionRecord, before: LedgerRow | None, *, generation: int
 ) -> LedgerRow:
     """The row as it was decided about, before anything was written."""
     found = before or LedgerRow(
@@ -130,7 +135,7 @@ def _as_planned(
         etag=None,
         watched_set=open_plan.watched_set,
         fingerprint=open_plan.fingerprints[decision.row_id],
-        generation=run.generation,
+        generation=generation,
     )
 
 
@@ -152,13 +157,13 @@ def _as_decided(before: LedgerRow, decision: DecisionRecord, record: Record) -> 
     return replace(with_decision(before, decision), owner=record.owner, etag=None)
 
 
-def _arrived(parts: CycleParts, run: CycleRun, decision: DecisionRecord) -> DecisionRecord:
+def _arrived(decision: DecisionRecord, cycle_id: str, *, now: datetime) -> DecisionRecord:
     return replace(
         decision,
-        cycle_id=run.id,
+        cycle_id=cycle_id,
         outcome=Outcome.ALREADY_SO,
         message=f"the write of cycle {decision.cycle_id} arrived although no answer did",
         request_id=None,
-        decided_at=parts.clock.now(),
+        decided_at=now,
         trace=None,
     )

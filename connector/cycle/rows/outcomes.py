@@ -1,9 +1,10 @@
 """What is recorded of rows that were decided and written."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from connector.cycle.context import CycleParts, CycleRun
+from connector.cycle.context import Cycle
 from connector.cycle.rows.arrivals import describe_row
 from connector.cycle.rows.backlog_entries import (
     ROUTING_CODES,
@@ -35,6 +36,7 @@ from engine.plans.changes import (
     SequenceChange,
     Skip,
 )
+from engine.rules.rule_set import RuleSet
 from engine.statuses import RoutingStatus, SegmentationStatus
 
 ARRIVED = frozenset({WriteOutcome.APPLIED, WriteOutcome.ALREADY_SO})
@@ -44,17 +46,16 @@ Results = Mapping[str, WriteResult]
 
 
 def record_rows(
-    parts: CycleParts,
-    run: CycleRun,
+    cycle: Cycle,
     session: StateSession,
     rows: Sequence[DecidedRow],
     results: Results,
 ) -> None:
     """Save decisions, ledger and backlog of rows that were written or needed no write."""
-    table = run.table.name
+    table = cycle.table.name
     ids = [row.record.id for row in rows]
     waiting = session.load_backlog(table, ids)
-    openings = Openings(parts, parts.clock.now())
+    openings = Openings(cycle.rule_set, cycle.people, cycle.now())
     kept: list[LedgerRow] = []
     entries: list[BacklogEntry] = []
     decisions: list[DecisionRecord] = []
@@ -68,19 +69,19 @@ def record_rows(
         if result is not None and result.outcome is WriteOutcome.ROW_GONE:
             gone.append(row.record.id)
         else:
-            kept.append(_ledger_row(run.table, row, decision, result, run.generation))
-        entry = _wait(parts, openings, _describe_wait(row, decision, waiting), result)
+            kept.append(_ledger_row(cycle.table, row, decision, result, cycle.generation))
+        entry = _wait(cycle.rule_set, openings, _describe_wait(row, decision, waiting), result)
         if entry is not None:
             entries.append(entry)
-        if _is_news(run, row, decision, result):
+        if _is_news(cycle.origin, row, decision, result):
             decisions.append(decision)
-        _count(run, row, decision, result)
+        _count(cycle.counts, row, decision, result)
     session.save_rows(kept)
     session.remove_backlog(table, ids)
     session.save_backlog(entries)
     session.delete_rows(table, gone)
     session.add_decisions(decisions)
-    note_handovers(parts, session, arrived)
+    note_handovers(cycle, session, arrived)
 
 
 def settle_clocks(
@@ -205,12 +206,12 @@ def _describe_wait(
 
 
 def _wait(
-    parts: CycleParts, openings: Openings, row: Waiting, result: WriteResult | None
+    rule_set: RuleSet, openings: Openings, row: Waiting, result: WriteResult | None
 ) -> BacklogEntry | None:
     if result is None or result.outcome in ARRIVED:
-        if _is_left_alone(parts, row):
+        if _is_left_alone(rule_set, row):
             return None
-        rule = find_rule(parts, row.decision)
+        rule = find_rule(rule_set, row.decision)
         return wait_for_routing(
             row,
             openings.now,
@@ -223,7 +224,7 @@ def _wait(
     return wait_for_write(row, result.outcome, openings.now, message=result.message)
 
 
-def _is_left_alone(parts: CycleParts, row: Waiting) -> bool:
+def _is_left_alone(rule_set: RuleSet, row: Waiting) -> bool:
     """The row's segment has no rule, not even one that is switched off: its rows stay as they are.
 
     Such a segment keeps rows out of those behind it, as Microsoft's for self-created leads does. A
@@ -235,7 +236,7 @@ def _is_left_alone(parts: CycleParts, row: Waiting) -> bool:
     if decision.routing_status != RoutingStatus.NO_ASSIGNMENT_RULE:
         return False
     segment = decision.table, decision.segment
-    return all((rule.table, rule.segment) != segment for rule in parts.rule_set.rules)
+    return all((rule.table, rule.segment) != segment for rule in rule_set.rules)
 
 
 def may_stay(decision: DecisionRecord) -> bool:
@@ -247,25 +248,25 @@ def may_stay(decision: DecisionRecord) -> bool:
 
 
 def _is_news(
-    run: CycleRun, row: DecidedRow, decision: DecisionRecord, result: WriteResult | None
+    origin: PlanOrigin, row: DecidedRow, decision: DecisionRecord, result: WriteResult | None
 ) -> bool:
     """A retry that ends as it did before adds nothing to the history."""
-    is_retry = run.origin in {PlanOrigin.BACKLOG, PlanOrigin.SCHEDULED}
+    is_retry = origin in {PlanOrigin.BACKLOG, PlanOrigin.SCHEDULED}
     if not is_retry or result is not None or row.before is None:
         return True
     return decision.routing_status != row.before.routing_status
 
 
 def _count(
-    run: CycleRun, row: DecidedRow, decision: DecisionRecord, result: WriteResult | None
+    counts: Counter[str], row: DecidedRow, decision: DecisionRecord, result: WriteResult | None
 ) -> None:
-    run.counts["decided"] += 1
+    counts["decided"] += 1
     if decision.routing_status == RoutingStatus.OWNER_ASSIGNED:
-        run.counts["assigned"] += 1
+        counts["assigned"] += 1
     is_take_back = decision.kind is DecisionKind.TAKEN_BACK
     if is_take_back and result is not None and result.outcome in ARRIVED:
-        run.counts["taken_back"] += 1
+        counts["taken_back"] += 1
     if result is not None:
-        run.counts[result.outcome.value] += 1
+        counts[result.outcome.value] += 1
     elif isinstance(row.planned, Skip):
-        run.counts["skipped"] += 1
+        counts["skipped"] += 1

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from connector.cycle.context import CycleParts, CycleRun, RowToDecide
+from connector.cycle.context import Cycle, RowToDecide
 from connector.cycle.rows.arrivals import TO_DECIDE, UNDECIDED, Arrival, ArrivedRow, examine_row
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.state.records import BacklogEntry, LedgerRow, QuarantinedRow
 from connector.state.session import StateSession
+from connector.watched_tables.watched_table import WatchedTable
 from engine.normalise import normalise
 from engine.records import Record, RejectedRow, Row
 
@@ -21,44 +23,42 @@ class Examined:
     gone: Sequence[str] = field(default_factory=list[str])
 
 
-def examine_rows(
-    parts: CycleParts, run: CycleRun, session: StateSession, rows: Sequence[Row]
-) -> Examined:
+def examine_rows(cycle: Cycle, session: StateSession, rows: Sequence[Row]) -> Examined:
     """Normalise rows and compare them with the ledger; the last of several versions counts."""
     records: dict[str, Record] = {}
     rejected: list[RejectedRow] = []
     for row in rows:
-        found = normalise(row, table=run.table.name, primary_id=run.table.primary_id)
+        found = normalise(row, table=cycle.table.name, primary_id=cycle.table.primary_id)
         if isinstance(found, RejectedRow):
             rejected.append(found)
         else:
             records[found.id] = found
-    known = session.load_rows(run.table.name, list(records))
-    watched_sets = load_watched_sets(run, session, known)
+    known = session.load_rows(cycle.table.name, list(records))
+    watched_sets = load_watched_sets(cycle.table, session, known)
     arrived = [
         examine_row(
             record,
             known.get(record.id),
-            run.table,
+            cycle.table,
             watched_sets=watched_sets,
-            generation=run.generation,
-            routes_manual_rows=parts.options.routes_manual_rows,
+            generation=cycle.generation,
+            routes_manual_rows=cycle.options.routes_manual_rows,
         )
         for record in records.values()
     ]
     return Examined(arrived=arrived, rejected=rejected)
 
 
-def fetch_complete(parts: CycleParts, run: CycleRun, ids: Sequence[str]) -> list[Row]:
+def fetch_complete(cycle: Cycle, ids: Sequence[str]) -> list[Row]:
     """Rows by id with the related rows that conditions read; those that are gone are absent."""
-    return list(parts.source.fetch_rows(run.table.query, ids)) if ids else []
+    return list(cycle.source.fetch_rows(cycle.table.query, ids)) if ids else []
 
 
 def load_watched_sets(
-    run: CycleRun, session: StateSession, known: Mapping[str, LedgerRow]
+    table: WatchedTable, session: StateSession, known: Mapping[str, LedgerRow]
 ) -> dict[str, tuple[str, ...]]:
     """The columns behind the fingerprints of some ledger rows, and today's."""
-    sets = {run.table.watched_set: run.table.watched}
+    sets = {table.watched_set: table.watched}
     for name in {row.watched_set for row in known.values()} - set(sets):
         sets[name] = session.load_watched_set(name) or ()
     return sets
@@ -98,9 +98,8 @@ def _build_candidate(arrived: ArrivedRow, entry: BacklogEntry | None) -> RowToDe
     )
 
 
-def build_rejected(parts: CycleParts, rejected: Sequence[RejectedRow]) -> list[QuarantinedRow]:
+def build_rejected(rejected: Sequence[RejectedRow], now: datetime) -> list[QuarantinedRow]:
     """Rejected rows as they are kept; one without a key is known by its reasons."""
-    now = parts.clock.now()
     return [
         QuarantinedRow(
             table=row.table,

@@ -1,11 +1,11 @@
-"""Keeps in mind which rows sellers may lose again; taking them back is in `taking_back`."""
+"""Keeps in mind which rows sellers may lose again; taking them back is in `take_backs`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from connector.cycle.context import CycleParts, CycleRun
+from connector.cycle.context import Cycle
 from connector.cycle.rows.arrivals import Arrival, ArrivedRow
 from connector.cycle.rows.decisions import DecidedRow
 from connector.state.records import DecisionKind, DecisionRecord, Handover
@@ -15,6 +15,8 @@ from engine.plans.changes import PlannedRow
 from engine.policies.take_backs import is_touched_by_change
 from engine.records import EntityReference
 from engine.rules.models import Rule
+from engine.rules.rule_set import RuleSet
+from engine.sellers import Directory
 from engine.statuses import RoutingStatus
 
 _STILL_THERE = frozenset({Arrival.UPDATED, Arrival.UNCHANGED, Arrival.HELD})
@@ -30,7 +32,7 @@ class Given(NamedTuple):
 
 
 def note_handovers(
-    parts: CycleParts,
+    cycle: Cycle,
     session: StateSession,
     rows: Sequence[tuple[DecidedRow, DecisionRecord]],
 ) -> None:
@@ -45,52 +47,49 @@ def note_handovers(
         given.append(Given(decision, owner or row.record.owner, is_moved=owner is not None))
 
     def find(rule: Rule, seller_id: str) -> datetime | None:
-        return find_due(parts, rule, seller_id=seller_id, since=parts.clock.now())
+        return find_due(rule, cycle.people, seller_id=seller_id, since=cycle.now())
 
-    _note(parts, session, given, find)
+    _note(cycle, session, given, find)
 
 
-def note_late_handovers(parts: CycleParts, session: StateSession, given: Sequence[Given]) -> None:
+def note_late_handovers(cycle: Cycle, session: StateSession, given: Sequence[Given]) -> None:
     """The same of writes that were seen to have arrived.
 
     Working hours are asked for at the next look: here people may not be read.
     """
-    _note(parts, session, given, lambda _rule, _seller_id: parts.clock.now())
+    _note(cycle, session, given, lambda _rule, _seller_id: cycle.now())
 
 
-def note_touches(
-    parts: CycleParts, run: CycleRun, session: StateSession, arrived: Sequence[ArrivedRow]
-) -> None:
+def note_touches(cycle: Cycle, session: StateSession, arrived: Sequence[ArrivedRow]) -> None:
     """Forget handovers of rows that somebody worked on, closed, or gave to somebody."""
     news = {row.record.id: row for row in arrived if row.arrival is not Arrival.ECHO}
-    known = session.load_handovers(run.table.name, list(news))
+    known = session.load_handovers(cycle.table.name, list(news))
     ended = [
-        row_id for row_id, handover in known.items() if _is_over(parts, handover, news[row_id])
+        row_id for row_id, handover in known.items() if _is_over(cycle, handover, news[row_id])
     ]
-    session.remove_handovers(run.table.name, ended)
+    session.remove_handovers(cycle.table.name, ended)
 
 
-def find_rule(parts: CycleParts, decision: DecisionRecord | Handover) -> Rule | None:
+def find_rule(rule_set: RuleSet, decision: DecisionRecord | Handover) -> Rule | None:
     """The rule that a decision or a handover names."""
-    return parts.rule_set.find_rule(decision.table, decision.segment, decision.rule)
+    return rule_set.find_rule(decision.table, decision.segment, decision.rule)
 
 
-def find_due(parts: CycleParts, rule: Rule, *, seller_id: str, since: datetime) -> datetime | None:
+def find_due(rule: Rule, people: Directory, *, seller_id: str, since: datetime) -> datetime | None:
     """When a row that a seller has had since then is taken back; None when the rule does not."""
     if rule.take_back is None:
         return None
-    sellers = parts.directory().sellers
-    calendar = next((seller.calendar for seller in sellers if seller.id == seller_id), None)
+    calendar = next((seller.calendar for seller in people.sellers if seller.id == seller_id), None)
     return add_working_time(calendar, since, rule.take_back.delay)
 
 
 def _note(
-    parts: CycleParts,
+    cycle: Cycle,
     session: StateSession,
     given: Sequence[Given],
     due: Callable[[Rule, str], datetime | None],
 ) -> None:
-    rules = {found.decision.row_id: find_rule(parts, found.decision) for found in given}
+    rules = {found.decision.row_id: find_rule(cycle.rule_set, found.decision) for found in given}
     watched = [row_id for row_id, rule in rules.items() if rule is not None and rule.take_back]
     moved = {found.decision.row_id for found in given if found.is_moved}
     if not watched and not moved:
@@ -103,7 +102,7 @@ def _note(
         rule, seller = rules[row_id], _given_seller(found)
         if rule is None or rule.take_back is None or seller is None:
             continue
-        made = _build_handover(parts, found.decision, seller=seller, before=known.get(row_id))
+        made = _build_handover(found.decision, seller, at=cycle.now(), before=known.get(row_id))
         is_last = made.hops >= rule.take_back.hops
         kept.append(replace(made, due_at=None if is_last else due(rule, seller.id)))
     session.remove_handovers(table, sorted(known.keys() & moved))
@@ -111,10 +110,10 @@ def _note(
 
 
 def _build_handover(
-    parts: CycleParts,
     decision: DecisionRecord,
-    *,
     seller: EntityReference,
+    *,
+    at: datetime,
     before: Handover | None,
 ) -> Handover:
     return Handover(
@@ -123,7 +122,7 @@ def _build_handover(
         owner_id=seller.id,
         segment=decision.segment,
         rule=decision.rule or "",
-        assigned_at=parts.clock.now(),
+        assigned_at=at,
         due_at=None,
         hops=(before.hops if before else 0) + (decision.kind is DecisionKind.TAKEN_BACK),
         had_by=tuple(dict.fromkeys([*(before.had_by if before else ()), seller.id])),
@@ -142,14 +141,14 @@ def _new_owner(row: DecidedRow) -> EntityReference | None:
     return None if change is None else change.after
 
 
-def _is_over(parts: CycleParts, handover: Handover, row: ArrivedRow) -> bool:
+def _is_over(cycle: Cycle, handover: Handover, row: ArrivedRow) -> bool:
     owner = row.record.owner
     if row.arrival not in _STILL_THERE or owner is None or owner.id != handover.owner_id:
         return True
-    rule = find_rule(parts, handover)
+    rule = find_rule(cycle.rule_set, handover)
     if rule is None or rule.take_back is None:
         return True
     # Where we know the version that we wrote, another one is not ours, whoever is named.
     is_known = row.before is not None and row.before.etag is not None
-    our_id = None if is_known else parts.user_id
+    our_id = None if is_known else cycle.seams.user_id
     return is_touched_by_change(rule.take_back, row.record.row, owner_id=owner.id, our_id=our_id)

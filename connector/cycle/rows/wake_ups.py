@@ -8,12 +8,13 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import cast
 
-from connector.cycle.context import CycleParts, CycleRun, pin_people
+from connector.cycle.context import Cycle
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.cycle.rows.take_back_watch import find_rule
 from connector.state.records import DecisionRecord
 from connector.state.session import StateSession
 from engine.calendars.availability import wait_until_free
+from engine.rules.rule_set import RuleSet
 from engine.sellers import Directory, Queue, Seller, Team
 from engine.statuses import RoutingStatus
 
@@ -23,41 +24,40 @@ LONGEST_LOOK = timedelta(days=7)
 _KIND = "situation"
 
 
-def wake_for_rules(parts: CycleParts, run: CycleRun) -> None:
+def wake_for_rules(cycle: Cycle) -> None:
     """Make rows due if rules or people changed since the last cycle: any may find somebody now.
 
     To be called before a cycle decides rows: those are decided by the new rules already, and a
     second try would tell them nothing.
     """
-    parts = pin_people(parts)
-    now = {"rules": parts.rule_set.checksum, "people": _hash_people(parts.directory())}
-    _wake_if(parts, run, now, _is_other, ROUTING_CODES)
+    cycle.read_people()
+    now = {"rules": cycle.rule_set.checksum, "people": _hash_people(cycle.people)}
+    _wake_if(cycle, now, _is_other, ROUTING_CODES)
 
 
-def wake_for_room(parts: CycleParts, run: CycleRun) -> None:
+def wake_for_room(cycle: Cycle) -> None:
     """Make rows that wait for capacity due if a seller has fewer open rows than before."""
-    with parts.store.begin() as session:
+    with cycle.store.begin() as session:
         load = _count_load(session)
-    _wake_if(parts, run, {"load": load}, _has_room, [NO_CAPACITY])
+    _wake_if(cycle, {"load": load}, _has_room, [NO_CAPACITY])
 
 
 def _wake_if(
-    parts: CycleParts,
-    run: CycleRun,
+    cycle: Cycle,
     now: Mapping[str, object],
     helps: Callable[[Mapping[str, object], Mapping[str, object]], bool],
     codes: Sequence[str],
 ) -> None:
     """Note a part of the situation, and wake rows where its change since the last time helps."""
-    table, at = run.table.name, parts.clock.now()
-    with parts.store.begin() as session:
+    table, at = cycle.table.name, cycle.now()
+    with cycle.store.begin() as session:
         before = session.load_document(_KIND, table) or {}
         after = {**before, **now}
         if after == before:
             return
         session.save_document(_KIND, table, document=after, at=at)
         if now.keys() <= before.keys() and helps(before, after):
-            run.counts["woken"] += session.wake_backlog(table, codes, at)
+            cycle.counts["woken"] += session.wake_backlog(table, codes, at)
 
 
 def find_opening(directory: Directory, within_hours: int | None, now: datetime) -> datetime | None:
@@ -82,8 +82,9 @@ class Openings:
     Rows wait by the thousand when nobody works: every seller's calendar is asked once a window.
     """
 
-    def __init__(self, parts: CycleParts, now: datetime) -> None:
-        self._parts = parts
+    def __init__(self, rule_set: RuleSet, people: Directory, now: datetime) -> None:
+        self._rule_set = rule_set
+        self._people = people
         self.now = now
         self._known: dict[int | None, datetime | None] = {}
 
@@ -91,11 +92,10 @@ class Openings:
         """When it is worth trying a row again for which nobody was available; None when unknown."""
         if decision.routing_status != RoutingStatus.NO_AVAILABILITY:
             return None
-        rule = find_rule(self._parts, decision)
+        rule = find_rule(self._rule_set, decision)
         within_hours = rule.available_within_hours if rule else None
         if within_hours not in self._known:
-            people = self._parts.directory()
-            self._known[within_hours] = find_opening(people, within_hours, self.now)
+            self._known[within_hours] = find_opening(self._people, within_hours, self.now)
         return self._known[within_hours]
 
 

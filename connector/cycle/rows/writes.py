@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from connector.cycle.context import CycleOptions, CycleParts, CycleRun
+from connector.cycle.context import Cycle, CycleOptions, Seams
 from connector.cycle.rows.outcomes import ARRIVED
-from connector.ports import RowWrite, WriteOutcome, WriteResult
+from connector.ports import RowWrite, RowWriter, SequenceConnector, WriteOutcome, WriteResult
 from connector.watched_tables.watched_table import WatchedTable
 from engine.plans.changes import (
     Change,
@@ -18,21 +18,21 @@ from engine.plans.changes import (
 from engine.records import EntityReference
 
 
-def write_rows(
-    parts: CycleParts, run: CycleRun, rows: Iterable[PlannedRow]
-) -> dict[str, WriteResult]:
+def write_rows(cycle: Cycle, rows: Iterable[PlannedRow]) -> dict[str, WriteResult]:
     """Write rows chunk by chunk until done or stopping; results by row id, absent = not done."""
     results: dict[str, WriteResult] = {}
     planned = {row.id: row for row in rows}
-    for chunk in _chunks([*planned.values()], _choose_chunk(parts.options, len(planned))):
-        if parts.is_stopping():
+    for chunk in _chunks([*planned.values()], _choose_chunk(cycle.options, len(planned))):
+        if cycle.seams.is_stopping():
             break
-        parts.keep_lease()
-        for result in _send(parts, run.table, chunk):
+        cycle.seams.keep_lease()
+        for result in _send(cycle.seams, cycle.table, chunk):
             # Asked for every row: who slept in the midst of a chunk must not write the rest of it.
-            parts.keep_lease()
-            results[result.id] = _connect(parts, run.table, planned[result.id], result)
-            parts.report("written", 1)
+            cycle.seams.keep_lease()
+            results[result.id] = _connect(
+                cycle.seams.connector, cycle.table, planned[result.id], result
+            )
+            cycle.seams.report("written", 1)
     return results
 
 
@@ -57,15 +57,19 @@ def build_write(table: WatchedTable, row: PlannedRow) -> RowWrite:
     )
 
 
-def _send(
-    parts: CycleParts, table: WatchedTable, rows: Sequence[PlannedRow]
-) -> Iterator[WriteResult]:
+def _send(seams: Seams, table: WatchedTable, rows: Sequence[PlannedRow]) -> Iterator[WriteResult]:
     """Send the writes of some rows; a row without any is as it should be."""
-    if parts.options.splits_owner:
-        yield from _send_in_two(parts, table, rows)
-        return
+    if seams.options.splits_owner:
+        return _send_in_two(seams.writer, table, rows)
+    return _send_at_once(seams.writer, table, rows)
+
+
+def _send_at_once(
+    writer: RowWriter, table: WatchedTable, rows: Sequence[PlannedRow]
+) -> Iterator[WriteResult]:
+    """All changes of a row in one write."""
     writes = [build_write(table, row) for row in rows]
-    yield from parts.writer.write_rows([write for write in writes if write.binds or write.queue])
+    yield from writer.write_rows([write for write in writes if write.binds or write.queue])
     for write in writes:
         if not write.binds and not write.queue:
             yield WriteResult(
@@ -74,20 +78,19 @@ def _send(
 
 
 def _send_in_two(
-    parts: CycleParts, table: WatchedTable, rows: Sequence[PlannedRow]
+    writer: RowWriter, table: WatchedTable, rows: Sequence[PlannedRow]
 ) -> Iterator[WriteResult]:
     """Lookups and queue first; then the owner, guarded by the version that made."""
-    together = replace(parts, options=replace(parts.options, splits_owner=False))
     owners: list[PlannedRow] = []
     others = [replace(row, changes=_without_owner(row)) for row in rows]
     by_id = {row.id: row for row in rows}
-    for result in _send(together, table, others):
+    for result in _send_at_once(writer, table, others):
         row = by_id[result.id]
         if row.owner_change is None or result.outcome not in ARRIVED:
             yield result
         else:
             owners.append(replace(row, etag=result.etag or row.etag, changes=(row.owner_change,)))
-    yield from _send(together, table, owners)
+    yield from _send_at_once(writer, table, owners)
 
 
 def _without_owner(row: PlannedRow) -> tuple[Change, ...]:
@@ -108,15 +111,15 @@ def _reference(table: str, row_id: str | None) -> EntityReference | None:
 
 
 def _connect(
-    parts: CycleParts, table: WatchedTable, row: PlannedRow, result: WriteResult
+    connector: SequenceConnector | None, table: WatchedTable, row: PlannedRow, result: WriteResult
 ) -> WriteResult:
     """Connect the sequence by action once the row is as planned; a failure is the row's outcome."""
     sequence = next((c.after for c in row.changes if isinstance(c, SequenceChange)), None)
-    if not table.writes.by_action or sequence is None or parts.connector is None:
+    if not table.writes.by_action or sequence is None or connector is None:
         return result
     if result.outcome not in ARRIVED:
         return result
-    connected = parts.connector.connect_sequence(
+    connected = connector.connect_sequence(
         row.table, row.id, sequence, segment_id=table.segment_ids.get(row.segment or "")
     )
     if connected.outcome in ARRIVED:
