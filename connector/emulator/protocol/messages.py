@@ -41,8 +41,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request; `path` is relative to the service root and still encoded, headers are
-    lower-case.
+    """One request; `path` is relative to the service root and encoded, headers are lower-case.
 
     `base` is the service root without a trailing slash (`https://127.0.0.1:43121/api/data/v9.2`);
     `references` maps `$1` to the URI that Content-ID 1 of the same change set created.

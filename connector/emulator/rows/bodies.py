@@ -67,8 +67,7 @@ def row_not_found(table: TableDefinition, row_id: str) -> ODataError:
 def read_changes(
     organization: Organization, table: TableDefinition, body: Mapping[str, Json], *, creating: bool
 ) -> Changes:
-    """Read a body; raises ODataError for undeclared properties, wrong values and missing rows to
-    bind.
+    """Read a body; raises ODataError for what is undeclared, wrong or not there to bind.
 
     Columns that only the server sets are left out silently.
     https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api

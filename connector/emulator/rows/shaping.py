@@ -117,9 +117,7 @@ class RowShaper:
     def annotations(
         self, table: TableDefinition, column: ColumnDefinition, stored: Mapping[str, Json], key: str
     ) -> WireRow:
-        """The annotations of one value under another name, `key`, as linked and aliased columns
-        have.
-        """
+        """The annotations of one value under another name, `key`: of linked and aliased columns."""
         wire: WireRow = {}
         if self._annotates and stored[column.logical_name] is not None:
             self._annotate(wire, table, column, stored, key)

@@ -98,9 +98,7 @@ def find_attribute(table: TableDefinition, name: str) -> ColumnDefinition:
 def join_links(
     sources: Sources, parent: Source, links: Iterable[FetchLink]
 ) -> tuple[Sql, list[Sql]]:
-    """What FROM goes on with for the links of a table, and the conditions of links that only
-    filter.
-    """
+    """How FROM goes on for the links of a table, and the conditions of links that only filter."""
     joins, conditions = Sql(""), list[Sql]()
     for link in links:
         if link.kind in FILTER_LINKS | EXISTENCE:

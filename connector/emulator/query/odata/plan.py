@@ -111,8 +111,9 @@ def compile_count(
     parent: Parent | None = None,
     restriction: Sql | None = None,
 ) -> Sql:
-    """The query behind `/$count`: one row with one number, at most 5,001 to tell that there are
-    more.
+    """The query behind `/$count`: one row with one number, at most 5,001.
+
+    More than 5,000 tell the caller that there are more.
     """
     scope = Scope(context, table, MAIN_ALIAS, Budget())
     return _count(scope, _conditions(scope, options, parent, restriction))

@@ -52,9 +52,7 @@ def write_skiptoken(inner: str, next_page: int) -> str:
 
 
 def write_annotation(inner: str, next_page: int) -> str:
-    """The value of `@Microsoft.Dynamics.CRM.fetchxmlpagingcookie`, with the inner cookie encoded
-    twice.
-    """
+    """The value of the paging cookie's annotation: the inner cookie is encoded twice."""
     return _outer(_encode(_encode(inner)), next_page)
 
 

@@ -127,6 +127,5 @@ def _exact_instant(moment: datetime) -> str:
         text = instant_text(moment)
     except OverflowError as error:
         raise TypeError("Edm.DateTimeOffset") from error
-    # Rows hold whole seconds; "~" sorts behind "Z", so a fraction compares as later than its
-    # second.
+    # Rows hold whole seconds; "~" sorts behind "Z": a fraction compares as later than its second.
     return text if moment.microsecond == 0 else f"{text[:-1]}~"
