@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.invocation import settings_of
+from connector.cli.invocation import start_verb
 from connector.cli.printing.cycles import cycle_data, print_cycles
 from connector.cli.printing.output import write_json
 from connector.cli.printing.plans import plan_data, print_leftovers, print_plan
@@ -18,7 +18,6 @@ from connector.service.bootstrap import bootstrap
 from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
 from connector.state.records import CycleRecord
-from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem
 from engine.plans.plan import Plan
 
@@ -59,8 +58,7 @@ def backfill(  # noqa: PLR0913, PLR0917  one parameter an option: the signature 
     Without --yes nothing is written unless you confirm at a terminal. With --at only the rules are
     those of then: people, capacity and dates are today's.
     """
-    settings = settings_of(context)
-    configure_logs(settings.log.level.value, settings.log.format.value)
+    settings = start_verb(context)
     record: CycleRecord | None = None
     with (
         show_progress("Backfill") as report,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.invocation import settings_of
+from connector.cli.invocation import settings_of, start_verb
 from connector.cli.printing.backlog import (
     entry_data,
     print_backlog_entries,
@@ -18,7 +18,6 @@ from connector.service.backlog import list_waiting
 from connector.service.bootstrap import bootstrap
 from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
-from connector.telemetry.logs import configure_logs
 from connector.watched_tables.watched_table import choose_segment_tables
 
 backlog_app = typer.Typer(help="See rows that wait, and try them again.")
@@ -65,8 +64,7 @@ def retry(
 
     With --segment those created first come first, as in Microsoft's "Run now".
     """
-    settings = settings_of(context)
-    configure_logs(settings.log.level.value, settings.log.format.value)
+    settings = start_verb(context)
     with (
         bootstrap(settings, RunOptions(show_message=talk)) as application,
         stopped_by_signals(application.stop),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from connector.cli.arguments import parse_id, raise_if_no_folder
-from connector.cli.invocation import settings_of
+from connector.cli.invocation import settings_of, start_verb
 from connector.cli.printing.cycles import cycle_data, print_cycles, print_history
 from connector.cli.printing.decisions import print_decisions
 from connector.cli.printing.output import write_json, write_json_line
@@ -25,7 +25,6 @@ from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
 from connector.state.decision_document import build_decision_data
 from connector.state.records import CycleRecord, DecisionRecord
-from connector.telemetry.logs import configure_logs
 
 MANY = 1_000_000
 """More decisions than anybody prints."""
@@ -110,8 +109,7 @@ def undo(
     """
     raise_if_no_folder(out)
     cycle = _parse_cycle(cycle)
-    settings = settings_of(context)
-    configure_logs(settings.log.level.value, settings.log.format.value)
+    settings = start_verb(context)
     is_dry, record = dry_run or out is not None, None
     run_options = RunOptions(writes=not is_dry, is_forced=force, show_message=talk)
     with (

@@ -41,3 +41,11 @@ def invocation_of(context: typer.Context) -> Invocation:
 def settings_of(context: typer.Context) -> "Settings":
     """The settings of this invocation; raises ConfigProblem."""
     return invocation_of(context).settings
+
+
+def start_verb(context: typer.Context) -> "Settings":
+    """The settings of this invocation, with logs written as they say; raises ConfigProblem."""
+    settings = settings_of(context)
+    logs = import_module("connector.telemetry.logs")
+    logs.configure_logs(settings.log.level.value, settings.log.format.value)
+    return settings

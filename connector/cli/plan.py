@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from connector.cli.arguments import raise_if_no_folder
-from connector.cli.invocation import settings_of
+from connector.cli.invocation import start_verb
 from connector.cli.printing.cycles import cycle_data, print_cycles
 from connector.cli.printing.output import write_json
 from connector.cli.printing.plans import (
@@ -26,7 +26,6 @@ from connector.cycle.review.reviewed_plan import ReviewedPlan, merge_previews, p
 from connector.service.bootstrap import bootstrap
 from connector.service.options import RunOptions
 from connector.service.signals import stopped_by_signals
-from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem
 from settings.model import Settings
 
@@ -53,8 +52,7 @@ def plan(
 ) -> None:
     """Read what changed and decide it, as `run` would; write nothing to Dataverse."""
     raise_if_no_folder(out)
-    settings = settings_of(context)
-    configure_logs(settings.log.level.value, settings.log.format.value)
+    settings = start_verb(context)
     reviewed = _preview(settings)
     if out is not None:
         save_plan(reviewed, out)
@@ -88,8 +86,7 @@ def apply(
     cycle decides them, unless you review and apply that plan first.
     """
     raise_if_no_folder(out)
-    settings = settings_of(context)
-    configure_logs(settings.log.level.value, settings.log.format.value)
+    settings = start_verb(context)
     reviewed = _preview(settings) if file is None else _load(file)
     _raise_if_other(reviewed, checksum)
     run_options = RunOptions(is_forced=force, show_message=talk)

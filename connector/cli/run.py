@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.invocation import settings_of
+from connector.cli.invocation import start_verb
 from connector.cli.printing.cycles import cycle_data, print_cycles
 from connector.cli.printing.output import write_json
 from connector.cli.printing.progress import show_progress
@@ -17,7 +17,6 @@ from connector.service.options import RunOptions, build_bus_options, build_hint_
 from connector.service.signals import stopped_by_signals
 from connector.service.system import SystemClock
 from connector.state.records import CycleOutcome, CycleRecord
-from connector.telemetry.logs import configure_logs
 from engine.errors import ConfigProblem
 from settings.model import Settings
 
@@ -48,8 +47,7 @@ def run(
             "`leadrobin run` was to print JSON, but the service prints no cycles: add --once, or"
             " leave --json out; `leadrobin history --json` lists what a service did"
         )
-    settings = settings_of(context)
-    configure_logs(settings.log.level.value, settings.log.format.value)
+    settings = start_verb(context)
     if once:
         _run_once(settings, is_forced=force, as_json=as_json)
     else:

@@ -73,7 +73,8 @@ class ClientDependencies:
     person.
 
     `sleep` takes seconds and may raise to cancel; `random` gives [0, 1). `is_stopping` is asked
-    before each request that writes rows.
+    before each request that writes rows. A `token_source` signs in instead of what the options
+    name.
     """
 
     clock: Clock
@@ -83,6 +84,8 @@ class ClientDependencies:
     metrics: WireMetrics = field(default_factory=NoMetrics)
     show_message: Callable[[str], None] | None = None
     is_stopping: Callable[[], bool] = lambda: False
+    open_session: Callable[[TransportOptions], requests.Session] = build_session
+    token_source: TokenSource | None = None
 
 
 def build_client(options: ClientOptions, dependencies: ClientDependencies) -> DataverseClient:
@@ -162,7 +165,7 @@ def _build_channel(
         metrics=metrics,
     )
     transport = Transport(
-        root, build_session(wire), options=wire, clock=clock, new_id=dependencies.new_id
+        root, dependencies.open_session(wire), options=wire, clock=clock, new_id=dependencies.new_id
     )
     users = [
         _build_user(root, replace(options, sign_in=sign_in), dependencies, budget)
@@ -180,8 +183,10 @@ def _build_channel(
 def _build_user(
     root: str, options: ClientOptions, dependencies: ClientDependencies, budget: TimeBudget
 ) -> ApplicationUser:
-    session = build_sign_in_session(build_session(options.transport), dependencies.clock)
-    source = build_token_source(root, options, dependencies, session)
+    session = build_sign_in_session(
+        dependencies.open_session(options.transport), dependencies.clock
+    )
+    source = dependencies.token_source or _build_token_source(root, options, dependencies, session)
     governor = Governor(
         options.governor,
         budget,
@@ -192,7 +197,7 @@ def _build_user(
     return ApplicationUser(TokenCache(source, dependencies.clock, on_close=session.close), governor)
 
 
-def build_token_source(
+def _build_token_source(
     root: str, options: ClientOptions, dependencies: ClientDependencies, session: requests.Session
 ) -> TokenSource:
     """The way of signing in that the settings name; raises SignInProblem for what is missing."""

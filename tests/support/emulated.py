@@ -27,7 +27,6 @@ from sqlalchemy import event
 from typing_extensions import override
 
 from connector.cycle.context import Seams
-from connector.dataverse import wiring
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.sign_in.tokens import AccessToken
@@ -222,24 +221,22 @@ def connect(
         retry=RetryPolicy(budget=timedelta(minutes=15)),
         writes=writes,
     )
-    dependencies = ClientDependencies(
-        clock=tenant.clock,
-        sleep=sleep,
-        random=lambda: 0.5,
-        new_id=lambda: f"{name}-{next(tenant.number)}",
-    )
 
-    def build_session(_options: TransportOptions) -> requests.Session:
+    def open_session(_options: TransportOptions) -> requests.Session:
         session = requests.Session()
         session.trust_env = False
         session.mount("http://", wire)
         return session
 
-    with (
-        patch.object(wiring, "build_token_source", return_value=tenant),
-        patch.object(wiring, "build_session", build_session),
-    ):
-        return build_client(options, dependencies)
+    dependencies = ClientDependencies(
+        clock=tenant.clock,
+        sleep=sleep,
+        random=lambda: 0.5,
+        new_id=lambda: f"{name}-{next(tenant.number)}",
+        open_session=open_session,
+        token_source=tenant,
+    )
+    return build_client(options, dependencies)
 
 
 class Process:
