@@ -152,7 +152,7 @@ class SequenceConnector(Protocol):
     """Connects sequences through the platform's action, for tenants without a sequence column."""
 
     def connect_sequence(
-        self, table: str, row_id: str, sequence_id: str, *, segment_id: str | None = None
+        self, row: EntityReference, sequence_id: str, *, segment_id: str | None = None
     ) -> WriteResult:
         """Connect a sequence to a row, unless it is connected already."""
         ...

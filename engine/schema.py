@@ -3,6 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NewType
+
+LogicalName = NewType("LogicalName", str)
+"""What a table is called in definitions and rules: `lead`."""
+EntitySetName = NewType("EntitySetName", str)
+"""What a table is called in an address: `leads`; never made from the logical name."""
 
 
 class ColumnType(StrEnum):

@@ -35,7 +35,7 @@ from connector.ports import (
     VersionPage,
     WriteResult,
 )
-from engine.records import Row
+from engine.records import EntityReference, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,17 +157,11 @@ class DataverseClient:
             writes, self._parts.write_options, is_stopping=self._parts.is_stopping
         )
 
-    def add_to_queue(self, table: str, row_id: str, queue_id: str) -> WriteResult:
-        """Put a row into a queue, unless it is there."""
-        return self._parts.actions.add_to_queue(table, row_id, queue_id)
-
     def connect_sequence(
-        self, table: str, row_id: str, sequence_id: str, *, segment_id: str | None = None
+        self, row: EntityReference, sequence_id: str, *, segment_id: str | None = None
     ) -> WriteResult:
         """Connect a sequence to a row through the tenant's own action, unless it is connected."""
-        return self._parts.actions.connect_sequence(
-            table, row_id, sequence_id, segment_id=segment_id
-        )
+        return self._parts.actions.connect_sequence(row, sequence_id, segment_id=segment_id)
 
     def fetch_token_life_days(self) -> int | None:
         """How many days a delta link lives (`expirechangetrackingindays`); None when it cannot be

@@ -157,18 +157,23 @@ def _join(body: Any) -> bytes:
     return b"".join(pieces)
 
 
-def prepare_connection(options: BusOptions) -> Connect:
-    """A way to connect, as often as needed; raises ConfigProblem when there can be none.
-
-    Every failure of the library is raised as ConnectionError.
-    """
+def _load_library() -> tuple[Any, Any]:
+    """The library and its errors; it is an extra, and carries no types that we use."""
     try:
-        library, errors = import_module("azure.servicebus"), import_module("azure.core.exceptions")
+        return import_module("azure.servicebus"), import_module("azure.core.exceptions")
     except ImportError as error:
         raise ConfigProblem(
             "hints from a Service Bus queue need the library azure-servicebus: "
             'pip install "leadrobin[servicebus]"'
         ) from error
+
+
+def prepare_connection(options: BusOptions) -> Connect:
+    """A way to connect, as often as needed; raises ConfigProblem when there can be none.
+
+    Every failure of the library is raised as ConnectionError.
+    """
+    library, errors = _load_library()
     try:
         library.ServiceBusClient.from_connection_string(options.connection).close()
     except ValueError as error:

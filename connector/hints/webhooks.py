@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self, cast
+from typing import ClassVar, Self, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -159,31 +159,36 @@ def _pass_on(table: str, on_hint: Callable[[str], None]) -> HTTPStatus:
     return HTTPStatus.NO_CONTENT
 
 
+class _Connection(H11Protocol):
+    """A connection that ends after a while, and at once when there are too many."""
+
+    longest_seconds: ClassVar[float]
+    _end: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        if len(self.connections) > _MAX_CONNECTIONS:
+            transport.abort()
+        self._end = self.loop.call_later(self.longest_seconds, transport.abort)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._end is not None:
+            self._end.cancel()
+        super().connection_lost(exc)
+
+    @override
+    def shutdown(self) -> None:
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.more_body or cycle.response_complete:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+
 def _limit_connections(seconds: float) -> type[H11Protocol]:
-    """A protocol that bounds how many connections there are, and how long each of them lasts."""
+    class Connection(_Connection):
+        longest_seconds = seconds
 
-    class Protocol(H11Protocol):
-        _end: asyncio.TimerHandle | None = None
-
-        @override
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-            super().connection_made(transport)
-            if len(self.connections) > _MAX_CONNECTIONS:
-                transport.abort()
-            self._end = self.loop.call_later(seconds, transport.abort)
-
-        @override
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self._end is not None:
-                self._end.cancel()
-            super().connection_lost(exc)
-
-        @override
-        def shutdown(self) -> None:
-            cycle = cast("RequestResponseCycle | None", self.cycle)
-            if cycle is None or cycle.more_body or cycle.response_complete:
-                self.transport.abort()
-            else:
-                super().shutdown()
-
-    return Protocol
+    return Connection

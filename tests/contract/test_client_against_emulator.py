@@ -173,7 +173,7 @@ def test_a_ca_that_is_not_trusted_is_one_sentence(server: EmulatorServer) -> Non
 
 
 def test_an_unknown_table_and_an_unknown_column_are_one_sentence(client: DataverseClient) -> None:
-    with pytest.raises(ConfigProblem, match="no table 'leed'"):
+    with pytest.raises(ConfigProblem, match='no table "leed"'):
         client.describe_table("leed")
     with pytest.raises(ConfigProblem, match="nosuchcolumn"):
         client.fetch_first_page(TableQuery(table="lead", columns=("nosuchcolumn",)))
@@ -324,9 +324,10 @@ def test_related_rows_come_nested(client: DataverseClient) -> None:
 def test_a_row_goes_to_a_queue_once(client: DataverseClient) -> None:
     lead = next(iter(client.read_rows("lead", ("subject",), where=(IS_ACTIVE,))))
     queue = next(iter(client.read_rows("queue", ("name",))))
-    ids = str(lead["leadid"]), str(queue["queueid"])
-    assert client.add_to_queue("lead", *ids).outcome is WriteOutcome.APPLIED
-    assert client.add_to_queue("lead", *ids).outcome is WriteOutcome.ALREADY_SO
+    target = EntityReference(table="queue", id=str(queue["queueid"]))
+    write = RowWrite(table="lead", id=str(lead["leadid"]), etag=None, queue=target)
+    outcomes = [result.outcome for _ in range(2) for result in client.write_rows([write])]
+    assert outcomes == [WriteOutcome.APPLIED, WriteOutcome.ALREADY_SO]
 
 
 def test_a_sequence_is_connected_once(client: DataverseClient) -> None:
@@ -340,9 +341,10 @@ def test_a_sequence_is_connected_once(client: DataverseClient) -> None:
             )
         )
     )
-    ids = str(lead["leadid"]), str(sequence["msdyn_sequenceid"])
-    assert client.connect_sequence("lead", *ids).outcome is WriteOutcome.APPLIED
-    assert client.connect_sequence("lead", *ids).outcome is WriteOutcome.ALREADY_SO
+    row = EntityReference(table="lead", id=str(lead["leadid"]))
+    wanted = str(sequence["msdyn_sequenceid"])
+    assert client.connect_sequence(row, wanted).outcome is WriteOutcome.APPLIED
+    assert client.connect_sequence(row, wanted).outcome is WriteOutcome.ALREADY_SO
 
 
 def test_a_missing_application_user_is_said(

@@ -450,14 +450,16 @@ def test_a_sequence_is_connected_once(stage: Stage) -> None:
     stage.put("lead", A, subject="x")
     connect = stage.environment.connect_sequence
     first, second = stage.sequences
-    assert connect("lead", A, first).outcome is WriteOutcome.APPLIED
-    assert connect("lead", A, first).outcome is WriteOutcome.ALREADY_SO
+    assert connect(EntityReference(table="lead", id=A), first).outcome is WriteOutcome.APPLIED
+    assert connect(EntityReference(table="lead", id=A), first).outcome is WriteOutcome.ALREADY_SO
     if first != second:
-        assert connect("lead", A, second).outcome is WriteOutcome.APPLIED
+        assert connect(EntityReference(table="lead", id=A), second).outcome is WriteOutcome.APPLIED
 
 
 def test_a_sequence_is_not_connected_to_a_row_that_is_gone(stage: Stage) -> None:
-    result = stage.environment.connect_sequence("lead", A, stage.sequences[0])
+    result = stage.environment.connect_sequence(
+        EntityReference(table="lead", id=A), stage.sequences[0]
+    )
     assert result.outcome is WriteOutcome.ROW_GONE
 
 

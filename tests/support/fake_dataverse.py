@@ -262,16 +262,16 @@ class FakeDataverse:
             yield self._hide(result or self._result(write, WriteOutcome.ALREADY_SO, write.etag))
 
     def connect_sequence(
-        self, table: str, row_id: str, sequence_id: str, *, segment_id: str | None = None
+        self, row: EntityReference, sequence_id: str, *, segment_id: str | None = None
     ) -> WriteResult:
         """Connect a sequence unless it is connected; the row itself stays as it is."""
-        self.before_action(row_id)
-        if row_id not in self.tables.get(table, {}):
-            return WriteResult(table=table, id=row_id, outcome=WriteOutcome.ROW_GONE)
-        is_known = self.connected.get(row_id) == sequence_id
-        self.connected[row_id] = sequence_id
+        self.before_action(row.id)
+        if row.id not in self.tables.get(row.table, {}):
+            return WriteResult(table=row.table, id=row.id, outcome=WriteOutcome.ROW_GONE)
+        is_known = self.connected.get(row.id) == sequence_id
+        self.connected[row.id] = sequence_id
         outcome = WriteOutcome.ALREADY_SO if is_known else WriteOutcome.APPLIED
-        return WriteResult(table=table, id=row_id, outcome=outcome)
+        return WriteResult(table=row.table, id=row.id, outcome=outcome)
 
     def _enqueue(self, write: RowWrite, queue_id: str, written: WriteResult | None) -> WriteResult:
         self.before_action(write.id)

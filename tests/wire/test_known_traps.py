@@ -191,7 +191,9 @@ def test_trap_post_is_repeated_after_a_time_out(
     wire.get(f"{API}/queueitems", json={"value": []})
     wire.post(f"{API}/queues(q)/Microsoft.Dynamics.CRM.AddToQueue", body=requests.ReadTimeout())
     wire.get(f"{API}/queueitems", json={"value": [{"queueitemid": "1"}]})
-    assert client.add_to_queue("lead", ROW, "q").outcome is WriteOutcome.APPLIED
+    queue = EntityReference(table="queue", id="q")
+    (result,) = client.write_rows([RowWrite(table="lead", id=ROW, etag=None, queue=queue)])
+    assert result.outcome is WriteOutcome.APPLIED
     assert sum(call.request.method == "POST" for call in wire.calls) == 1
 
 

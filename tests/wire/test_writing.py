@@ -287,6 +287,7 @@ def test_a_stop_lets_what_is_under_way_end_and_begins_nothing_else(
     assert len(patches(wire)) == 4
 
 
+LEAD_ROW = EntityReference(table="lead", id=ROW)
 QUEUE = EntityReference(table="queue", id="00000000-0000-0000-0000-0000000000aa")
 ADD = f"{API}/queues({QUEUE.id})/Microsoft.Dynamics.CRM.AddToQueue"
 CONNECT = f"{API}/msdyn_ConnectSequence"
@@ -308,7 +309,8 @@ def test_a_row_that_is_in_the_queue_is_left_alone(
     client: DataverseClient, wire: responses.RequestsMock
 ) -> None:
     wire.get(f"{API}/queueitems", json={"value": [{"queueitemid": "qi"}]})
-    assert client.add_to_queue("lead", ROW, QUEUE.id).outcome is WriteOutcome.ALREADY_SO
+    (result,) = write(client, RowWrite(table="lead", id=ROW, etag=None, queue=QUEUE))
+    assert result.outcome is WriteOutcome.ALREADY_SO
 
 
 def test_a_lost_reply_of_an_action_is_looked_into_before_it_is_repeated(
@@ -318,7 +320,7 @@ def test_a_lost_reply_of_an_action_is_looked_into_before_it_is_repeated(
     wire.get(f"{API}/msdyn_sequencetargets", json={"value": []})
     wire.post(CONNECT, body=requests.exceptions.ReadTimeout())
     wire.get(f"{API}/msdyn_sequencetargets", json={"value": [{"msdyn_sequencetargetid": "t"}]})
-    result = client.connect_sequence("lead", ROW, "seq", segment_id="seg")
+    result = client.connect_sequence(LEAD_ROW, "seq", segment_id="seg")
     assert result.outcome is WriteOutcome.APPLIED
     posts = [call.request for call in wire.calls if call.request.method == "POST"]
     assert [body_of(post) for post in posts] == [
@@ -337,7 +339,7 @@ def test_an_action_whose_work_was_not_done_is_repeated(
     wire.get(f"{API}/msdyn_sequencetargets", json={"value": []})
     wire.post(CONNECT, status=503)
     wire.post(CONNECT, json={})
-    assert client.connect_sequence("lead", ROW, "seq").outcome is WriteOutcome.APPLIED
+    assert client.connect_sequence(LEAD_ROW, "seq").outcome is WriteOutcome.APPLIED
 
 
 def test_an_action_that_is_refused_says_why(
@@ -345,7 +347,7 @@ def test_an_action_that_is_refused_says_why(
 ) -> None:
     wire.get(f"{API}/msdyn_sequencetargets", json={"value": []})
     wire.post(CONNECT, status=403, json=error_body("0x80040220", "missing role"))
-    result = client.connect_sequence("lead", ROW, "seq")
+    result = client.connect_sequence(LEAD_ROW, "seq")
     assert result.outcome is WriteOutcome.FORBIDDEN
     assert "missing role" in str(result.message)
 

@@ -120,7 +120,9 @@ def _connect(
     if result.outcome not in ARRIVED:
         return result
     connected = connector.connect_sequence(
-        row.table, row.id, sequence, segment_id=table.segment_ids.get(row.segment or "")
+        EntityReference(table=row.table, id=row.id),
+        sequence,
+        segment_id=table.segment_ids.get(row.segment or ""),
     )
     if connected.outcome in ARRIVED:
         return replace(result, etag=connected.etag or result.etag)

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.schema import Column, ColumnType, Relationship, TableSchema
+from engine.schema import Column, ColumnType, EntitySetName, LogicalName, Relationship, TableSchema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableAddress:
     """Where a table's rows live and what they allow; the cheap part of a definition."""
 
-    logical_name: str
-    entity_set: str
+    logical_name: LogicalName
+    entity_set: EntitySetName
     primary_id: str
     primary_name: str | None = None
     change_tracking: bool = False
@@ -27,12 +27,12 @@ class TableDefinition:
     relationships: Mapping[str, Relationship] = field(default_factory=dict[str, Relationship])
 
     @property
-    def logical_name(self) -> str:
+    def logical_name(self) -> LogicalName:
         """The logical name, `lead`."""
         return self.address.logical_name
 
     @property
-    def entity_set(self) -> str:
+    def entity_set(self) -> EntitySetName:
         """The entity set name, `leads`; never guessed from the logical name."""
         return self.address.entity_set
 

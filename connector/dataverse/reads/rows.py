@@ -24,6 +24,7 @@ from connector.dataverse.wire.transport import Reply, Request
 from connector.errors import RetriableError
 from connector.ports import Comparison, TableQuery
 from engine.records import Row
+from engine.schema import EntitySetName
 
 DEFAULT_ANNOTATIONS = (odata.LOOKUP_TABLE, odata.FORMATTED, odata.METADATA_VERSION)
 _FALLBACK_PAGE = 5000
@@ -94,7 +95,7 @@ class RowReader:
 
     def _build_id_urls(
         self,
-        entity_set: str,
+        entity_set: EntitySetName,
         primary_id: str,
         query: TableQuery,
         ids: Sequence[str],

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from connector.errors import FatalError
 from connector.ports import Comparison
 from engine.errors import ConfigProblem
+from engine.schema import EntitySetName
 
 MAX_URL_LENGTH = 32_000
 """Dataverse takes 32,768 characters; the rest is left for headers that gateways count along."""
@@ -49,7 +50,7 @@ def build_query(options: Mapping[str, str]) -> str:
 
 def build_collection_url(
     api: str,
-    entity_set: str,
+    entity_set: EntitySetName,
     *,
     select: Sequence[str] = (),
     filter: str | None = None,  # noqa: A002  the OData word
@@ -67,7 +68,9 @@ def build_collection_url(
     return f"{api}{entity_set}" + (f"?{query}" if query else "")
 
 
-def build_row_url(api: str, entity_set: str, row_id: str, *, select: Sequence[str] = ()) -> str:
+def build_row_url(
+    api: str, entity_set: EntitySetName, row_id: str, *, select: Sequence[str] = ()
+) -> str:
     """The URL of one row."""
     url = f"{api}{entity_set}({row_id})"
     return f"{url}?{build_query({'$select': ','.join(select)})}" if select else url

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from engine.records import Row
+from engine.schema import EntitySetName, LogicalName
 
 ETAG = "@odata.etag"
 CONTEXT = "@odata.context"
@@ -71,8 +72,8 @@ def decode_row(body: bytes) -> Row:
 class DefinitionPayload(msgspec.Struct):
     """The selected part of a table's definition."""
 
-    logical_name: str = msgspec.field(name="LogicalName")
-    entity_set: str = msgspec.field(name="EntitySetName")
+    logical_name: LogicalName = msgspec.field(name="LogicalName")
+    entity_set: EntitySetName = msgspec.field(name="EntitySetName")
     primary_id: str = msgspec.field(name="PrimaryIdAttribute")
     primary_name: str | None = msgspec.field(name="PrimaryNameAttribute", default=None)
     change_tracking: bool = msgspec.field(name="ChangeTrackingEnabled", default=False)

@@ -17,6 +17,7 @@ from connector.dataverse.wire.payloads import encode_json
 from connector.dataverse.wire.transport import Request
 from connector.ports import IS_ACTIVE, Comparison, WriteOutcome, WriteResult, equals
 from engine.errors import LeadrobinError
+from engine.records import EntityReference
 
 _TRIES = 3
 _OUTCOMES = {
@@ -38,48 +39,48 @@ class DataverseActions:
         self._reader = reader
         self._tag = tag
 
-    def add_to_queue(self, table: str, row_id: str, queue_id: str) -> WriteResult:
+    def add_to_queue(self, row: EntityReference, queue_id: str) -> WriteResult:
         """Put a row into a queue; a row that is there already stays as it is.
 
         https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/addtoqueue
         """
         queues = self._metadata.locate("queue").entity_set
         target = {
-            "@odata.type": f"Microsoft.Dynamics.CRM.{table}",
-            self._metadata.locate(table).primary_id: row_id,
+            "@odata.type": f"Microsoft.Dynamics.CRM.{row.table}",
+            self._metadata.locate(row.table).primary_id: row.id,
         }
         waiting = (
-            equals("_objectid_value", row_id),
+            equals("_objectid_value", row.id),
             equals("_queueid_value", queue_id),
             IS_ACTIVE,
         )
         return self._run(
-            (table, row_id),
+            row,
             f"{queues}({queue_id})/Microsoft.Dynamics.CRM.AddToQueue",
             {"Target": target},
             is_done=lambda: self._exists("queueitem", "queueitemid", waiting),
         )
 
     def connect_sequence(
-        self, table: str, row_id: str, sequence_id: str, *, segment_id: str | None = None
+        self, row: EntityReference, sequence_id: str, *, segment_id: str | None = None
     ) -> WriteResult:
         """Connect a sequence to a row through `msdyn_ConnectSequence`, unless it is connected
         already.
         """
         body = {
-            "RegardingEntityId": row_id,
-            "RegardingEntityName": table,
+            "RegardingEntityId": row.id,
+            "RegardingEntityName": row.table,
             "SequenceId": sequence_id,
         }
         if segment_id is not None:
             body["SegmentId"] = segment_id
         connected = (
-            equals("_msdyn_target_value", row_id),
+            equals("_msdyn_target_value", row.id),
             equals("_msdyn_parentsequence_value", sequence_id),
             IS_ACTIVE,
         )
         return self._run(
-            (table, row_id),
+            row,
             "msdyn_ConnectSequence",
             body,
             is_done=lambda: self._exists(
@@ -88,7 +89,7 @@ class DataverseActions:
         )
 
     def _run(
-        self, row: tuple[str, str], path: str, body: object, *, is_done: Callable[[], bool]
+        self, row: EntityReference, path: str, body: object, *, is_done: Callable[[], bool]
     ) -> WriteResult:
         url = f"{self._channel.api}{path}"
         if self._tag:
@@ -120,7 +121,7 @@ class DataverseActions:
         return any(True for _ in self._reader.read_rows(table, (column,), where=where))
 
 
-def _explain(row: tuple[str, str], error: LeadrobinError | None) -> WriteResult:
+def _explain(row: EntityReference, error: LeadrobinError | None) -> WriteResult:
     outcome, request_id = WriteOutcome.FAILED, None
     if isinstance(error, DataverseError):
         request_id = error.fault.request_id
@@ -130,17 +131,16 @@ def _explain(row: tuple[str, str], error: LeadrobinError | None) -> WriteResult:
 
 
 def _result(
-    row: tuple[str, str],
+    row: EntityReference,
     outcome: WriteOutcome,
     attempts: int,
     *,
     request_id: str | None = None,
     message: str | None = None,
 ) -> WriteResult:
-    table, row_id = row
     return WriteResult(
-        table=table,
-        id=row_id,
+        table=row.table,
+        id=row.id,
         outcome=outcome,
         attempts=attempts,
         request_id=request_id,

@@ -17,6 +17,7 @@ from connector.dataverse.writes.encoding import WriteEncoder
 from connector.dataverse.writes.outcomes import OutcomeReader, confirm, fail
 from connector.ports import RowWrite, WriteOutcome, WriteResult
 from engine.errors import LeadrobinError
+from engine.records import EntityReference
 
 Task = Callable[[], list[WriteResult]]
 
@@ -104,7 +105,9 @@ class RowSender:
             WriteOutcome.ALREADY_SO,
         }:
             return result
-        queued = self._actions.add_to_queue(write.table, write.id, write.queue.id)
+        queued = self._actions.add_to_queue(
+            EntityReference(table=write.table, id=write.id), write.queue.id
+        )
         return queued if result is None or queued.outcome is WriteOutcome.FAILED else result
 
     def _plan(self, writes: Sequence[RowWrite], options: WriteOptions) -> Iterator[Task]:
