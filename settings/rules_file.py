@@ -20,16 +20,11 @@ class RulesFile:
     rule_set: RuleSet
 
 
-def load_rule_set(path: Path | str, schema: Schema = STANDARD_TABLES) -> RuleSet:
+def load_rules_file(path: Path | str, schema: Schema = STANDARD_TABLES) -> RulesFile:
     """Read a rules file, YAML or JSON.
 
     Raises ConfigProblem: one `file:line:column: message` for each problem, in file order.
     """
-    return load_rules_file(path, schema).rule_set
-
-
-def load_rules_file(path: Path | str, schema: Schema = STANDARD_TABLES) -> RulesFile:
-    """As `load_rule_set`, keeping the places of the file."""
     document = read_document(Path(path))
     data = document.data
     _raise_if_no_mapping(document, data)

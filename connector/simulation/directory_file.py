@@ -97,11 +97,6 @@ def write_directory(source: DirectoryFile, after: Directory, target: FilePath) -
         raise ConfigProblem(f"{target} cannot be written: {error.strerror}.") from error
 
 
-def format_time(moment: datetime) -> str:
-    """RFC 3339 in UTC; fractions only where there are some."""
-    return print_instant(moment)
-
-
 def parse_time(text: str) -> datetime:
     """Read an RFC 3339 instant; raises ValueError, also when the zone is missing."""
     moment = datetime.fromisoformat(text)
@@ -135,14 +130,14 @@ def _fold_id(raw: object) -> str:
 
 def _update(entry: Entry, person: Seller | Team) -> Entry:
     """The entry with the person's clocks and counts; an absent one that is still empty stays so."""
-    by_rule = {rule: format_time(at) for rule, at in person.last_assigned_at_by_rule.items()}
+    by_rule = {rule: print_instant(at) for rule, at in person.last_assigned_at_by_rule.items()}
     at = person.last_assigned_at
     state: Entry = {
-        "last_assigned_at": None if at is None else format_time(at),
+        "last_assigned_at": None if at is None else print_instant(at),
         "last_assigned_at_by_rule": by_rule,
         "assignment_order": person.assignment_order,
         "turns_taken": person.turns_taken,
-        "joined_at": None if person.joined_at is None else format_time(person.joined_at),
+        "joined_at": None if person.joined_at is None else print_instant(person.joined_at),
         "head_start": person.head_start,
     }
     updated = _merge(entry, {key: value for key, value in state.items() if value or key in entry})

@@ -7,7 +7,7 @@ import pytest
 from engine.checks.lint import lint_rule_set
 from engine.errors import ConfigProblem
 from engine.standard_tables import STANDARD_TABLES
-from settings.rules_file import load_rule_set, load_rules_file
+from settings.rules_file import load_rules_file
 from tests.support.golden import DATA, assert_golden
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,7 +18,7 @@ WARNED = sorted((DATA / "rules" / "warned").glob("*.yaml"))
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.name)
 def test_a_bad_file_says_what_is_wrong_and_where(path: Path) -> None:
     with pytest.raises(ConfigProblem) as caught:
-        load_rule_set(path)
+        load_rules_file(path)
     message = str(caught.value).replace(f"{path.parent}/", "") + "\n"
     assert_golden(path.with_suffix(path.suffix + ".txt"), message)
 
@@ -46,8 +46,8 @@ def test_yaml_and_json_mean_the_same(tmp_path: Path) -> None:
         '{"version": 1, "segments": [{"name": "All", "table": "lead", "default": true}]}',
         encoding="utf-8",
     )
-    assert load_rule_set(yaml) == load_rule_set(json)
-    assert load_rule_set(yaml).checksum == load_rule_set(json).checksum
+    assert load_rules_file(yaml).rule_set == load_rules_file(json).rule_set
+    assert load_rules_file(yaml).rule_set.checksum == load_rules_file(json).rule_set.checksum
 
 
 def test_a_table_of_the_tenant_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_table_of_the_tenant_is_taken_as_it_is(tmp_path: Path) -> None:
         " when: {column: new_city, operator: eq, value: London}}\n",
         encoding="utf-8",
     )
-    assert load_rule_set(path).tables == ("new_visit",)
+    assert load_rules_file(path).rule_set.tables == ("new_visit",)
 
 
 def test_a_column_of_the_tenant_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -67,4 +67,4 @@ def test_a_column_of_the_tenant_is_taken_as_it_is(tmp_path: Path) -> None:
         " when: {column: parentaccountid.new_grade, operator: contain-values, value: [1]}}\n",
         encoding="utf-8",
     )
-    assert load_rule_set(path).tables == ("lead",)
+    assert load_rules_file(path).rule_set.tables == ("lead",)
