@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from connector.cycle.context import CycleOptions
-from connector.ports import RowPage, TableQuery
+from connector.errors import ResyncRequired, RetriableError
+from connector.ports import RowPage, TableQuery, VersionPage
 from engine.errors import UnsafePlan
 from tests.support.fake_dataverse import Crash
 from tests.support.worlds import World, lead_id
@@ -115,3 +116,27 @@ def test_a_comparison_that_broke_off_goes_on_where_it_was(world: World) -> None:
     world.dataverse.before_versions = lambda _ids: None
     record = world.cycle()
     assert (record.counts["compared"], record.counts["deleted"]) == (3, 1)
+
+
+def test_a_comparison_whose_link_died_begins_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.dataverse.page_size = 6
+    fetch, asked = world.dataverse.fetch_versions, list[str | None]()
+
+    def fetch_versions(query: TableQuery, link: str | None = None) -> VersionPage:
+        asked.append(link)
+        if link is not None and len(asked) < 4:
+            raise ResyncRequired("the link has expired")
+        return fetch(query, link)
+
+    monkeypatch.setattr(world.dataverse, "fetch_versions", fetch_versions)
+    world.clock.advance(DAY)
+    world.dataverse.delete_row("lead", lead_id(3))
+    with pytest.raises(RetriableError, match="comparing lead broke off"):
+        world.cycle()
+    assert world.ledger_row(3) is not None
+    world.restart()
+    record = world.cycle()
+    assert (asked[0], asked[2]) == (None, None)
+    assert (record.counts["compared"], record.counts["deleted"]) == (9, 1)

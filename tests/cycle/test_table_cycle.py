@@ -126,6 +126,18 @@ def test_a_related_row_is_read_before_the_decision(world: World) -> None:
     assert world.decisions(3)[0].segment == "Banks"
 
 
+def test_a_row_that_is_linked_to_another_row_is_decided_again(world: World) -> None:
+    bank, shop = (f"00000000-0000-0000-0003-{number:012d}" for number in (1, 2))
+    world.dataverse.put_row("account", bank, industrycode=6)
+    world.dataverse.put_row("account", shop, industrycode=1)
+    world.put_lead(3, _parentaccountid_value=shop)
+    world.cycle()
+    world.put_lead(3, _parentaccountid_value=bank)
+    world.cycle()
+    assert [decision.segment for decision in world.decisions(3)] == ["Banks"]
+    assert world.owner(3) == "Miriam"
+
+
 def test_an_owner_set_by_hand_is_noted_and_left_alone(world: World) -> None:
     world.cycle()
     world.put_lead(3, address1_country="UK")
@@ -365,6 +377,20 @@ def test_a_plan_that_moves_too_much_is_refused_with_its_numbers(tmp_path: Path) 
     world.options = CycleOptions(limits=limits, is_forced=True)
     world.cycle()
     assert world.decisions(0) != []
+
+
+def test_what_a_cycle_takes_from_owners_adds_up_over_its_pages(tmp_path: Path) -> None:
+    limits = SafetyLimits(max_owner_change_share=0.5, min_rows=4)
+    world = World(folder=tmp_path, options=CycleOptions(limits=limits))
+    world.dataverse.page_size = 2
+    for number in range(6):
+        world.put_lead(number, _ownerid_value=seller_id((number + 1) % 3))
+    world.cycle()
+    for number in range(6):
+        world.put_lead(number, address1_country="UK")
+    with pytest.raises(UnsafePlan, match="4 of 6 owned rows"):
+        world.cycle()
+    assert len(world.dataverse.writes) == 2
 
 
 def test_pages_are_the_unit_of_progress(tmp_path: Path) -> None:
