@@ -7,6 +7,7 @@ from connector.cycle.context import Cycle, RowToDecide
 from connector.cycle.rows.arrivals import TO_DECIDE, Arrival, ArrivedRow, leave_undecided
 from connector.cycle.rows.decisions import (
     Batch,
+    DecidingState,
     build_open_plan,
     count_owned,
     decide_rows,
@@ -160,7 +161,7 @@ def record_manual(cycle: Cycle, session: StateSession, moved: Sequence[ArrivedRo
     cycle.counts[Arrival.MANUAL.value] += len(moved)
 
 
-def _raise_if_unsafe(cycle: Cycle, session: StateSession, plan: Plan) -> None:
+def _raise_if_unsafe(cycle: Cycle, session: DecidingState, plan: Plan) -> None:
     """Hold what a plan takes from owners, with what the cycle took before, against the limits."""
     if not cycle.options.is_forced:
         owned = count_owned(session, cycle.table.name)

@@ -13,7 +13,7 @@ from connector.cycle.rows.reading import fetch_complete
 from connector.errors import ResyncRequired, RetriableError
 from connector.ports import RowPage, VersionPage
 from connector.state.records import Watermark
-from connector.state.session import StateSession
+from connector.state.session import DocumentState
 from engine.errors import UnsafePlan
 from engine.instants import print_instant
 
@@ -137,7 +137,7 @@ def _process(cycle: Cycle, ids: Sequence[str], mark: Watermark) -> bool:
     return True
 
 
-def _load(session: StateSession, table: str) -> Progress | None:
+def _load(session: DocumentState, table: str) -> Progress | None:
     saved = session.load_document(_KIND, table)
     if saved is None:
         return None
@@ -154,7 +154,7 @@ def _save(cycle: Cycle, progress: Progress) -> None:
         _put(session, cycle.table.name, progress, at=cycle.now())
 
 
-def _put(session: StateSession, table: str, progress: Progress, *, at: datetime) -> None:
+def _put(session: DocumentState, table: str, progress: Progress, *, at: datetime) -> None:
     finished = progress.finished_at
     session.save_document(
         _KIND,

@@ -13,7 +13,7 @@ from connector.cycle.cycle_records import build_cycle, finish_cycle
 from connector.cycle.passes.backlog import decide_again
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.state.records import CycleOutcome, PlanOrigin
-from connector.state.session import StateSession
+from connector.state.session import DocumentState, StateSession, WaitingRows
 from engine.instants import print_instant
 from engine.policies.scheduled_runs import find_due_run
 from engine.rules.models import Segment
@@ -51,7 +51,7 @@ def run_scheduled(cycle: Cycle) -> bool:
 
 
 def find_due_runs(
-    rule_set: RuleSet, session: StateSession, table: str, *, now: datetime
+    rule_set: RuleSet, session: DocumentState, table: str, *, now: datetime
 ) -> Iterator[DueRun]:
     """The runs of a table that are due now, in the order its segments are tried."""
     notes = _load_notes(session, table)
@@ -73,7 +73,7 @@ def list_due_ids(
     return [row_id for one in due for row_id in list_unassigned_ids(session, table, one)]
 
 
-def list_unassigned_ids(session: StateSession, table: str, due: DueRun) -> list[str]:
+def list_unassigned_ids(session: WaitingRows, table: str, due: DueRun) -> list[str]:
     """The unassigned rows that a run takes up, those created first first."""
     found = session.list_unassigned(table, due.segment, codes=ROUTING_CODES, limit=due.rows)
     return [entry.row_id for entry in found]
@@ -95,7 +95,7 @@ def _do(cycle: Cycle, due: DueRun) -> bool:
 
 
 def _note_new_schedules(
-    rule_set: RuleSet, session: StateSession, table: str, *, now: datetime
+    rule_set: RuleSet, session: DocumentState, table: str, *, now: datetime
 ) -> None:
     """A schedule counts from when it is first seen: what it names before was never missed."""
     notes = _load_notes(session, table)
@@ -117,11 +117,11 @@ def _describe(segment: Segment) -> str:
     return "" if schedule is None else schedule.model_dump_json(exclude={"rows"})
 
 
-def _load_notes(session: StateSession, table: str) -> Notes:
+def _load_notes(session: DocumentState, table: str) -> Notes:
     return cast("Notes", session.load_document(_KIND, table) or {})
 
 
-def _save_notes(session: StateSession, table: str, changed: Notes, *, at: datetime) -> None:
+def _save_notes(session: DocumentState, table: str, changed: Notes, *, at: datetime) -> None:
     notes = {segment: dict(note) for segment, note in _load_notes(session, table).items()}
     for segment, note in changed.items():
         notes[segment] = {**notes.get(segment, {}), **note}

@@ -14,7 +14,7 @@ from connector.cycle.rows.decisions import Batch
 from connector.cycle.rows.reading import examine_rows, fetch_complete
 from connector.cycle.rows.take_back_watch import find_due, find_rule
 from connector.state.records import Handover, PlanOrigin
-from connector.state.session import StateSession
+from connector.state.session import HandoverState
 from engine.plans.changes import PlannedRow
 from engine.policies.take_backs import is_touched_by_column
 from engine.rules.models import Rule
@@ -124,7 +124,7 @@ def _build_candidate(row: ArrivedRow, handover: Handover) -> RowToDecide:
 
 
 def _put_off(
-    cycle: Cycle, session: StateSession, due: Mapping[str, Handover], batch: Batch
+    cycle: Cycle, session: HandoverState, due: Mapping[str, Handover], batch: Batch
 ) -> None:
     """Look again after as much working time, or in an hour should a write not arrive."""
     now = cycle.now()

@@ -21,7 +21,7 @@ from connector.cycle.rows.reading import examine_rows, fetch_complete
 from connector.cycle.rows.refusals import raise_if_unsafe
 from connector.cycle.rows.seller_clocks import clock_rule, clocks_of, touch_clock
 from connector.state.records import DecisionKind, DecisionRecord
-from connector.state.session import StateSession
+from connector.state.session import SellerClockState
 from engine.plans.changes import PlannedRow
 from engine.plans.plan import build_plan
 
@@ -101,7 +101,7 @@ def _why_moved(cycle: Cycle, row: PlannedRow, found: ArrivedRow) -> str:
     return "changed since the plan was made"
 
 
-def _build_batch(cycle: Cycle, session: StateSession, ready: Sequence[DecidedRow]) -> Batch:
+def _build_batch(cycle: Cycle, session: SellerClockState, ready: Sequence[DecidedRow]) -> Batch:
     """The rows as a batch; their sellers' clocks move as they would have in a cycle."""
     session.lock_clocks()
     plan = build_plan(cycle.rule_set.checksum, (row.planned for row in ready))

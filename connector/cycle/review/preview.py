@@ -10,13 +10,12 @@ from connector.cycle.passes.scheduled_runs import list_due_ids
 from connector.cycle.passes.take_backs import list_overdue
 from connector.cycle.review.preview_state import Carried
 from connector.cycle.rows.arrivals import TO_DECIDE, Arrival, ArrivedRow
-from connector.cycle.rows.decisions import Batch, DecidedRow, decide_rows
+from connector.cycle.rows.decisions import Batch, DecidedRow, DecidingState, decide_rows
 from connector.cycle.rows.reading import examine_rows, fetch_complete, find_candidates, is_for_rules
 from connector.cycle.table_cycle import fetch_marked, load_mark, start_over
 from connector.errors import ResyncRequired
 from connector.ports import RowPage
 from connector.state.records import LedgerRow, PlanOrigin, ReadMode
-from connector.state.session import StateSession
 from connector.watched_tables.watched_table import WatchedTable
 from engine.plans.plan import Plan, build_plan
 
@@ -131,7 +130,7 @@ def _examine(cycle: Cycle, page: RowPage, carried: Carried) -> list[RowToDecide]
 
 def _carry(
     cycle: Cycle,
-    session: StateSession,
+    session: DecidingState,
     arrived: Sequence[ArrivedRow],
     carried: Carried,
 ) -> None:

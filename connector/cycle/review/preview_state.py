@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.cycle.rows.arrivals import ArrivedRow
-from connector.cycle.rows.decisions import Batch, DecidedRow
+from connector.cycle.rows.decisions import Batch, DecidedRow, DecidingState
 from connector.cycle.rows.seller_clocks import touch_clock
 from connector.state.records import LedgerRow, SellerClock
-from connector.state.session import StateSession
 from engine.plans.changes import PlannedRow
 from engine.statuses import RoutingStatus
 
@@ -40,7 +39,7 @@ class Carried:
         self._clocks: dict[str, SellerClock] = {}
         self._open: Counter[OwnerKey] = Counter()
 
-    def lay_over(self, session: StateSession) -> AssumedState:
+    def lay_over(self, session: DecidingState) -> AssumedState:
         """The store's state with this on top."""
         open_rows = Counter(dict(session.count_open()))
         open_rows.update(self._open)
@@ -58,7 +57,7 @@ class Carried:
         for row in rows:
             self._leave(row)
 
-    def add_turn(self, session: StateSession, seller_id: str, at: datetime) -> None:
+    def add_turn(self, session: DecidingState, seller_id: str, at: datetime) -> None:
         """Somebody was given work by hand."""
         clocks = self.lay_over(session).clocks
         self._clocks[seller_id] = touch_clock(clocks, seller_id, at)

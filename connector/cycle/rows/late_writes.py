@@ -20,7 +20,7 @@ from connector.state.records import (
     Outcome,
     SellerClock,
 )
-from connector.state.session import StateSession
+from connector.state.session import DecisionState, SellerClockState, StateSession
 from engine.normalise import normalise
 from engine.records import EntityReference, Record, Row
 from engine.rules.rule_set import RuleSet
@@ -69,7 +69,7 @@ def adopt_late_writes(cycle: Cycle, session: StateSession, rows: Sequence[Row]) 
 
 
 def _take_turns(
-    rule_set: RuleSet, session: StateSession, decisions: Sequence[DecisionRecord]
+    rule_set: RuleSet, session: SellerClockState, decisions: Sequence[DecisionRecord]
 ) -> None:
     """The clocks went back when the writes seemed to have failed; an undo never moves them."""
     decisions = [decision for decision in decisions if decision.kind is not DecisionKind.UNDONE]
@@ -139,7 +139,7 @@ def _as_planned(
     )
 
 
-def _find_decision(session: StateSession, table: str, row_id: str) -> DecisionRecord | None:
+def _find_decision(session: DecisionState, table: str, row_id: str) -> DecisionRecord | None:
     row = EntityReference(table=table, id=row_id)
     latest = next(iter(session.list_decisions(row=row, limit=1)), None)
     is_failed = latest is not None and latest.outcome is Outcome.FAILED

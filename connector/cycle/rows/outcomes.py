@@ -26,7 +26,7 @@ from connector.state.records import (
     Outcome,
     PlanOrigin,
 )
-from connector.state.session import StateSession
+from connector.state.session import SellerClockState, StateSession
 from connector.watched_tables.watched_table import WatchedTable
 from engine.plans.changes import (
     OwnerChange,
@@ -85,7 +85,7 @@ def record_rows(
 
 
 def settle_clocks(
-    session: StateSession, open_plan: OpenPlan, rows: Sequence[DecidedRow], results: Results
+    session: SellerClockState, open_plan: OpenPlan, rows: Sequence[DecidedRow], results: Results
 ) -> None:
     """Put back the clocks of sellers whose rows did not get there."""
     session.lock_clocks()

@@ -8,7 +8,7 @@ from connector.cycle.context import Cycle, RowToDecide
 from connector.cycle.rows.arrivals import TO_DECIDE, UNDECIDED, Arrival, ArrivedRow, examine_row
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.state.records import BacklogEntry, LedgerRow, QuarantinedRow
-from connector.state.session import StateSession
+from connector.state.session import BacklogState, StateSession, WatchedSetState
 from connector.watched_tables.watched_table import WatchedTable
 from engine.normalise import normalise
 from engine.records import Record, RejectedRow, Row
@@ -55,7 +55,7 @@ def fetch_complete(cycle: Cycle, ids: Sequence[str]) -> list[Row]:
 
 
 def load_watched_sets(
-    table: WatchedTable, session: StateSession, known: Mapping[str, LedgerRow]
+    table: WatchedTable, session: WatchedSetState, known: Mapping[str, LedgerRow]
 ) -> dict[str, tuple[str, ...]]:
     """The columns behind the fingerprints of some ledger rows, and today's."""
     sets = {table.watched_set: table.watched}
@@ -65,7 +65,7 @@ def load_watched_sets(
 
 
 def find_candidates(
-    session: StateSession, table: str, arrived: Sequence[ArrivedRow]
+    session: BacklogState, table: str, arrived: Sequence[ArrivedRow]
 ) -> list[RowToDecide]:
     """The rows of a page that have to be decided.
 

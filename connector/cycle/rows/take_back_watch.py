@@ -9,7 +9,7 @@ from connector.cycle.context import Cycle
 from connector.cycle.rows.arrivals import Arrival, ArrivedRow
 from connector.cycle.rows.decisions import DecidedRow
 from connector.state.records import DecisionKind, DecisionRecord, Handover
-from connector.state.session import StateSession
+from connector.state.session import HandoverState
 from engine.calendars.working_time import add_working_time
 from engine.plans.changes import PlannedRow
 from engine.policies.take_backs import is_touched_by_change
@@ -33,7 +33,7 @@ class Given(NamedTuple):
 
 def note_handovers(
     cycle: Cycle,
-    session: StateSession,
+    session: HandoverState,
     rows: Sequence[tuple[DecidedRow, DecisionRecord]],
 ) -> None:
     """Remember rows that arrived at a seller under a rule that takes them back when untouched.
@@ -52,7 +52,7 @@ def note_handovers(
     _note(cycle, session, given, find)
 
 
-def note_late_handovers(cycle: Cycle, session: StateSession, given: Sequence[Given]) -> None:
+def note_late_handovers(cycle: Cycle, session: HandoverState, given: Sequence[Given]) -> None:
     """The same of writes that were seen to have arrived.
 
     Working hours are asked for at the next look: here people may not be read.
@@ -60,7 +60,7 @@ def note_late_handovers(cycle: Cycle, session: StateSession, given: Sequence[Giv
     _note(cycle, session, given, lambda _rule, _seller_id: cycle.now())
 
 
-def note_touches(cycle: Cycle, session: StateSession, arrived: Sequence[ArrivedRow]) -> None:
+def note_touches(cycle: Cycle, session: HandoverState, arrived: Sequence[ArrivedRow]) -> None:
     """Forget handovers of rows that somebody worked on, closed, or gave to somebody."""
     news = {row.record.id: row for row in arrived if row.arrival is not Arrival.ECHO}
     known = session.load_handovers(cycle.table.name, list(news))
@@ -85,7 +85,7 @@ def find_due(rule: Rule, people: Directory, *, seller_id: str, since: datetime) 
 
 def _note(
     cycle: Cycle,
-    session: StateSession,
+    session: HandoverState,
     given: Sequence[Given],
     due: Callable[[Rule, str], datetime | None],
 ) -> None:

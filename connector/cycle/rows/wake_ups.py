@@ -12,7 +12,7 @@ from connector.cycle.context import Cycle
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.cycle.rows.take_back_watch import find_rule
 from connector.state.records import DecisionRecord
-from connector.state.session import StateSession
+from connector.state.session import LedgerReader
 from engine.calendars.availability import wait_until_free
 from engine.rules.rule_set import RuleSet
 from engine.sellers import Directory, Queue, Seller, Team
@@ -99,7 +99,7 @@ class Openings:
         return self._known[within_hours]
 
 
-def _count_load(session: StateSession) -> dict[str, int]:
+def _count_load(session: LedgerReader) -> dict[str, int]:
     load: Counter[str] = Counter()
     for (_, owner, _), count in session.count_open().items():
         load[owner] += count
