@@ -9,10 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from engine.decisions.decision import AssignmentDecision
-from engine.records import EntityReference, Record, Row
+from engine.records import EntityReference, Row
 from engine.schema import TableSchema
-from engine.sellers import Directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,16 +204,4 @@ class TableDescriber(Protocol):
 
     def __call__(self, logical_name: str) -> TableSchema:
         """The table as the environment defines it; raises ConfigProblem when there is none."""
-        ...
-
-
-class RecordDecider(Protocol):
-    """Decides records one after the other, each seeing the assignments before it."""
-
-    def decide(self, record: Record, now: datetime, *, trace: bool = False) -> AssignmentDecision:
-        """Segment, rule, owner and sequence of one record at one instant."""
-        ...
-
-    def snapshot(self) -> Directory:
-        """The directory with everything that the decisions so far moved."""
         ...

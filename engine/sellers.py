@@ -56,7 +56,7 @@ class Seller:
     table. `max_capacity` None falls back to the rule set's default capacity. `readable_tables` None
     = not known, taken as all. `turns_taken` counts the records of a turn that is not over yet (only
     with weights). `joined_at` and `head_start` are kept by the calibration of newcomers and
-    returners (`fairness`). `had_it` = the row that is decided was taken back from the seller.
+    returners (`fairness`).
     """
 
     id: str
@@ -76,7 +76,6 @@ class Seller:
     turns_taken: int = 0
     joined_at: datetime | None = None
     head_start: int = 0
-    had_it: bool = False
 
     def reference(self) -> EntityReference:
         """The seller as an owner."""
@@ -131,3 +130,55 @@ class Directory:
     sellers: tuple[Seller, ...] = ()
     teams: tuple[Team, ...] = ()
     queues: tuple[Queue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SellerClock:
+    """When a seller (or team) was given work last; `order` tells equal instants apart.
+
+    `by_rule` is kept where rules have clocks of their own, `turns` for weights, `joined_at` and
+    `head_start` for newcomers.
+    """
+
+    seller_id: str
+    last_assigned_at: datetime | None = None
+    order: int = 0
+    by_rule: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    turns: int = 0
+    joined_at: datetime | None = None
+    head_start: int = 0
+
+
+Consumed = Mapping[str, Mapping[str, int]]
+"""Units of open rows by owner id and table."""
+
+
+def read_clocks(directory: Directory) -> dict[str, SellerClock]:
+    """The clocks of everybody in a directory who was ever given work, by id."""
+    clocks = [_clock_of(target) for target in _targets_of(directory)]
+    return {
+        clock.seller_id: clock
+        for clock in clocks
+        if clock != SellerClock(seller_id=clock.seller_id)
+    }
+
+
+def read_consumed(directory: Directory) -> Consumed:
+    """What everybody in a directory consumes, by id."""
+    return {target.id: target.consumed for target in _targets_of(directory)}
+
+
+def _targets_of(directory: Directory) -> tuple[Seller | Team, ...]:
+    return (*directory.sellers, *directory.teams)
+
+
+def _clock_of(target: Seller | Team) -> SellerClock:
+    return SellerClock(
+        seller_id=target.id,
+        last_assigned_at=target.last_assigned_at,
+        order=target.assignment_order,
+        by_rule=dict(target.last_assigned_at_by_rule),
+        turns=target.turns_taken,
+        joined_at=target.joined_at,
+        head_start=target.head_start,
+    )

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from connector.ports import (
     Clock,
-    RecordDecider,
     RowSource,
     RowWriter,
     SequenceConnector,
@@ -16,6 +15,7 @@ from connector.ports import (
 from connector.state.records import CycleRecord, Handover, LedgerRow, PlanOrigin
 from connector.state.session import StateStore
 from connector.watched_tables.watched_table import WatchedTable
+from engine.assignment.assembly import AssembledRules
 from engine.plans.safety import SafetyLimits
 from engine.records import Record
 from engine.rules.rule_set import RuleSet
@@ -54,9 +54,9 @@ class CycleOptions:
 class Seams:
     """What cycles reach the world through, and the values that all of them share.
 
-    `directory` gives the people without clocks, `make_decider` builds the engine over the people
-    with them. `page_lock` keeps the cycles of several tables from deciding at the same time: they
-    share the sellers. `user_id` is the user we write as. `is_stopping` is asked between requests.
+    `assembled_rules` gives the rules over the people of now, without their clocks. `page_lock`
+    keeps the cycles of several tables from deciding at the same time: they share the sellers and
+    the rules. `user_id` is the user we write as. `is_stopping` is asked between requests.
     `report` hears of progress: what, and how many.
     """
 
@@ -66,8 +66,7 @@ class Seams:
     clock: Clock
     new_id: Callable[[], str]
     rule_set: RuleSet
-    directory: Callable[[], Directory]
-    make_decider: Callable[[Directory], RecordDecider]
+    assembled_rules: Callable[[], AssembledRules]
     page_lock: AbstractContextManager[object]
     organization_id: str | None = None
     user_id: str | None = None
@@ -83,7 +82,7 @@ class Cycle:
     """A cycle under way: its counts grow; `generation` is the full read its rows are seen by.
 
     `reassigned` counts the rows it took from each owner. `about` is what the history says of it
-    when it ended well. `people` are those of the last `read_people`.
+    when it ended well. `assembled_rules` are those of the last `read_people`.
     """
 
     id: str
@@ -96,7 +95,7 @@ class Cycle:
     reassigned: Counter[str] = field(default_factory=Counter[str])
     sees_deletions: bool = True
     about: str | None = None
-    people: Directory = field(default_factory=Directory)
+    assembled_rules: AssembledRules | None = None
 
     @property
     def store(self) -> StateStore:
@@ -118,6 +117,11 @@ class Cycle:
         """How it behaves."""
         return self.seams.options
 
+    @property
+    def people(self) -> Directory:
+        """Those of the last `read_people`; nobody before the first."""
+        return self.assembled_rules.directory if self.assembled_rules else Directory()
+
     def now(self) -> datetime:
         """The instant it is."""
         return self.seams.clock.now()
@@ -125,10 +129,10 @@ class Cycle:
     def read_people(self) -> None:
         """Look who is there now.
 
-        That may be read from the environment, which can take minutes; asked for in a transaction,
-        everybody else on the store would wait for as long.
+        That may be read from the environment, which can take minutes, and the rules are assembled
+        over them; asked for in a transaction, everybody else on the store would wait for as long.
         """
-        self.people = self.seams.directory()
+        self.assembled_rules = self.seams.assembled_rules()
 
     @contextmanager
     def as_origin(self, origin: PlanOrigin) -> Generator[None]:

@@ -1,14 +1,12 @@
 """Reads the people work can go to; their clocks and consumed capacity come from the store."""
 
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
 
 from connector.environment.calendars import read_calendars
 from connector.environment.row_values import children, key, text, whole
 from connector.environment.security_roles import read_permissions
-from connector.ports import IS_ACTIVE, Clock, Comparison, TableDescriber, TableReader, equals
+from connector.ports import IS_ACTIVE, Comparison, TableDescriber, TableReader, equals
 from connector.watched_tables.queries import build_target_query
 from engine.errors import ConfigProblem
 from engine.records import Row
@@ -21,30 +19,6 @@ TEAM_COLUMNS = ("name", "teamtype", "regardingobjectid", "businessunitid")
 QUEUE_COLUMNS = ("name",)
 NOT_PEOPLE = frozenset({3, 4, 5})
 """`accessmode` of support users, non-interactive users and delegated administrators."""
-
-
-class RememberedDirectory:
-    """The people, read anew when what is remembered is older than `life`; safe for many threads."""
-
-    def __init__(self, fetch: Callable[[], Directory], clock: Clock, *, life: timedelta) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._life = life
-        self._lock = threading.Lock()
-        self._directory: Directory | None = None
-        self._read_at: datetime | None = None
-
-    def __call__(self) -> Directory:
-        """The people as they are now, or were a short while ago."""
-        with self._lock:
-            now = self._clock.now()
-            # A clock that was put back must not keep old people for as long as it was ahead.
-            is_fresh = (
-                self._read_at is not None and timedelta(0) <= now - self._read_at <= self._life
-            )
-            if self._directory is None or not is_fresh:
-                self._directory, self._read_at = self._fetch(), now
-            return self._directory
 
 
 class DirectoryReader:

@@ -19,6 +19,7 @@ from connector.cycle.review.preview_state import Carried
 from connector.cycle.review.reviewed_plan import ReviewedPlan, merge_previews
 from connector.cycle.review.undo import plan_undo
 from connector.cycle.table_cycle import run_cycle
+from connector.environment.reading import Reading
 from connector.service.leases import TableLeases
 from connector.state.records import CycleOutcome, CycleRecord, PlanOrigin
 from connector.telemetry.logs import get_log
@@ -32,6 +33,7 @@ class Application:
     """The connector over one environment and one store.
 
     `start_cycle` opens a new time budget for requests, `leases` keep other processes off a table.
+    `readings` look at the table definitions again.
     """
 
     seams: Seams
@@ -39,6 +41,7 @@ class Application:
     stop: threading.Event
     start_cycle: Callable[[], None]
     leases: TableLeases
+    readings: Callable[[], Reading]
 
     def find_table(self, name: str) -> WatchedTable:
         """A watched table by logical name; raises ConfigProblem."""
@@ -54,7 +57,7 @@ class Application:
         with self._hold(table) as seams:
             self.start_cycle()
             try:
-                record = run_cycle(seams, table)
+                record = self._run_cycle(seams, table)
             except LeadrobinError as error:
                 log.warning("cycle failed", action="cycle_failed", error=str(error))
                 raise
@@ -62,6 +65,12 @@ class Application:
         level = log.info if record.outcome is CycleOutcome.DONE else log.warning
         level("cycle ended", action="cycle_ended", cycle_id=record.id, **counts)
         return record
+
+    def _run_cycle(self, seams: Seams, table: WatchedTable) -> CycleRecord:
+        """A cycle under the table definitions of now, which it keeps until it ends."""
+        reading = self.readings()
+        found = next(known for known in reading.tables if known.name == table.name)
+        return run_cycle(replace(seams, assembled_rules=reading.rules), found)
 
     def retry_backlog(self, table: WatchedTable, *, segment: str | None = None) -> CycleRecord:
         """Try the waiting rows of a table now, or those of a segment that nobody was found for."""

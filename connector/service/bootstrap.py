@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from connector.cycle.context import Seams
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.wiring import ClientDependencies, build_client
-from connector.environment.directory import RememberedDirectory
+from connector.environment.reading import Readings, RememberedPeople
 from connector.errors import RetriableError
 from connector.ports import Clock
 from connector.service.application import Application
@@ -69,14 +69,16 @@ def bootstrap(  # noqa: PLR0913  one parameter a seam: whatever a fake can stand
         )
         # Who is named and not known stands somewhere in the rules file; past rules have no places.
         with chosen.document.explaining() if isinstance(chosen, RulesFile) else nullcontext():
-            cycle_seams = seams.build_cycle_seams(start, store)
+            readings = seams.remember_readings(start)
+            cycle_seams = seams.build_cycle_seams(start, store, readings)
         restore_governor(store, source)
         stack.callback(save_governor, store, source, clock)
         save_metadata(store, source, clock)
         stack.callback(save_metadata, store, source, clock)
         yield Application(
             seams=cycle_seams,
-            tables=start.tables,
+            tables=readings().tables,
+            readings=readings,
             stop=seams.stop,
             start_cycle=source.start_cycle,
             leases=leases,
@@ -171,15 +173,15 @@ class _Seams:
         )
         return self.stack.enter_context(client)
 
-    def build_cycle_seams(self, start: StartUp, store: StateStore) -> Seams:
+    def build_cycle_seams(self, start: StartUp, store: StateStore, readings: Readings) -> Seams:
         """What cycles work with, everything about the environment having been looked at."""
         we = start.sign_in()
         if self.options.writes:
             start.raise_if_rules_active()
         start.note_link_life(store, self.clock.now())
-        directory = self._remember_people(start)
-        # Built once here, so that people whom the rules name and nobody knows stop the start.
-        start.build_decider(directory())
+        rules = readings().rules
+        # Asked for once here, so that people whom the rules name and nobody knows stop the start.
+        rules()
         return Seams(
             source=start.source,
             writer=start.source,
@@ -188,8 +190,7 @@ class _Seams:
             clock=self.clock,
             new_id=self.ids,
             rule_set=start.rule_set,
-            directory=directory,
-            make_decider=start.build_decider,
+            assembled_rules=rules,
             page_lock=threading.Lock(),
             organization_id=we.organization_id,
             user_id=we.user_id.lower(),
@@ -198,6 +199,8 @@ class _Seams:
             report=self.options.report,
         )
 
-    def _remember_people(self, start: StartUp) -> RememberedDirectory:
+    def remember_readings(self, start: StartUp) -> Readings:
+        """What the rules come to, with people who are read anew as often as the settings say."""
         life = timedelta(seconds=self.settings.poll.directory_interval_seconds)
-        return RememberedDirectory(start.fetch_people, self.clock, life=life)
+        people = RememberedPeople(start.fetch_people, self.clock, life=life)
+        return Readings(lambda: start.schema, lambda schema: start.build_reading(schema, people))

@@ -112,8 +112,9 @@ def _describe_people(start: StartUp, rules: RulesFile) -> str:
     """As the start of `run`: everybody whom the rules name is there."""
     people = start.fetch_people()
     with rules.document.explaining():
-        start.build_decider(people)
-    sellers, teams, queues = len(people.sellers), len(people.teams), len(people.queues)
+        start.build_reading(start.schema, lambda: people).rules()
+    found = people.directory
+    sellers, teams, queues = len(found.sellers), len(found.teams), len(found.queues)
     return f"sellers: {sellers}, teams: {teams}, queues: {queues}; all that are named are there"
 
 

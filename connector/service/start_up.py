@@ -1,6 +1,6 @@
 """What is looked at before the first cycle, step by step; `doctor` looks at the same."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -10,17 +10,16 @@ from connector.environment.directory import DirectoryReader
 from connector.environment.hierarchies import fetch_hierarchies
 from connector.environment.link_expiry import note_link_life
 from connector.environment.microsoft_rules import raise_if_rules_active
+from connector.environment.reading import People, Reading, RulesOverPeople
 from connector.environment.table_definitions import build_tables, choose_tables, describe_tables
 from connector.ports import Clock
 from connector.service.environment import Environment, Identity
 from connector.service.options import build_write_columns
 from connector.service.system import FIRST_ANSWER
 from connector.state.session import StateStore
-from connector.watched_tables.segment_ids import identify_segments
 from connector.watched_tables.watched_table import WatchedTable
-from engine.assignment.decider import Decider
 from engine.rules.rule_set import RuleSet
-from engine.schema import TableSchema
+from engine.schema import Schema, TableSchema
 from engine.sellers import Directory
 from settings.model import Settings
 
@@ -32,7 +31,8 @@ METADATA = "metadata"
 class StartUp:
     """What a rule set needs of an environment.
 
-    Every part is read at first use and raises ConfigProblem for what is not as it has to be.
+    Every part is read when it is asked for and raises ConfigProblem for what is not as it has to
+    be.
     """
 
     settings: Settings
@@ -56,42 +56,39 @@ class StartUp:
         """The tables to watch."""
         return choose_tables(self.rule_set, self.settings.poll.tables)
 
-    @cached_property
-    def schema(self) -> Mapping[str, TableSchema]:
-        """All tables that the rules reach."""
+    @property
+    def schema(self) -> Schema:
+        """All tables that the rules reach, as the environment defines them now."""
         return describe_tables(self.rule_set, self.names, self.describe)
 
-    @cached_property
+    @property
     def tables(self) -> tuple[WatchedTable, ...]:
         """The watched tables, with what is read of each and where decisions are written."""
+        return self.build_tables(self.schema)
+
+    def build_tables(self, schema: Schema) -> tuple[WatchedTable, ...]:
+        """The watched tables under these definitions."""
         return build_tables(
             self.rule_set,
             self.names,
-            self.schema,
+            schema,
             page_size=self.settings.poll.page_size,
             writes=build_write_columns(self.settings),
         )
 
-    @cached_property
-    def hierarchies(self) -> Mapping[str, Mapping[str, str | None]]:
-        """Who is below whom, where conditions ask for it."""
-        return fetch_hierarchies(self.rule_set, self.schema, self.source)
+    def build_reading(self, schema: Schema, people: Callable[[], People]) -> Reading:
+        """What the rules come to under these definitions."""
+        rules = RulesOverPeople(self.rule_set, schema, people)
+        return Reading(schema=schema, tables=self.build_tables(schema), rules=rules)
 
-    @cached_property
-    def engine_rules(self) -> RuleSet:
-        """The rule set with an id for every segment."""
-        return identify_segments(self.rule_set)
-
-    def fetch_people(self) -> Directory:
+    def fetch_people(self) -> People:
         """Everybody as the environment has them now, unless `people` knows them."""
-        if self.people is not None:
-            return self.people()
-        reader = DirectoryReader(self.source, self.describe, self.rule_set, schema=self.schema)
-        return reader.fetch_directory()
-
-    def build_decider(self, people: Directory) -> Decider:
-        """The engine over these people; raises ConfigProblem for names that nobody has."""
-        return Decider(self.engine_rules, people, schema=self.schema, hierarchies=self.hierarchies)
+        schema = self.schema
+        reader = DirectoryReader(self.source, self.describe, self.rule_set, schema=schema)
+        return People(
+            directory=self.people() if self.people is not None else reader.fetch_directory(),
+            hierarchies=fetch_hierarchies(self.rule_set, schema, self.source),
+        )
 
     def raise_if_rules_active(self) -> None:
         """Refuse to write next to Microsoft's own engine, unless the settings allow it."""

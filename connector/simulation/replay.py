@@ -7,7 +7,7 @@ from pathlib import Path
 from connector.simulation.directory_file import DirectoryFile, read_directory
 from connector.simulation.output import build_line
 from connector.simulation.records import BadLine, SourceRow, build_records
-from engine.assignment.decider import Decider
+from engine.assignment.decider import Decider, open_decider
 from engine.records import Record
 from engine.schema import Schema
 from engine.sellers import Directory
@@ -66,7 +66,7 @@ class Simulation:
 def build_decider(rules: RulesFile, directory: DirectoryFile, schema: Schema) -> Decider:
     """The engine for a rules file over a directory; raises ConfigProblem for names it lacks."""
     with rules.document.explaining():
-        return Decider(
+        return open_decider(
             rules.rule_set,
             directory.directory,
             schema=schema,

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from engine.plans.plan import Plan
 from engine.records import EntityReference
+from engine.sellers import SellerClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,22 +69,6 @@ class Watermark:
     rows_seen: int = 0
     baseline_done_at: datetime | None = None
     signpost: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SellerClock:
-    """When a seller (or team) was given work last; `order` tells equal instants apart.
-
-    `turns`, `joined_at` and `head_start` are the engine's, for weights and for newcomers.
-    """
-
-    seller_id: str
-    last_assigned_at: datetime | None = None
-    order: int = 0
-    by_rule: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
-    turns: int = 0
-    joined_at: datetime | None = None
-    head_start: int = 0
 
 
 class PlanOrigin(StrEnum):

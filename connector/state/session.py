@@ -16,10 +16,10 @@ from connector.state.records import (
     OpenPlan,
     Outcome,
     QuarantinedRow,
-    SellerClock,
     Watermark,
 )
 from engine.records import EntityReference
+from engine.sellers import SellerClock
 
 
 class WatermarkState(Protocol):

@@ -9,9 +9,10 @@ from sqlalchemy import delete, insert, select, update
 
 from connector.state.decision_document import build_decision_document, parse_decision_document
 from connector.state.plan_document import build_plan_document, parse_plan_document
-from connector.state.records import OpenPlan, PlanOrigin, SellerClock
+from connector.state.records import OpenPlan, PlanOrigin
 from connector.store.statements import Statements
 from connector.store.tables import plans
+from engine.sellers import SellerClock
 
 
 class PlanSession(Statements):

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from sqlalchemy import select
 
-from connector.state.records import SellerClock
 from connector.store.statements import Statements, build_values, upsert_rows
 from connector.store.tables import seller_clocks
+from engine.sellers import SellerClock
 
 CLOCK_LOCK = 7_305_115
 """The key of the advisory lock that decisions are taken under; any number no one else uses."""

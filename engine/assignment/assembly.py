@@ -1,10 +1,11 @@
-"""From a rule set and a directory to runnable rules: names resolved, conditions compiled.
+"""A compiled rule set over the people of a directory: names resolved, candidates listed.
 
-Running them is in `routing`.
+Clocks and counts are in `decider`.
 """
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import assert_never
 
 from engine.assignment.assigners import QUEUE_DRAW, TEAM_DRAW, DrawAssigner, PoolAssigner
@@ -16,18 +17,22 @@ from engine.assignment.candidates import (
     list_teams,
     pick_named,
 )
-from engine.assignment.evaluator import Evaluator
+from engine.assignment.compiled_rules import (
+    CompiledRule,
+    CompiledRuleSet,
+    CompiledSegment,
+    TargetCondition,
+    key_of,
+)
 from engine.assignment.insights import InsightAssigner, People
 from engine.assignment.routing import Assigner, RuleRunner, SegmentRouter
-from engine.distribution.capacity import CapacityUnits
-from engine.distribution.newcomer_rules import FairnessSettings
-from engine.distribution.pool import DistributionSettings, SellerPool
+from engine.assignment.segment_outcomes import SegmentOutcomes
+from engine.distribution.members import PoolMembers
 from engine.errors import InvalidDocument, Path, Problem
 from engine.rules.models import (
     AccessTeam,
     AccountColumn,
     AnySeller,
-    Fairness,
     Fallback,
     Queues,
     Rule,
@@ -36,131 +41,151 @@ from engine.rules.models import (
     Sellers,
     Teams,
 )
-from engine.rules.rule_set import RuleSet
-from engine.sellers import Directory, Seller
+from engine.sellers import Directory
 from engine.statuses import RoutingStatus
 
 
-@dataclass(slots=True)
-class Assembly:
-    """The parts that rules are built from; collects what is wrong with the names in them.
+class AssembledRules:
+    """The rules over a directory, without clocks and counts: any number of deciders start from it.
 
-    `finders` holds what rules with the same question share: candidates found once serve them all.
+    Raises InvalidDocument when the rules name sellers, teams or queues that the directory lacks or
+    knows several of. Not for several threads at once.
     """
 
-    rule_set: RuleSet
-    directory: Directory
-    evaluator: Evaluator
-    pool: SellerPool = field(init=False)
-    finders: dict[Hashable, CandidateFinder] = field(
-        default_factory=dict[Hashable, CandidateFinder]
-    )
-    problems: list[Problem] = field(default_factory=list[Problem])
+    def __init__(self, compiled: CompiledRuleSet, directory: Directory) -> None:
+        self.compiled = compiled
+        self.directory = directory
+        assembly = _Assembly(compiled, directory)
+        active = [segment for segment in compiled.rule_set.segments if segment.active]
+        routers = {
+            key_of(segment): assembly.build_router(compiled.segments[key_of(segment)])
+            for segment in active
+        }
+        fallbacks = {key_of(segment): assembly.find_fallback(segment) for segment in active}
+        assembly.raise_if_problems()
+        self.outcomes = SegmentOutcomes(compiled.rule_set, routers, fallbacks)
+        self.members = PoolMembers(assembly.directory, compiled.settings)
 
-    def __post_init__(self) -> None:
-        self.directory = self._with_weights()
-        self.pool = SellerPool(self.directory, build_settings(self.rule_set))
+    def seller_positions(self, ids: Iterable[str]) -> frozenset[int]:
+        """The positions of those sellers of the directory who have one of these ids."""
+        found = (self.members.positions.get(seller_id) for seller_id in ids)
+        count = len(self.directory.sellers)
+        return frozenset(
+            position for position in found if position is not None and position < count
+        )
+
+
+class _Assembly:
+    """The parts that rules are run by; collects what is wrong with the names in them.
+
+    What rules with the same question share is built once: candidates found for one serve them all.
+    """
+
+    def __init__(self, compiled: CompiledRuleSet, directory: Directory) -> None:
+        self._rule_set = compiled.rule_set
+        self._settings = compiled.settings
+        self._problems: list[Problem] = []
+        self._sellers: dict[str, Sequence[Candidate]] = {}
+        self._finders: dict[Hashable, CandidateFinder] = {}
+        self.directory = self._with_weights(directory)
 
     def raise_if_problems(self) -> None:
         """Raise InvalidDocument when a name could not be resolved."""
-        if self.problems:
-            raise InvalidDocument(self.problems)
+        if self._problems:
+            raise InvalidDocument(self._problems)
 
-    def build_router(self, segment: Segment) -> SegmentRouter | None:
+    def build_router(self, segment: CompiledSegment | None) -> SegmentRouter | None:
         """The segment's active rules; None when there is none."""
-        rules = self.rule_set.rules_of(segment)
-        stops = self.rule_set.on_rule_failure == "stop"
-        runners = [self._build_runner(rule) for rule in rules]
-        return SegmentRouter(runners, self.evaluator, stops_on_failure=stops) if runners else None
+        if segment is None:
+            return None
+        runners = [RuleRunner(rule, self._build_assigner(rule)) for rule in segment.rules]
+        stops = self._rule_set.on_rule_failure == "stop"
+        return SegmentRouter(segment, runners, stops_on_failure=stops)
 
     def find_fallback(self, segment: Segment) -> Candidate | None:
         """Who gets the rows that the segment's rules give to nobody."""
-        fallback = segment.fallback or self.rule_set.fallback
+        fallback = segment.fallback or self._rule_set.fallback
         if fallback is None:
             return None
         path: Path = ("fallback",)
         if segment.fallback is not None:
-            path = ("segments", self.rule_set.segments.index(segment), "fallback")
+            path = ("segments", self._rule_set.segments.index(segment), "fallback")
         return self._resolve_fallback(fallback, segment.table, path)
 
     def _resolve_fallback(self, fallback: Fallback, table: str, path: Path) -> Candidate | None:
         if fallback.seller is not None:
-            sellers = list_sellers(self.directory, table)
+            sellers = self._list_sellers(table)
             found = self._pick(sellers, (fallback.seller,), "seller", [(*path, "seller")])
         else:
-            teams = list_teams(self.directory)
-            found = self._pick(teams, (fallback.team or "",), "team", [(*path, "team")])
+            found = self._pick(self._teams, (fallback.team or "",), "team", [(*path, "team")])
         return next((who for who in found if who.barred is None and not who.unreadable), None)
 
-    def _build_runner(self, rule: Rule) -> RuleRunner:
-        path: Path = ("rules", self.rule_set.rules.index(rule), "assign_to")
-        return RuleRunner(rule, self.evaluator, self._build_assigner(rule, path))
-
-    def _build_assigner(self, rule: Rule, path: Path) -> Assigner:
+    def _build_assigner(self, compiled: CompiledRule) -> Assigner:
+        rule = compiled.rule
+        path: Path = ("rules", self._rule_set.rules.index(rule), "assign_to")
         match rule.assign_to:
             case AnySeller() | Sellers():
-                return self._assign_to_sellers(rule, path)
+                return self._assign_to_sellers(compiled, path)
             case Teams(teams=selection):
-                return self._assign_to_teams(rule, selection, (*path, "teams"))
+                found = self._find(self._teams, compiled, selection, "team", (*path, "teams"))
+                return self._assign_to_teams(rule, found)
             case Queues(queues=selection):
-                queues = list_queues(self.directory.queues)
-                found = self._find(queues, selection, "queue", (*path, "queues"))
-                return DrawAssigner(rule, found, QUEUE_DRAW, pool=None)
+                found = self._find(self._queues, compiled, selection, "queue", (*path, "queues"))
+                return DrawAssigner(rule, found, QUEUE_DRAW, books=False)
             case AccountColumn() | AccessTeam():
-                return self._assign_insights(rule, rule.assign_to)
+                people = People(self._list_sellers(rule.table), self.directory.teams)
+                return InsightAssigner(
+                    rule, people, primary=compiled.primary, secondary=compiled.secondary
+                )
             case _:
                 assert_never(rule.assign_to)
 
-    def _assign_to_sellers(self, rule: Rule, path: Path) -> Assigner:
-        sellers = list_sellers(self.directory, rule.table)
+    def _assign_to_sellers(self, compiled: CompiledRule, path: Path) -> Assigner:
+        rule = compiled.rule
+        sellers = self._list_sellers(rule.table)
         selection = rule.assign_to.sellers if isinstance(rule.assign_to, Sellers) else None
         return PoolAssigner(
             rule,
-            self._find(sellers, selection, "seller", (*path, "sellers")),
-            self.pool,
+            self._find(sellers, compiled, selection, "seller", (*path, "sellers")),
             method=rule.distribute_by or "round_robin",
+            settings=self._settings,
             nobody=RoutingStatus.NO_SELLERS_MEET_CONDITIONS,
         )
 
-    def _assign_to_teams(self, rule: Rule, selection: Selection, path: Path) -> Assigner:
-        found = self._find(list_teams(self.directory), selection, "team", path)
+    def _assign_to_teams(self, rule: Rule, found: CandidateFinder) -> Assigner:
         if rule.when_several in {None, "none", "random"}:
-            return DrawAssigner(rule, found, TEAM_DRAW, pool=self.pool)
+            return DrawAssigner(rule, found, TEAM_DRAW, books=True)
         by_load = rule.when_several == "load_balancing"
         return PoolAssigner(
             rule,
             found,
-            self.pool,
             method="load_balancing" if by_load else "round_robin",
+            settings=self._settings,
             nobody=RoutingStatus.NO_TEAM,
         )
 
-    def _assign_insights(self, rule: Rule, target: AccountColumn | AccessTeam) -> Assigner:
-        sellers = list_sellers(self.directory, rule.table)
-        compile_test = self.evaluator.compile_target_test
-        primary = target.primary
-        return InsightAssigner(
-            rule,
-            People(sellers, self.directory.teams),
-            self.pool,
-            primary=None if primary is None else compile_test(primary, "systemuser"),
-            secondary=[compile_test(condition, "systemuser") for condition in target.secondary],
-        )
-
     def _find(
-        self, everybody: Sequence[Candidate], selection: Selection | None, kind: str, path: Path
+        self,
+        everybody: Sequence[Candidate],
+        compiled: CompiledRule,
+        selection: Selection | None,
+        kind: str,
+        path: Path,
     ) -> CandidateFinder:
-        condition = None if selection is None else selection.matching
+        whose: Hashable = kind, compiled.rule.table
         if selection is not None and selection.named is not None:
             places = [(*path, "named", index) for index in range(len(selection.named))]
             everybody = self._pick(everybody, selection.named, kind, places)
-        positions = tuple((found.position, found.unreadable) for found in everybody)
-        question = (kind, positions, repr(condition))
-        if question not in self.finders:
-            self.finders[question] = CandidateFinder(
-                everybody, condition, evaluator=self.evaluator, table=_TABLES[kind]
-            )
-        return self.finders[question]
+            whose = whose, tuple(found.position for found in everybody)
+        return self._share_finder(whose, everybody, compiled.matching)
+
+    def _share_finder(
+        self, whose: Hashable, everybody: Sequence[Candidate], matching: TargetCondition | None
+    ) -> CandidateFinder:
+        question = whose, None if matching is None else matching.text
+        if question not in self._finders:
+            self._finders[question] = CandidateFinder(everybody, matching)
+        return self._finders[question]
 
     def _pick(
         self,
@@ -170,42 +195,28 @@ class Assembly:
         places: Sequence[Path],
     ) -> Sequence[Candidate]:
         picked, problems = pick_named(everybody, names, kind)
-        self.problems.extend(Problem(places[position], text) for position, text in problems)
+        self._problems.extend(Problem(places[position], text) for position, text in problems)
         return picked
 
-    def _with_weights(self) -> Directory:
+    def _list_sellers(self, table: str) -> Sequence[Candidate]:
+        """Every seller, once for each table: the right to read it counts."""
+        if table not in self._sellers:
+            self._sellers[table] = list_sellers(self.directory, table)
+        return self._sellers[table]
+
+    @cached_property
+    def _teams(self) -> Sequence[Candidate]:
+        return list_teams(self.directory)
+
+    @cached_property
+    def _queues(self) -> Sequence[Candidate]:
+        return list_queues(self.directory.queues)
+
+    def _with_weights(self, directory: Directory) -> Directory:
         """The directory with the weights that the rule set gives to sellers by id or name."""
-        sellers = list(self.directory.sellers)
-        for name, weight in self.rule_set.weights.items():
-            everybody = list_sellers(self.directory, "")
+        sellers = list(directory.sellers)
+        everybody = list_sellers(directory, "") if self._rule_set.weights else ()
+        for name, weight in self._rule_set.weights.items():
             for found in self._pick(everybody, (name,), "seller", [("weights", name)]):
-                sellers[found.position] = _weighted(sellers[found.position], weight)
-        return replace(self.directory, sellers=tuple(sellers))
-
-
-_TABLES = {"seller": "systemuser", "team": "team", "queue": "queue"}
-
-
-def _weighted(seller: Seller, weight: int) -> Seller:
-    return replace(seller, weight=weight)
-
-
-def build_settings(rule_set: RuleSet) -> DistributionSettings:
-    """How the pool spreads work, from the rule set."""
-    fairness = rule_set.fairness
-    by_rule = {
-        rule.name: rule.capacity_units for rule in rule_set.rules if rule.capacity_units is not None
-    }
-    return DistributionSettings(
-        default_capacity=rule_set.default_capacity,
-        round_robin_scope=rule_set.round_robin_scope,
-        load_balance_every_bucket=rule_set.load_balance_every_bucket,
-        use_weights=rule_set.use_weights or bool(rule_set.weights),
-        units=CapacityUnits(by_table=rule_set.capacity_units, by_rule=by_rule),
-        counted_tables=rule_set.counted_tables,
-        fairness=None if fairness is None else _calibration(fairness),
-    )
-
-
-def _calibration(fairness: Fairness) -> FairnessSettings:
-    return FairnessSettings(absence_days=fairness.absence_days, ramp_days=fairness.ramp_days)
+                sellers[found.position] = replace(sellers[found.position], weight=weight)
+        return replace(directory, sellers=tuple(sellers))

@@ -9,8 +9,9 @@ from engine.assignment.candidates import CandidateFinder
 from engine.assignment.routing import Attempt
 from engine.conditions.evaluation.cells import read_cell, related_row
 from engine.decisions.decision import CandidateTrace, Stage
-from engine.distribution.pool import DistributionRequest, Method, SellerPool
-from engine.distribution.rankings import Ranking
+from engine.distribution.model import DistributionRequest, DistributionSettings, Method
+from engine.distribution.pool import SellerPool
+from engine.distribution.rankings import kind_of
 from engine.records import EntityReference, Record, Row
 from engine.rules.models import Rule
 from engine.statuses import RoutingStatus
@@ -71,109 +72,98 @@ class PoolAssigner:
         self,
         rule: Rule,
         finder: CandidateFinder,
-        pool: SellerPool,
         *,
         method: Method,
+        settings: DistributionSettings,
         nobody: RoutingStatus,
     ) -> None:
         self._name = rule.name
         self._finder = finder
-        self._pool = pool
         self._method: Method = method
         self._is_sticky = rule.sticky_owner
         self._within_hours = rule.available_within_hours
         self._respects_capacity = rule.respect_capacity
-        self._ranking: Ranking | None = None
+        self._kind = kind_of(
+            settings,
+            method,
+            rule=rule.name,
+            within_hours=rule.available_within_hours,
+            respect_capacity=rule.respect_capacity,
+        )
         self._nobody = Attempt(nobody, rule=rule.name)
         self._lacks_permission = self._nobody._replace(
             status=RoutingStatus.SELLER_LACKS_PERMISSIONS
         )
-        self._given = {
-            position: Attempt(RoutingStatus.OWNER_ASSIGNED, reference, rule=rule.name)
-            for position, reference in finder.references.items()
-        }
+        self._given: dict[int, Attempt] = {}
 
-    def assign(self, record: Record, now: datetime) -> Attempt:
+    def assign(self, record: Record, now: datetime, pool: SellerPool) -> Attempt:
         """The pool's choice among the candidates; clocks and capacity move."""
-        positions, lacks_permission = self._finder.find(record, now)
+        positions, lacks_permission = self._finder.find(record, now, pool.passed_over)
         if not positions:
             return self._lacks_permission if lacks_permission else self._nobody
         if self._is_sticky:
-            positions = self._prefer_account_owner(record, now, positions)
-        ranking = self._ranking or self._open_ranking()
-        position = self._pool.first(ranking, positions, now)
+            positions = self._prefer_account_owner(record, now, pool, positions)
+        position = pool.first(pool.ranking(self._kind), positions, now)
         if position < 0:
-            outcome = self._pool.choose(self._build_request(record, now, positions))
+            outcome = pool.choose(self._build_request(record, now, pool, positions))
             return Attempt(outcome.status, rule=self._name)
-        self._pool.give(position, self._name, record.table, now, owner_id_of(record))
-        return self._given[position]
+        pool.give(position, self._name, record.table, now, owner_id_of(record))
+        return self._given.get(position) or self._add_given(position)
 
-    def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
+    def _add_given(self, position: int) -> Attempt:
+        reference = self._finder.references[position]
+        given = Attempt(RoutingStatus.OWNER_ASSIGNED, reference, rule=self._name)
+        self._given[position] = given
+        return given
+
+    def trace(self, record: Record, now: datetime, pool: SellerPool) -> tuple[CandidateTrace, ...]:
         """Those the pool compares, best first, then those that never came so far."""
-        positions = self._finder.find(record, now).positions
+        positions = self._finder.find(record, now, pool.passed_over).positions
         compared: tuple[CandidateTrace, ...] = ()
         if positions:
-            compared = self._pool.explain(self._build_request(record, now, positions))
-        return (*compared, *self._finder.trace_dropped(record, now))
+            compared = pool.explain(self._build_request(record, now, pool, positions))
+        return (*compared, *self._finder.trace_dropped(record, now, pool.passed_over))
 
-    def preview(self, record: Record, now: datetime) -> EntityReference | None:
+    def preview(self, record: Record, now: datetime, pool: SellerPool) -> EntityReference | None:
         """Who the pool would choose."""
-        positions = self._finder.find(record, now).positions
+        positions = self._finder.find(record, now, pool.passed_over).positions
         if not positions:
             return None
-        return self._pool.choose(self._build_request(record, now, positions)).reference()
+        return pool.choose(self._build_request(record, now, pool, positions)).reference()
 
-    def list_counterfactuals(self, record: Record, now: datetime) -> tuple[str, ...]:
+    def list_counterfactuals(
+        self, record: Record, now: datetime, pool: SellerPool
+    ) -> tuple[str, ...]:
         """The pool's smallest changes, then who would come first if the rule let everybody in."""
-        positions = self._finder.find(record, now).positions
-        request = self._build_request(record, now, positions)
-        changes = (
-            (*self._pool.counterfactuals(request), *self._name_next(request)) if positions else ()
-        )
-        return (*changes, *self._name_outsider(record, now, positions))
+        positions = self._finder.find(record, now, pool.passed_over).positions
+        changes: tuple[str, ...] = ()
+        if positions:
+            request = self._build_request(record, now, pool, positions)
+            changes = (*pool.counterfactuals(request), *_name_next(pool, request))
+        return (*changes, *self._name_outsider(record, now, pool, positions))
 
     def _name_outsider(
-        self, record: Record, now: datetime, positions: frozenset[int]
+        self, record: Record, now: datetime, pool: SellerPool, positions: frozenset[int]
     ) -> tuple[str, ...]:
         """Who would come first without the one thing that keeps them out.
 
         Where the rule prefers the account's owner, nobody passes by an owner who is in.
         """
-        outside = self._finder.list_near_misses(record, now)
-        request = self._build_request(record, now, positions | outside.keys())
-        best = self._pool.explain(request)[:1]
+        outside = self._finder.list_near_misses(record, now, pool.passed_over)
+        request = self._build_request(record, now, pool, positions | outside.keys())
+        best = pool.explain(request)[:1]
         return tuple(
             f"{found.target.name} would have been chosen if {_LETTING_IN[outside[position]]}"
             for found in best
             if found.stage is Stage.CHOSEN
-            and (position := self._pool.position_of(found.target.id)) in outside
+            and (position := pool.position_of(found.target.id)) in outside
         )
-
-    def _name_next(self, request: DistributionRequest) -> tuple[str, ...]:
-        """Whom the row would go to without the one who gets it."""
-        compared = self._pool.explain(request)
-        chosen = [one.target.name for one in compared if one.stage is Stage.CHOSEN]
-        later = [one.target.name for one in compared if one.stage is Stage.ORDER]
-        return tuple(
-            f"{name} would have been chosen if {first} had not been a candidate"
-            for first, name in zip(chosen[:1], later[:1], strict=False)
-        )
-
-    def _open_ranking(self) -> Ranking:
-        """On first use: a ranking is kept up to date from then on."""
-        self._ranking = self._pool.ranking(
-            self._method,
-            rule=self._name,
-            within_hours=self._within_hours,
-            respect_capacity=self._respects_capacity,
-        )
-        return self._ranking
 
     def _build_request(
-        self, record: Record, now: datetime, positions: frozenset[int]
+        self, record: Record, now: datetime, pool: SellerPool, positions: frozenset[int]
     ) -> DistributionRequest:
         if self._is_sticky:
-            positions = self._prefer_account_owner(record, now, positions)
+            positions = self._prefer_account_owner(record, now, pool, positions)
         return DistributionRequest(
             self._name,
             positions,
@@ -186,16 +176,27 @@ class PoolAssigner:
         )
 
     def _prefer_account_owner(
-        self, record: Record, now: datetime, positions: frozenset[int]
+        self, record: Record, now: datetime, pool: SellerPool, positions: frozenset[int]
     ) -> frozenset[int]:
         """The account's owner alone, when a candidate who can take the row; else everybody."""
         owner_id = _account_owner_of(record.row)
-        position = None if owner_id is None else self._pool.position_of(owner_id)
+        position = None if owner_id is None else pool.position_of(owner_id)
         if position is None or position not in positions:
             return positions
         alone = frozenset((position,))
-        ranking = self._ranking or self._open_ranking()
-        return alone if self._pool.first(ranking, alone, now) == position else positions
+        first = pool.first(pool.ranking(self._kind), alone, now)
+        return alone if first == position else positions
+
+
+def _name_next(pool: SellerPool, request: DistributionRequest) -> tuple[str, ...]:
+    """Whom the row would go to without the one who gets it."""
+    compared = pool.explain(request)
+    chosen = [one.target.name for one in compared if one.stage is Stage.CHOSEN]
+    later = [one.target.name for one in compared if one.stage is Stage.ORDER]
+    return tuple(
+        f"{name} would have been chosen if {first} had not been a candidate"
+        for first, name in zip(chosen[:1], later[:1], strict=False)
+    )
 
 
 def _account_owner_of(row: Row) -> str | None:
@@ -221,7 +222,8 @@ class DrawAssigner:
     """Teams or queues: the only one that matches, or one of several at random, or none of several.
 
     The draw depends on the row's id alone: a repeat chooses the same one, and another group added
-    moves as few rows as possible. `pool` is None for queues, which leave the owner as he is.
+    moves as few rows as possible. With `books` the row is booked on the chosen one; queues leave
+    the owner as he is.
     """
 
     def __init__(
@@ -230,29 +232,29 @@ class DrawAssigner:
         finder: CandidateFinder,
         statuses: DrawStatuses,
         *,
-        pool: SellerPool | None,
+        books: bool,
     ) -> None:
         self._rule = rule
         self._finder = finder
         self._statuses = statuses
-        self._pool = pool
+        self._books = books
 
-    def assign(self, record: Record, now: datetime) -> Attempt:
+    def assign(self, record: Record, now: datetime, pool: SellerPool) -> Attempt:
         """Choose, and book the row on a chosen team."""
-        positions = self._finder.find(record, now).positions
+        positions = self._finder.find(record, now, pool.passed_over).positions
         if not positions:
             return Attempt(self._statuses.nobody, rule=self._rule.name)
         position = self._choose(record, positions)
         if position is None:
             return Attempt(self._statuses.several, rule=self._rule.name)
-        if self._pool is not None:
-            give(self._pool, record, now, rule=self._rule.name, position=position)
+        if self._books:
+            give(pool, record, now, rule=self._rule.name, position=position)
         target = self._finder.references[position]
         return Attempt(RoutingStatus.OWNER_ASSIGNED, target, rule=self._rule.name)
 
-    def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
+    def trace(self, record: Record, now: datetime, pool: SellerPool) -> tuple[CandidateTrace, ...]:
         """The chosen one, the others that matched, then those that did not."""
-        positions = self._finder.find(record, now).positions
+        positions = self._finder.find(record, now, pool.passed_over).positions
         chosen = self._choose(record, positions) if positions else None
         matched = tuple(
             CandidateTrace(
@@ -262,17 +264,19 @@ class DrawAssigner:
             )
             for position in sorted(positions, key=lambda position: (position != chosen, position))
         )
-        return (*matched, *self._finder.trace_dropped(record, now))
+        return (*matched, *self._finder.trace_dropped(record, now, pool.passed_over))
 
-    def preview(self, record: Record, now: datetime) -> EntityReference | None:
+    def preview(self, record: Record, now: datetime, pool: SellerPool) -> EntityReference | None:
         """The group that the row would go to."""
-        positions = self._finder.find(record, now).positions
+        positions = self._finder.find(record, now, pool.passed_over).positions
         position = self._choose(record, positions) if positions else None
         return None if position is None else self._finder.references[position]
 
-    def list_counterfactuals(self, record: Record, now: datetime) -> tuple[str, ...]:
+    def list_counterfactuals(
+        self, record: Record, now: datetime, pool: SellerPool
+    ) -> tuple[str, ...]:
         """Drawing, where the rule gives the row to none of several."""
-        positions = self._finder.find(record, now).positions
+        positions = self._finder.find(record, now, pool.passed_over).positions
         if not positions or self._choose(record, positions) is not None:
             return ()
         name = self._finder.references[self._draw(record, positions)].name

@@ -1,26 +1,21 @@
 """Whom a rule could give a row to, by name or by condition; who of them gets it is elsewhere."""
 
 import difflib
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from engine.assignment.evaluator import (
-    Attributes,
-    Evaluator,
-    TargetTest,
-    build_record_key,
-    build_target_key,
-    depends_on_now,
-)
-from engine.conditions.language.model import Condition
+from engine.assignment.compiled_rules import TargetCondition
+from engine.assignment.evaluator import Attributes
 from engine.decisions.decision import CandidateTrace, Stage
 from engine.records import EntityReference, Record, Row
 from engine.sellers import Directory, Queue, Seller, Team
 
 _REMEMBERED = 4096
 _ACCESS_TEAM = 1
+HAD_IT = (Stage.HAD_IT, "the row was taken back from this seller")
+"""Why somebody who is passed over is no candidate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +61,6 @@ def _seller_bar(seller: Seller) -> tuple[Stage, str] | None:
         return Stage.DISABLED, "the user is disabled"
     if not seller.is_assignable:
         return Stage.NOT_ASSIGNABLE, "the assignment of work to this seller is switched off"
-    if seller.had_it:
-        return Stage.HAD_IT, "the row was taken back from this seller"
     return None
 
 
@@ -105,7 +98,7 @@ class _Group(NamedTuple):
     row: Row
     attributes: Attributes | None
     readers: frozenset[int]
-    has_others: bool
+    others: frozenset[int]
 
 
 class CandidateFinder:
@@ -113,36 +106,25 @@ class CandidateFinder:
 
     Without a condition everybody listed is a candidate. A condition that looks at the record is
     answered once for each combination of the values it looks at, and for each group of candidates
-    that are alike in what it looks at.
+    that are alike in what it looks at. `passed_over` are positions that are no candidates this
+    time.
     """
 
-    def __init__(
-        self,
-        candidates: Sequence[Candidate],
-        condition: Condition | None,
-        *,
-        evaluator: Evaluator,
-        table: str,
-    ) -> None:
+    def __init__(self, candidates: Sequence[Candidate], condition: TargetCondition | None) -> None:
         self.candidates = tuple(candidates)
         self.references = {found.position: found.reference for found in candidates}
         self._condition = condition
-        self._evaluator = evaluator
-        self._table = table
-        self._test: TargetTest | None = None
-        self._key: Callable[[Row], Hashable] | None = None
-        self._timed = False
-        if condition is not None:
-            self._test = evaluator.compile_target_test(condition, table)
-            self._key = build_record_key(condition)
-            self._timed = depends_on_now(condition)
+        self._key = None if condition is None else condition.record_key
+        self._timed = condition is not None and condition.is_timed
         self._groups = _group(self.candidates, condition)
         self._sets: dict[Hashable, CandidateSet] = {}
         self._shared: dict[CandidateSet, CandidateSet] = {}
         self._fixed: CandidateSet | None = None
 
-    def find(self, record: Record, now: datetime) -> CandidateSet:
+    def find(self, record: Record, now: datetime, passed_over: frozenset[int]) -> CandidateSet:
         """The candidates for a record."""
+        if passed_over:
+            return self._find_others(record, now, passed_over)
         if self._fixed is not None:
             return self._fixed
         if self._key is None and not self._timed:
@@ -156,10 +138,28 @@ class CandidateFinder:
             found = self._remember(key, self._collect(record.row, now))
         return found
 
-    def trace_dropped(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
+    def _find_others(
+        self, record: Record, now: datetime, passed_over: frozenset[int]
+    ) -> CandidateSet:
+        key = passed_over, now, None if self._key is None else self._key(record.row)
+        found = self._sets.get(key)
+        if found is None:
+            found = self._remember(key, self._collect(record.row, now, passed_over))
+        return found
+
+    def trace_dropped(
+        self, record: Record, now: datetime, passed_over: frozenset[int]
+    ) -> tuple[CandidateTrace, ...]:
         """Those who are no candidates for the record, and why."""
-        traces = (self._trace_one(candidate, record.row, now) for candidate in self.candidates)
-        return tuple(trace for trace in traces if trace is not None)
+        barriers = (
+            (candidate, next(self._list_barriers(candidate, record.row, now, passed_over), None))
+            for candidate in self.candidates
+        )
+        return tuple(
+            CandidateTrace(target=candidate.reference, stage=found[0], detail=found[1])
+            for candidate, found in barriers
+            if found is not None
+        )
 
     def _remember(self, key: Hashable, found: CandidateSet) -> CandidateSet:
         """Equal sets share one object; the memory is emptied when it grows too large."""
@@ -169,49 +169,54 @@ class CandidateFinder:
         self._sets[key] = self._shared.setdefault(found, found)
         return self._sets[key]
 
-    def _collect(self, record: Row, now: datetime) -> CandidateSet:
+    def _collect(
+        self, record: Row, now: datetime, passed_over: frozenset[int] = frozenset()
+    ) -> CandidateSet:
+        test = None if self._condition is None else self._condition.test
         matching = [
             group
             for group in self._groups
-            if self._test is None or self._test(group.row, group.attributes, record, now)
+            if test is None or test(group.row, group.attributes, record, now)
         ]
         return CandidateSet(
-            frozenset().union(*(group.readers for group in matching)),
-            any(group.has_others for group in matching),
+            frozenset().union(*(group.readers for group in matching)) - passed_over,
+            any(group.others - passed_over for group in matching),
         )
 
-    def list_near_misses(self, record: Record, now: datetime) -> dict[int, Stage]:
+    def list_near_misses(
+        self, record: Record, now: datetime, passed_over: frozenset[int]
+    ) -> dict[int, Stage]:
         """The positions of those whom one thing alone keeps out, with its stage."""
         barriers = {
-            found.position: list(self._list_barriers(found, record.row, now))
+            found.position: list(self._list_barriers(found, record.row, now, passed_over))
             for found in self.candidates
         }
         return {position: stages[0][0] for position, stages in barriers.items() if len(stages) == 1}
 
-    def _trace_one(self, candidate: Candidate, record: Row, now: datetime) -> CandidateTrace | None:
-        for stage, detail in self._list_barriers(candidate, record, now):
-            return CandidateTrace(target=candidate.reference, stage=stage, detail=detail)
-        return None
-
     def _list_barriers(
-        self, candidate: Candidate, record: Row, now: datetime
+        self, candidate: Candidate, record: Row, now: datetime, passed_over: frozenset[int]
     ) -> Iterator[tuple[Stage, str]]:
         """What keeps a candidate out before the pool is asked, in the order of the stages."""
         if candidate.barred is not None:
             yield candidate.barred
-        context = self._evaluator.context(
-            now, self._table, record=record, attributes=candidate.attributes
+        elif candidate.position in passed_over:
+            yield HAD_IT
+        failures = (
+            []
+            if self._condition is None
+            else self._condition.list_failures(candidate.row, candidate.attributes, record, now)
         )
-        failures = self._evaluator.list_failures(self._condition, candidate.row, context)
         if failures:
             yield Stage.CONDITION, f"needs {failures[0].condition}, but {failures[0].seen}"
         if candidate.unreadable:
             yield Stage.PERMISSION, "the seller may not read the row's table"
 
 
-def _group(candidates: Sequence[Candidate], condition: Condition | None) -> tuple[_Group, ...]:
+def _group(
+    candidates: Sequence[Candidate], condition: TargetCondition | None
+) -> tuple[_Group, ...]:
     """Everybody who is not barred, grouped by what the condition looks at."""
-    key = None if condition is None else build_target_key(condition)
+    key = None if condition is None else condition.target_key
     alike: dict[Hashable, list[Candidate]] = {}
     for found in candidates:
         if found.barred is None:
@@ -223,7 +228,7 @@ def _group(candidates: Sequence[Candidate], condition: Condition | None) -> tupl
             row=group[0].row,
             attributes=group[0].attributes,
             readers=frozenset(found.position for found in group if not found.unreadable),
-            has_others=any(found.unreadable for found in group),
+            others=frozenset(found.position for found in group if found.unreadable),
         )
         for group in alike.values()
     )

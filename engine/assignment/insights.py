@@ -1,20 +1,21 @@
 """Whom an insight goes to: one primary and many secondary users of its account or access team.
 
-Rules for other tables are in `assigning`.
+Rules for other tables are in `assigners`.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from engine.assignment.assigners import draw, give
-from engine.assignment.candidates import Candidate
+from engine.assignment.candidates import HAD_IT, Candidate
 from engine.assignment.evaluator import TargetTest
 from engine.assignment.routing import Attempt
 from engine.conditions.evaluation.cells import read_cell, related_row
 from engine.decisions.decision import CandidateTrace, Stage
 from engine.distribution.pool import SellerPool
 from engine.records import EntityReference, Record, Row
-from engine.rules.models import Rule
+from engine.rules.models import AccountColumn, Rule
 from engine.sellers import Team
 from engine.statuses import RoutingStatus
 
@@ -57,6 +58,13 @@ def _account_of(record: Record) -> Row | None:
     return related_row(record.row, (_ACCOUNT,))
 
 
+def _with_bar(seller: Candidate, pool: SellerPool) -> Candidate:
+    """The seller as a candidate for the row at hand, which may have been taken back from them."""
+    if seller.barred is None and seller.position in pool.passed_over:
+        return replace(seller, barred=HAD_IT)
+    return seller
+
+
 def _regards(team: Team) -> str:
     return str(team.row["_regardingobjectid_value"]).lower()
 
@@ -72,48 +80,52 @@ class InsightAssigner:
         self,
         rule: Rule,
         people: People,
-        pool: SellerPool,
         *,
         primary: TargetTest | None,
         secondary: Sequence[TargetTest],
     ) -> None:
         self._rule = rule
         self._people = people
-        self._pool = pool
         self._primary = primary
         self._secondary = tuple(secondary)
 
-    def assign(self, record: Record, now: datetime) -> Attempt:
+    def assign(self, record: Record, now: datetime, pool: SellerPool) -> Attempt:
         """The primary as target, the others secondary; 5 without a primary, 10 without rights."""
-        fitting = [seller for seller in self._list(record) if self._is_primary(seller, record, now)]
+        people = self._list_open(record, pool)
+        fitting = [seller for seller in people if self._is_primary(seller, record, now)]
         readable = [seller for seller in fitting if not seller.unreadable]
         if not readable:
             nobody = RoutingStatus.NO_SELLERS_MEET_CONDITIONS
             status = RoutingStatus.SELLER_LACKS_PERMISSIONS if fitting else nobody
             return Attempt(status, rule=self._rule.name)
         primary = self._draw(record, readable)
-        others = tuple(self._list_secondary(record, now, primary, readable))
-        give(self._pool, record, now, rule=self._rule.name, position=primary.position)
+        others = tuple(self._list_secondary(record, now, people, primary, readable))
+        give(pool, record, now, rule=self._rule.name, position=primary.position)
         return Attempt(RoutingStatus.OWNER_ASSIGNED, primary.reference, others, self._rule.name)
 
-    def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
+    def trace(self, record: Record, now: datetime, pool: SellerPool) -> tuple[CandidateTrace, ...]:
         """Everybody behind the account or the access team and what became of them."""
-        people = self._list(record, with_barred=True)
-        fitting = self._list_readable(record, now)
+        fitting = self._list_readable(record, now, pool)
         primary = self._draw(record, fitting) if fitting else None
         others: set[EntityReference] = set()
         if primary is not None:
-            others.update(self._list_secondary(record, now, primary, fitting))
-        return tuple(self._trace_one(seller, primary, others) for seller in people)
+            people = self._list_open(record, pool)
+            others.update(self._list_secondary(record, now, people, primary, fitting))
+        return tuple(
+            self._trace_one(_with_bar(seller, pool), primary, others)
+            for seller in self._list(record)
+        )
 
-    def preview(self, record: Record, now: datetime) -> EntityReference | None:
+    def preview(self, record: Record, now: datetime, pool: SellerPool) -> EntityReference | None:
         """Who would be the primary."""
-        fitting = self._list_readable(record, now)
+        fitting = self._list_readable(record, now, pool)
         return self._draw(record, fitting).reference if fitting else None
 
-    def list_counterfactuals(self, record: Record, now: datetime) -> tuple[str, ...]:
+    def list_counterfactuals(
+        self, record: Record, now: datetime, pool: SellerPool
+    ) -> tuple[str, ...]:
         """Who would be the primary if the drawn one did not fit."""
-        fitting = self._list_readable(record, now)
+        fitting = self._list_readable(record, now, pool)
         if len(fitting) < 2:
             return ()
         drawn = self._draw(record, fitting)
@@ -121,17 +133,19 @@ class InsightAssigner:
         name, instead = drawn.reference.name, other.reference.name
         return (f"{instead} would have been the primary if {name} did not fit",)
 
-    def _list_readable(self, record: Record, now: datetime) -> list[Candidate]:
-        fitting = (seller for seller in self._list(record) if not seller.unreadable)
+    def _list_readable(self, record: Record, now: datetime, pool: SellerPool) -> list[Candidate]:
+        fitting = (seller for seller in self._list_open(record, pool) if not seller.unreadable)
         return [seller for seller in fitting if self._is_primary(seller, record, now)]
 
-    def _list(self, record: Record, *, with_barred: bool = False) -> list[Candidate]:
-        column = getattr(self._rule.assign_to, "account_column", None)
-        if column is None:
-            people = self._people.in_access_team(record)
-        else:
-            people = self._people.behind_column(record, column)
-        return [person for person in people if with_barred or person.barred is None]
+    def _list_open(self, record: Record, pool: SellerPool) -> list[Candidate]:
+        """Those who can be given something."""
+        people = (_with_bar(person, pool) for person in self._list(record))
+        return [person for person in people if person.barred is None]
+
+    def _list(self, record: Record) -> list[Candidate]:
+        if isinstance(self._rule.assign_to, AccountColumn):
+            return self._people.behind_column(record, self._rule.assign_to.account_column)
+        return self._people.in_access_team(record)
 
     def _is_primary(self, seller: Candidate, record: Record, now: datetime) -> bool:
         return self._primary is None or self._primary(
@@ -139,12 +153,17 @@ class InsightAssigner:
         )
 
     def _list_secondary(
-        self, record: Record, now: datetime, primary: Candidate, fitting: Sequence[Candidate]
+        self,
+        record: Record,
+        now: datetime,
+        people: Sequence[Candidate],
+        primary: Candidate,
+        fitting: Sequence[Candidate],
     ) -> Iterator[EntityReference]:
         """The rest of those who fit as primary, then those who fit a secondary condition."""
         rest = {seller.position for seller in fitting} - {primary.position}
         yield from (seller.reference for seller in fitting if seller.position in rest)
-        for seller in self._list(record):
+        for seller in people:
             is_new = seller.position not in rest and seller is not primary
             if is_new and not seller.unreadable and self._is_secondary(seller, record, now):
                 yield seller.reference

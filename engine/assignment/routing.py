@@ -1,16 +1,15 @@
-"""The rules of a segment, top-down; whom one rule assigns to is in `assigning`."""
+"""The rules of a segment, top-down; whom one rule assigns to is in `assigners`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from functools import cached_property
+from datetime import datetime
 from typing import NamedTuple, Protocol, cast
 
-from engine.assignment.evaluator import Evaluator, RowTest
+from engine.assignment.compiled_rules import CompiledRule, CompiledSegment
 from engine.decisions.decision import CandidateTrace, FailedCondition, RuleTrace
+from engine.distribution.pool import SellerPool
 from engine.instants import print_instant
 from engine.records import EntityReference, Record
-from engine.rules.models import Rule
 from engine.statuses import RoutingStatus, failure_rank
 
 
@@ -24,95 +23,84 @@ class Attempt(NamedTuple):
 
 
 class Assigner(Protocol):
-    """The assign-to part of a rule."""
+    """The assign-to part of a rule; clocks and capacity are in the pool it is handed."""
 
-    def assign(self, record: Record, now: datetime) -> Attempt:
+    def assign(self, record: Record, now: datetime, pool: SellerPool) -> Attempt:
         """Choose somebody and move their clock, or say why there is nobody."""
         ...
 
-    def trace(self, record: Record, now: datetime) -> tuple[CandidateTrace, ...]:
+    def trace(self, record: Record, now: datetime, pool: SellerPool) -> tuple[CandidateTrace, ...]:
         """Every candidate with the stage it reached; asked before `assign`."""
         ...
 
-    def preview(self, record: Record, now: datetime) -> EntityReference | None:
+    def preview(self, record: Record, now: datetime, pool: SellerPool) -> EntityReference | None:
         """Who would get the row; nothing moves."""
         ...
 
-    def list_counterfactuals(self, record: Record, now: datetime) -> tuple[str, ...]:
+    def list_counterfactuals(
+        self, record: Record, now: datetime, pool: SellerPool
+    ) -> tuple[str, ...]:
         """Single changes that would have chosen somebody else; asked before `assign`."""
         ...
 
 
-Run = Callable[[Record, datetime], Attempt]
+Run = Callable[[Record, datetime, SellerPool], Attempt]
 _NO_RULE = Attempt(RoutingStatus.NO_ASSIGNMENT_RULE)
 _RANKS: dict[RoutingStatus | None, int] = {status: failure_rank(status) for status in RoutingStatus}
 
 
 class RuleRunner:
-    """One rule, compiled: conditions, then the row's age, then whom it is assigned to."""
+    """One rule over people: conditions, then the row's age, then whom it is assigned to."""
 
-    def __init__(self, rule: Rule, evaluator: Evaluator, assigner: Assigner) -> None:
-        self.rule = rule
-        self.name = rule.name
-        self.not_met = Attempt(RoutingStatus.RECORD_MEETS_NO_CONDITIONS, rule=rule.name)
-        self._too_old = Attempt(RoutingStatus.RECORD_TOO_OLD, rule=rule.name)
-        self._evaluator = evaluator
+    def __init__(self, compiled: CompiledRule, assigner: Assigner) -> None:
+        self.name = compiled.rule.name
+        self.not_met = Attempt(RoutingStatus.RECORD_MEETS_NO_CONDITIONS, rule=self.name)
+        self.holds = compiled.holds
+        self._too_old = Attempt(RoutingStatus.RECORD_TOO_OLD, rule=self.name)
+        self._compiled = compiled
         self._assigner = assigner
-        hours = rule.created_within_hours
-        self._oldest = None if hours is None else timedelta(hours=hours)
-        self.run: Run = assigner.assign if hours is None else self._run_if_young
+        self.run: Run = assigner.assign if compiled.oldest is None else self._run_if_young
         """Assign a row that meets the conditions, unless it is too old."""
 
-    @cached_property
-    def _test(self) -> RowTest | None:
-        return self._evaluator.compile_row_test(self.rule.when, self.rule.table)
+    def _run_if_young(self, record: Record, now: datetime, pool: SellerPool) -> Attempt:
+        if self._compiled.is_too_old(record, now):
+            return self._too_old
+        return self._assigner.assign(record, now, pool)
 
-    def holds(self, record: Record, now: datetime) -> bool:
-        """Whether the row meets the rule's conditions."""
-        return self._test is None or self._test(record.row, now) == 0
-
-    def is_too_old(self, record: Record, now: datetime) -> bool:
-        """Whether the row was created before the rule's window; exactly N hours ago is within."""
-        if self._oldest is None:
-            return False
-        return record.created_on is None or now - record.created_on > self._oldest
-
-    def _run_if_young(self, record: Record, now: datetime) -> Attempt:
-        return self._too_old if self.is_too_old(record, now) else self._assigner.assign(record, now)
-
-    def trace(self, record: Record, now: datetime, evaluator: Evaluator) -> RuleTrace:
+    def trace(self, record: Record, now: datetime, pool: SellerPool) -> RuleTrace:
         """What the rule will come to and why, before it runs."""
         if not self.holds(record, now):
-            return self._trace_conditions(record, now, evaluator)
-        if self.is_too_old(record, now):
+            return self._trace_conditions(record, now, pool)
+        if self._compiled.is_too_old(record, now):
             return RuleTrace(
                 rule=self.name,
                 failed=self._describe_age(record),
-                counterfactuals=self._would_assign("the row were young enough", record, now),
+                counterfactuals=self._would_assign("the row were young enough", record, now, pool),
             )
         return RuleTrace(
             rule=self.name,
-            candidates=self._assigner.trace(record, now),
-            counterfactuals=self._assigner.list_counterfactuals(record, now),
+            candidates=self._assigner.trace(record, now, pool),
+            counterfactuals=self._assigner.list_counterfactuals(record, now, pool),
         )
 
-    def _trace_conditions(self, record: Record, now: datetime, evaluator: Evaluator) -> RuleTrace:
-        context = evaluator.context(now, record.table)
-        failures = evaluator.list_failures(self.rule.when, record.row, context)
+    def _trace_conditions(self, record: Record, now: datetime, pool: SellerPool) -> RuleTrace:
+        failures = self._compiled.list_failures(record, now)
         failed = failures[0]
         changes: tuple[str, ...] = ()
-        if len(failures) == 1 and not self.is_too_old(record, now):
-            changes = self._would_assign(f"{failed.condition} held", record, now)
+        if len(failures) == 1 and not self._compiled.is_too_old(record, now):
+            changes = self._would_assign(f"{failed.condition} held", record, now, pool)
         return RuleTrace(rule=self.name, failed=failed, counterfactuals=changes)
 
-    def _would_assign(self, change: str, record: Record, now: datetime) -> tuple[str, ...]:
-        target = self._assigner.preview(record, now)
+    def _would_assign(
+        self, change: str, record: Record, now: datetime, pool: SellerPool
+    ) -> tuple[str, ...]:
+        target = self._assigner.preview(record, now, pool)
         return () if target is None else (f"{target.name} would have been chosen if {change}",)
 
     def _describe_age(self, record: Record) -> FailedCondition:
         created = record.created_on
         seen = "createdon is null" if created is None else f"createdon is {print_instant(created)}"
-        hours = self.rule.created_within_hours
+        hours = self._compiled.rule.created_within_hours
         return FailedCondition(condition=f"created within {hours} hours", seen=seen)
 
 
@@ -124,47 +112,60 @@ class SegmentRouter:
     """
 
     def __init__(
-        self, runners: Sequence[RuleRunner], evaluator: Evaluator, *, stops_on_failure: bool
+        self, compiled: CompiledSegment, runners: Sequence[RuleRunner], *, stops_on_failure: bool
     ) -> None:
         self._runners = tuple(runners)
-        self._evaluator = evaluator
         self._stops = stops_on_failure
-        conditions = [runner.rule.when for runner in runners]
         self._runs = tuple(runner.run for runner in self._runners)
-        self._find = evaluator.compile_first_match(conditions, runners[0].rule.table)
+        self._find = compiled.find
 
     def route(
-        self, record: Record, now: datetime, traces: list[RuleTrace] | None = None
+        self,
+        record: Record,
+        now: datetime,
+        pool: SellerPool,
+        traces: list[RuleTrace] | None = None,
     ) -> Attempt:
         """Run the rules for a row until one assigns it; `traces` collects what was tried."""
         if traces is not None:
-            return self._go_through(record, now, traces)
+            return self._go_through(record, now, pool, traces)
         first = self._find(record.row, now)
         if first < 0:
             return self._runners[0].not_met
-        attempt = self._runs[first](record, now)
+        attempt = self._runs[first](record, now, pool)
         if attempt.target is not None:
             return attempt
         failed = _worse(self._runners[0].not_met, attempt) if first else attempt
-        return failed if self._stops else self._go_on(record, now, failed, first + 1)
+        if self._stops:
+            return failed
+        return self._go_on(record, now, pool, failed, self._runners[first + 1 :])
 
-    def _go_on(self, record: Record, now: datetime, failed: Attempt, start: int) -> Attempt:
-        """Try the rules from `start` on; what failed before counts where none of them assigns."""
-        for runner in self._runners[start:]:
+    def _go_on(
+        self,
+        record: Record,
+        now: datetime,
+        pool: SellerPool,
+        failed: Attempt,
+        runners: Sequence[RuleRunner],
+    ) -> Attempt:
+        """Try the rules that are left; what failed before counts where none of them assigns."""
+        for runner in runners:
             holds = runner.holds(record, now)
-            attempt = runner.run(record, now) if holds else runner.not_met
+            attempt = runner.run(record, now, pool) if holds else runner.not_met
             if attempt.target is not None:
                 return attempt
             failed = _worse(failed, attempt)
         return failed
 
-    def _go_through(self, record: Record, now: datetime, traces: list[RuleTrace]) -> Attempt:
+    def _go_through(
+        self, record: Record, now: datetime, pool: SellerPool, traces: list[RuleTrace]
+    ) -> Attempt:
         """The same with a trace of every rule, taken before it runs."""
         failed: Attempt | None = None
         for runner in self._runners:
-            traces.append(runner.trace(record, now, self._evaluator))
+            traces.append(runner.trace(record, now, pool))
             holds = runner.holds(record, now)
-            attempt = runner.run(record, now) if holds else runner.not_met
+            attempt = runner.run(record, now, pool) if holds else runner.not_met
             traces[-1] = replace(traces[-1], status=cast("RoutingStatus", attempt.status))
             if attempt.target is not None:
                 return attempt

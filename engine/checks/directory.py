@@ -11,9 +11,11 @@ from engine.assignment.candidates import (
     list_teams,
     pick_named,
 )
+from engine.assignment.compiled_rules import TargetCondition
 from engine.assignment.evaluator import Evaluator, depends_on_now
 from engine.checks.lint import TABLES, selection_of
 from engine.conditions.language.columns import record_columns_of
+from engine.conditions.language.model import Condition
 from engine.errors import Path, Problem
 from engine.records import Record
 from engine.rules.models import AnySeller, Queues, Rule, Sellers, Teams
@@ -30,7 +32,7 @@ def lint_directory(
     """Rules without anybody to choose from, and rules that several teams or queues fit.
 
     Conditions that look at the record or at the time are not judged. Names that the directory lacks
-    are errors, which `Decider` reports.
+    are errors, which assembling the rules reports.
     """
     checker = _DirectoryLint(directory, Evaluator(rule_set, schema, {}), now)
     return [
@@ -93,8 +95,12 @@ class _DirectoryLint:
                 candidates, _ = pick_named(candidates, selection.named, ONE_OF[kind])
         if condition is not None and (record_columns_of(condition) or depends_on_now(condition)):
             return None
-        finder = CandidateFinder(
-            candidates, condition, evaluator=self._evaluator, table=TABLES[kind]
-        )
-        positions = finder.find(Record(table=rule.table, id="", row={}), self._now).positions
+        finder = CandidateFinder(candidates, self._compile(condition, kind))
+        nobody = Record(table=rule.table, id="", row={})
+        positions = finder.find(nobody, self._now, frozenset()).positions
         return [candidate for candidate in candidates if candidate.position in positions]
+
+    def _compile(self, condition: Condition | None, kind: str) -> TargetCondition | None:
+        if condition is None:
+            return None
+        return TargetCondition(condition, TABLES[kind], self._evaluator)

@@ -26,21 +26,17 @@ class KeyLayout:
         self._turns = standings.turns if standings.settings.use_weights else None
         self._last_clock: datetime | None = None
         self._last_stamp = 0
-        targets = standings.targets
-        self.position_of = sorted(range(len(targets)), key=lambda at: (targets[at].id.lower(), at))
-        self.rank_of = [0] * len(targets)
-        for rank, position in enumerate(self.position_of):
-            self.rank_of[position] = rank
-        self._rank_bits = len(targets).bit_length()
+        members = standings.members
+        self.position_of, self.rank_of = members.position_of, members.rank_of
+        self._rank_bits = len(members.targets).bit_length()
         self.mask = (1 << self._rank_bits) - 1
         self._least_order = min(standings.order, default=0)
         most_order = max(standings.order, default=0) - self._least_order
         order_bits = max(most_order.bit_length() + 1, _SPARE_BITS)
         self._clock_shift = self._rank_bits + order_bits
         self.load_shift = self._clock_shift + _CLOCK_BITS + 1
-        weights = [standings.weight_of(at) for at in range(len(targets))]
-        self._scale = lcm(*weights)
-        self._units = [self._scale // weight for weight in weights]
+        self._scale = lcm(*members.weights)
+        self._units = [self._scale // weight for weight in members.weights]
         self._top = self._scale * max((abs(units) for units in self._limits()), default=0) + 1
         self._bucket_shift = self.load_shift + self._top.bit_length() + _SPARE_BITS
         self.blocked = 1 << (self._bucket_shift + 8)
@@ -49,7 +45,7 @@ class KeyLayout:
         """Every maximum and every count the directory starts with."""
         standings = self._standings
         limits = [maximum for maximum in standings.maximum if maximum is not None]
-        return [*limits, *(consumed_units(target.consumed, None) for target in standings.targets)]
+        return [*limits, *(consumed_units(units, None) for units in standings.initially)]
 
     def line(self, position: int, clock: datetime | None) -> int:
         """The part that round robin compares."""

@@ -9,7 +9,6 @@ from engine.distribution.newcomer_rules import (
     median_available,
     next_step,
     remaining_head_start,
-    returns_of,
 )
 from engine.distribution.standings import Standings
 from engine.sellers import Seller
@@ -24,16 +23,10 @@ class Calibration:
     def __init__(self, standings: Standings, settings: FairnessSettings) -> None:
         self._standings = standings
         self._settings = settings
-        self._returns = [self._returns_of(at) for at in range(len(standings.targets))]
+        self._returns = standings.members.returns
         start = datetime.min.replace(tzinfo=UTC)
         self._due = [(start, each.id.lower(), at) for at, each in enumerate(standings.targets)]
         heapify(self._due)
-
-    def _returns_of(self, position: int) -> list[datetime]:
-        target = self._standings.targets[position]
-        if not isinstance(target, Seller):
-            return []
-        return returns_of(target.calendar, self._settings.absence_days)
 
     def advance(self, now: datetime) -> list[int]:
         """Let time run to `now`; the positions whose place may have changed."""

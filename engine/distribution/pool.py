@@ -3,51 +3,50 @@
 Which sellers are candidates is decided in `routing`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from engine.decisions.decision import CandidateTrace
 from engine.distribution.explain import Reasons
 from engine.distribution.keys import KeyLayout
+from engine.distribution.members import PoolMembers
 from engine.distribution.model import (
     DistributionOutcome,
     DistributionRequest,
     DistributionSettings,
-    Method,
-    Scope,
 )
 from engine.distribution.newcomers import Calibration
-from engine.distribution.rankings import Ranking, RankingKind
+from engine.distribution.rankings import Ranking, RankingKind, kind_of
 from engine.distribution.standings import Standings
-from engine.distribution.windows import TimelineShelf
-from engine.sellers import Directory, Seller, Team
+from engine.sellers import (
+    Consumed,
+    Directory,
+    Seller,
+    SellerClock,
+    Team,
+    read_clocks,
+    read_consumed,
+)
 from engine.statuses import RoutingStatus
-
-__all__ = [
-    "DistributionOutcome",
-    "DistributionRequest",
-    "DistributionSettings",
-    "Method",
-    "Scope",
-    "SellerPool",
-]
 
 
 class SellerPool:
-    """The sellers and teams of a directory with their clocks and capacity, moving with each
-    assignment.
+    """Sellers and teams with their clocks and capacity, moving with each assignment.
 
-    Positions number the directory's sellers in its order, then its teams. Exact: the answer is that
-    of comparing every candidate, whatever index finds it. Not for several threads at once.
+    They start from `clocks` and `consumed`, both by id. Exact: the answer is that of comparing
+    every candidate, whatever index finds it. `passed_over` are the positions that must not get the
+    row at hand; whoever names candidates leaves them out. Not for several threads at once.
     """
 
-    def __init__(self, directory: Directory, settings: DistributionSettings | None = None) -> None:
-        settings = settings or DistributionSettings()
-        self._standings = Standings(directory, settings)
+    def __init__(
+        self, members: PoolMembers, clocks: Mapping[str, SellerClock], consumed: Consumed
+    ) -> None:
+        settings = members.settings
+        self.passed_over: frozenset[int] = frozenset()
+        self._standings = Standings(members, clocks, consumed)
         self._layout = KeyLayout(self._standings)
-        self._shelf = TimelineShelf(self._standings.calendars)
+        self._shelf = members.shelf
         self._rankings: dict[RankingKind, Ranking] = {}
-        self._by_rule = settings.round_robin_scope == "rule"
         self._calibration: Calibration | None = None
         if settings.fairness is not None:
             self._calibration = Calibration(self._standings, settings.fairness)
@@ -62,13 +61,14 @@ class SellerPool:
         The status is 2, or 5 without candidates, 7 when nobody has capacity, 6 when nobody is free
         in time.
         """
-        ranking = self.ranking(
+        kind = kind_of(
+            self._standings.settings,
             request.method,
             rule=request.rule,
             within_hours=request.within_hours,
             respect_capacity=request.respect_capacity,
         )
-        position = self.first(ranking, request.candidates, request.now)
+        position = self.first(self.ranking(kind), request.candidates, request.now)
         if position < 0:
             return DistributionOutcome(None, self._failure(request))
         target = self._standings.targets[position]
@@ -79,14 +79,12 @@ class SellerPool:
             position,
         )
 
-    def ranking(
-        self, method: Method, *, rule: str, within_hours: int | None, respect_capacity: bool
-    ) -> Ranking:
-        """The way of comparing that a rule asks for; it can be kept and handed to `first`."""
-        scope = rule if self._by_rule else None
-        kind = RankingKind(method == "load_balancing", scope, within_hours, respect_capacity)
-        if kind not in self._rankings:
-            self._rankings[kind] = Ranking(kind, self._standings, self._layout, self._shelf)
+    def ranking(self, kind: RankingKind) -> Ranking:
+        """A way of comparing, kept up to date from its first use on, to be handed to `first`."""
+        return self._rankings.get(kind) or self._add_ranking(kind)
+
+    def _add_ranking(self, kind: RankingKind) -> Ranking:
+        self._rankings[kind] = Ranking(kind, self._standings, self._layout, self._shelf)
         return self._rankings[kind]
 
     def first(self, ranking: Ranking, candidates: frozenset[int], now: datetime) -> int:
@@ -164,6 +162,10 @@ class SellerPool:
             self._standings.release(position, table, self._standings.cost(table, rule))
             self._refresh((position,))
 
+    def list_moved(self) -> dict[str, SellerClock]:
+        """The clocks that moved since the pool was opened, by id."""
+        return self._standings.list_moved()
+
     def snapshot(self) -> Directory:
         """The directory as it stands now; a pool built from it goes on where this one is."""
         return self._standings.snapshot()
@@ -181,3 +183,9 @@ class SellerPool:
         if self._calibration is not None:
             self._refresh(self._calibration.advance(request.now))
         return Reasons(self._standings, request)
+
+
+def open_pool(directory: Directory, settings: DistributionSettings | None = None) -> SellerPool:
+    """A pool over a directory that carries its own clocks and counts."""
+    members = PoolMembers(directory, settings or DistributionSettings())
+    return SellerPool(members, read_clocks(directory), read_consumed(directory))

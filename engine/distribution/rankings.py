@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from engine.distribution.keys import KeyLayout
+from engine.distribution.model import DistributionSettings, Method
 from engine.distribution.smallest_key import KeyTable, SmallestKeyIndex
 from engine.distribution.standings import Standings
 from engine.distribution.windows import TimelineShelf, Window
@@ -16,6 +17,19 @@ class RankingKind(NamedTuple):
     rule: str | None
     within_hours: int | None
     respect_capacity: bool
+
+
+def kind_of(
+    settings: DistributionSettings,
+    method: Method,
+    *,
+    rule: str,
+    within_hours: int | None,
+    respect_capacity: bool,
+) -> RankingKind:
+    """The way of comparing that a rule asks for."""
+    scope = rule if settings.round_robin_scope == "rule" else None
+    return RankingKind(method == "load_balancing", scope, within_hours, respect_capacity)
 
 
 _MOST_POOLS = 20_000

@@ -1,15 +1,26 @@
 """Clocks, turns and consumed units of a directory as they move; choosing is in `distribution`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from engine.distribution.capacity import available_units
+from engine.distribution.members import PoolMembers
 from engine.distribution.model import DistributionSettings
-from engine.sellers import Calendar, Directory, Seller, Team
+from engine.sellers import (
+    Consumed,
+    Directory,
+    Seller,
+    SellerClock,
+    Team,
+    read_clocks,
+    read_consumed,
+)
 
-Target = Seller | Team
 AnyTarget = TypeVar("AnyTarget", Seller, Team)
+_NEVER = SellerClock(seller_id="")
+_NOTHING: Mapping[str, int] = {}
 
 
 class _Charge(NamedTuple):
@@ -23,44 +34,50 @@ class _Charge(NamedTuple):
 class Standings:
     """Clock, assignment order, turn and consumption of every seller and team.
 
-    Positions: the sellers in the directory's order, then the teams.
+    They start from `clocks` and `consumed`, both by id; who is in neither was never given anything.
     """
 
-    def __init__(self, directory: Directory, settings: DistributionSettings) -> None:
-        self.directory = directory
-        self.settings = settings
-        self.targets: tuple[Target, ...] = (*directory.sellers, *directory.teams)
-        self.positions = {target.id.lower(): at for at, target in enumerate(self.targets)}
-        self.clock = [target.last_assigned_at for target in self.targets]
-        self.rule_clock = [dict(target.last_assigned_at_by_rule) for target in self.targets]
-        self.order = [target.assignment_order for target in self.targets]
+    def __init__(
+        self, members: PoolMembers, clocks: Mapping[str, SellerClock], consumed: Consumed
+    ) -> None:
+        self.members = members
+        self.settings = settings = members.settings
+        self.targets, self.positions = members.targets, members.positions
+        self.calendars, self.maximum = list(members.calendars), list(members.maximum)
+        starts = [clocks.get(target.id, _NEVER) for target in self.targets]
+        self.clock = [start.last_assigned_at for start in starts]
+        self.rule_clock = [dict(start.by_rule) for start in starts]
+        self.order = [start.order for start in starts]
+        turns_taken = [start.turns for start in starts]
         self.turns = [
-            target.turns_taken % self.weight_of(at) for at, target in enumerate(self.targets)
+            turns % weight for turns, weight in zip(turns_taken, members.weights, strict=True)
         ]
-        self.joined_at = [target.joined_at for target in self.targets]
-        self.head_start = [target.head_start for target in self.targets]
+        self.joined_at = [start.joined_at for start in starts]
+        self.head_start = [start.head_start for start in starts]
         self.handicap = [0] * len(self.targets)
-        self.maximum = [self._maximum(target) for target in self.targets]
+        self.initially = [consumed.get(target.id, _NOTHING) for target in self.targets]
         self.available = [
-            available_units(maximum, target.consumed, settings.counted_tables)
-            for maximum, target in zip(self.maximum, self.targets, strict=True)
+            available_units(maximum, units, settings.counted_tables)
+            for maximum, units in zip(self.maximum, self.initially, strict=True)
         ]
-        tables = {table for target in self.targets for table in target.consumed}
+        tables = {table for units in self.initially for table in units}
         self._consumed = {table: self._counts(table) for table in tables}
         self._emptied = set[tuple[int, str]]()
-        self.calendars = [self._calendars(target) for target in self.targets]
         self._counted = settings.counted_tables
         self._by_rule = settings.round_robin_scope == "rule"
         self._use_weights = settings.use_weights
         self._charges: dict[tuple[str, str], _Charge] = {}
         self._next_order = max(self.order, default=0) + 1
+        # A turn that the weights of today make shorter has moved, too.
+        pairs = zip(self.turns, turns_taken, strict=True)
+        self._moved = {at for at, (now, before) in enumerate(pairs) if now != before}
 
     def weight_of(self, position: int) -> int:
         """The weight that counts: everybody's is 1 unless weights are switched on."""
-        return max(1, self.targets[position].weight) if self.settings.use_weights else 1
+        return self.members.weights[position]
 
     def line_clock(self, position: int, rule: str) -> datetime | None:
-        """The clock that round robin compares: the organisation's or the rule's, or when joined."""
+        """The clock that round robin compares: the organization's or the rule's, or when joined."""
         clock = self.clock[position]
         if self.settings.round_robin_scope == "rule":
             clock = self.rule_clock[position].get(rule)
@@ -73,6 +90,7 @@ class Standings:
         self, position: int, *, rule: str, table: str, now: datetime, owner: int | None
     ) -> None:
         """A rule gave a row to `position`; `owner` is the position of who owned it, if listed."""
+        self._moved.add(position)
         self.clock[position] = now
         self.order[position] = self._next_order
         self._next_order += 1
@@ -95,13 +113,15 @@ class Standings:
         return charge
 
     def move_clock(self, position: int, at: datetime) -> None:
-        """Set the organisation's clock and take the next place among equal ones."""
+        """Set the organization's clock and take the next place among equal ones."""
+        self._moved.add(position)
         self.clock[position] = at
         self.order[position] = self._next_order
         self._next_order += 1
 
     def join(self, position: int, at: datetime, head_start: int) -> None:
         """Stand at the end of the line from `at` on, with a head start in load."""
+        self._moved.add(position)
         self.joined_at[position] = at
         self.head_start[position] = head_start
         self.order[position] = self._next_order
@@ -128,7 +148,7 @@ class Standings:
 
     def consumed(self, position: int) -> dict[str, int]:
         """Units consumed by table, without tables that never counted for this target."""
-        listed = self.targets[position].consumed
+        listed = self.initially[position]
         counts = {table: counts[position] for table, counts in sorted(self._consumed.items())}
         return {
             table: units
@@ -136,26 +156,45 @@ class Standings:
             if units or table in listed or (position, table) in self._emptied
         }
 
+    def list_moved(self) -> dict[str, SellerClock]:
+        """The clocks that moved since the start, by id."""
+        return {self.targets[at].id: self._clock_at(at) for at in sorted(self._moved)}
+
     def snapshot(self) -> Directory:
-        """The directory with everything that moved since."""
-        first_team = len(self.directory.sellers)
+        """The directory with everything as it stands."""
+        directory = self.members.directory
+        first_team = len(directory.sellers)
         return replace(
-            self.directory,
-            sellers=tuple(self._moved(each, at) for at, each in enumerate(self.directory.sellers)),
+            directory,
+            sellers=tuple(
+                self._as_it_stands(each, at) for at, each in enumerate(directory.sellers)
+            ),
             teams=tuple(
-                self._moved(each, at) for at, each in enumerate(self.directory.teams, first_team)
+                self._as_it_stands(each, at) for at, each in enumerate(directory.teams, first_team)
             ),
         )
 
-    def _moved(self, target: AnyTarget, position: int) -> AnyTarget:
-        return replace(
-            target,
+    def _clock_at(self, position: int) -> SellerClock:
+        return SellerClock(
+            seller_id=self.targets[position].id,
             last_assigned_at=self.clock[position],
-            last_assigned_at_by_rule=dict(self.rule_clock[position]),
-            assignment_order=self.order[position],
-            turns_taken=self.turns[position],
+            order=self.order[position],
+            by_rule=dict(self.rule_clock[position]),
+            turns=self.turns[position],
             joined_at=self.joined_at[position],
             head_start=self.head_start[position],
+        )
+
+    def _as_it_stands(self, target: AnyTarget, position: int) -> AnyTarget:
+        clock = self._clock_at(position)
+        return replace(
+            target,
+            last_assigned_at=clock.last_assigned_at,
+            last_assigned_at_by_rule=clock.by_rule,
+            assignment_order=clock.order,
+            turns_taken=clock.turns,
+            joined_at=clock.joined_at,
+            head_start=clock.head_start,
             consumed=self.consumed(position),
         )
 
@@ -174,27 +213,10 @@ class Standings:
         return self._consumed[table]
 
     def _counts(self, table: str) -> list[int]:
-        return [target.consumed.get(table, 0) for target in self.targets]
+        return [units.get(table, 0) for units in self.initially]
 
-    def _maximum(self, target: Target) -> int | None:
-        if target.max_capacity is not None or isinstance(target, Seller):
-            return self._own_maximum(target)
-        maxima = [self._own_maximum(seller) for seller in self._members(target)]
-        known = [maximum for maximum in maxima if maximum is not None]
-        if not maxima:
-            return self.settings.default_capacity
-        return sum(known) if len(known) == len(maxima) else None
 
-    def _own_maximum(self, target: Target) -> int | None:
-        maximum = target.max_capacity
-        return self.settings.default_capacity if maximum is None else maximum
-
-    def _calendars(self, target: Target) -> tuple[Calendar | None, ...]:
-        if isinstance(target, Seller):
-            return (target.calendar,)
-        return tuple(seller.calendar for seller in self._members(target)) or (None,)
-
-    def _members(self, team: Team) -> list[Seller]:
-        at = [self.positions.get(member.lower()) for member in team.members]
-        sellers = self.directory.sellers
-        return [sellers[each] for each in at if each is not None and each < len(sellers)]
+def open_standings(directory: Directory, settings: DistributionSettings) -> Standings:
+    """The standings of a directory that carries its own clocks and counts."""
+    members = PoolMembers(directory, settings)
+    return Standings(members, read_clocks(directory), read_consumed(directory))

@@ -9,11 +9,11 @@ from engine.sellers import Calendar
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
-Standing = tuple[int | None, datetime, datetime]
+Stay = tuple[int | None, datetime, datetime]
 """A bucket (None: not within the window) and the stretch of time in which it holds."""
 
 
-def standing_at(outlook: Outlook, now: datetime, window: timedelta) -> Standing:
+def stay_at(outlook: Outlook, now: datetime, window: timedelta) -> Stay:
     """The bucket that follows from an outlook at `now`; exactly `window` hours away is within."""
     if outlook.is_free:
         return 0, outlook.since, outlook.until
@@ -83,12 +83,12 @@ class Window:
     def _look_at(self, number: int, now: datetime, changed: list[int]) -> datetime:
         """Set one group's bucket; returns until when it holds."""
         timelines, members = self._groups[number]
-        standings = [standing_at(each.outlook(now), now, self._width) for each in timelines]
-        buckets = [bucket for bucket, _, _ in standings if bucket is not None]
+        stays = [stay_at(each.outlook(now), now, self._width) for each in timelines]
+        buckets = [bucket for bucket, _, _ in stays if bucket is not None]
         bucket = min(buckets, default=None)
         if bucket != self.buckets[members[0]]:
             changed.extend(members)
             for position in members:
                 self.buckets[position] = bucket
-        self._latest_since = max(self._latest_since, *(since for _, since, _ in standings))
-        return min(until for _, _, until in standings)
+        self._latest_since = max(self._latest_since, *(since for _, since, _ in stays))
+        return min(until for _, _, until in stays)

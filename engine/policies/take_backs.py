@@ -4,12 +4,10 @@ Beyond the original, and off unless a rule has a `take_back`. A touch is what a 
 its last change, and a column that the rule names.
 """
 
-from dataclasses import replace
 from datetime import date, datetime
 
 from engine.records import Row
 from engine.rules.models import TakeBack
-from engine.sellers import Directory
 
 
 def is_touched_by_change(policy: TakeBack, row: Row, *, owner_id: str, our_id: str | None) -> bool:
@@ -34,11 +32,3 @@ def is_touched_by_column(policy: TakeBack, row: Row, since: datetime) -> bool:
         return datetime.fromisoformat(value) > since
     except (ValueError, TypeError):
         return False
-
-
-def pass_over(directory: Directory, seller_ids: frozenset[str]) -> Directory:
-    """The directory in which exactly these sellers are passed over, as they had the row before."""
-    if all(seller.had_it == (seller.id in seller_ids) for seller in directory.sellers):
-        return directory
-    sellers = (replace(seller, had_it=seller.id in seller_ids) for seller in directory.sellers)
-    return replace(directory, sellers=tuple(sellers))

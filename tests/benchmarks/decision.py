@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from time import process_time
 
-from engine.assignment.decider import Decider
+from engine.assignment.decider import open_decider
 from engine.normalise import normalise
 from engine.records import Record
 from engine.rules.rule_set import RuleSet, build_rule_set
@@ -54,7 +54,7 @@ def read_records(rows: Sequence[dict[str, object]]) -> list[Record]:
 def measure(rule_set: RuleSet, records: Sequence[Record]) -> float:
     """Records a second of one run; the directory is new each time."""
     samples = {"lead": [record.row for record in records[:300]]}
-    decider = Decider(rule_set, build_directory(), schema=table(), samples=samples)
+    decider = open_decider(rule_set, build_directory(), schema=table(), samples=samples)
     decide = decider.decide
     started = process_time()
     for _ in range(PASSES):

@@ -11,9 +11,11 @@ from heapq import heapify, heapreplace
 from time import process_time
 from typing import NamedTuple, TypeVar
 
-from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
+from engine.distribution.model import DistributionRequest, DistributionSettings, Method
+from engine.distribution.pool import SellerPool, open_pool
+from engine.distribution.rankings import RankingKind
 from engine.distribution.scan import scan
-from engine.distribution.standings import Standings
+from engine.distribution.standings import open_standings
 from engine.sellers import Directory, Seller
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -53,12 +55,12 @@ def compare_with_scan(count: int, load: Load, target: int, method: Method) -> No
     directory = directory_of(count)
     signatures = draw_signatures(load.records)
     found = {signature: matching(directory, signature) for signature in set(signatures)}
-    give = giver(SellerPool(directory), method)
+    give = giver(open_pool(directory), method)
 
     def indexed(signature: Signature) -> int:
         return give(found[signature])
 
-    standings = Standings(directory, DistributionSettings())
+    standings = open_standings(directory, DistributionSettings())
 
     def scanned(signature: Signature) -> int:
         position, _ = scan(standings, request_for(matching(directory, signature), method))
@@ -79,7 +81,7 @@ def compare_with_heaps(overlap: Overlap, load: Load, target: int) -> None:
         for _ in range(overlap.pools)
     ]
     asked = rng.choices(range(overlap.pools), k=load.records)
-    give = giver(SellerPool(directory), "round_robin")
+    give = giver(open_pool(directory), "round_robin")
 
     def indexed(number: int) -> int:
         return give(candidates[number])
@@ -91,7 +93,9 @@ def compare_with_heaps(overlap: Overlap, load: Load, target: int) -> None:
 
 def giver(pool: SellerPool, method: Method) -> Callable[[frozenset[int]], int]:
     """Give one row away as a rule does, which keeps its ranking; the position it went to."""
-    ranking = pool.ranking(method, rule="R", within_hours=None, respect_capacity=False)
+    ranking = pool.ranking(
+        RankingKind(method == "load_balancing", None, None, respect_capacity=False)
+    )
 
     def give(candidates: frozenset[int]) -> int:
         position = pool.first(ranking, candidates, NOW)
@@ -113,7 +117,7 @@ class PlainHeaps:
         for heap in self._heaps:
             heapify(heap)
         self._order = 0
-        self._standings = Standings(directory, DistributionSettings())
+        self._standings = open_standings(directory, DistributionSettings())
 
     def choose(self, number: int) -> int:
         heap, keys = self._heaps[number], self._keys

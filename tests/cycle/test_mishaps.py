@@ -9,11 +9,12 @@ from sqlalchemy import event
 
 from connector.cycle.rows.seller_clocks import touch_clock
 from connector.cycle.table_cycle import run_cycle
-from connector.environment.directory import RememberedDirectory
+from connector.environment.reading import People, RememberedPeople
 from connector.ports import RowWrite
-from connector.state.records import Outcome, SellerClock
+from connector.state.records import Outcome
+from engine.assignment.assembly import AssembledRules
 from engine.records import EntityReference
-from engine.sellers import Directory
+from engine.sellers import Directory, SellerClock
 from engine.statuses import RoutingStatus
 from tests.support.fake_dataverse import FakeClock
 from tests.support.worlds import World, build_people, lead_id, seller_id
@@ -154,11 +155,11 @@ def test_people_are_not_read_while_a_transaction_is_open(world: World) -> None:
     def cycle() -> None:
         seams = world.seams()
 
-        def read() -> Directory:
+        def read() -> AssembledRules:
             found.append(depth[0])
-            return seams.directory()
+            return seams.assembled_rules()
 
-        run_cycle(replace(seams, directory=read), world.table())
+        run_cycle(replace(seams, assembled_rules=read), world.table())
 
     world.dataverse.refused.add(lead_id(2))
     for number in range(1, 4):
@@ -173,11 +174,11 @@ def test_people_are_not_read_while_a_transaction_is_open(world: World) -> None:
 def test_people_are_read_anew_when_the_clock_was_put_back() -> None:
     clock, reads = FakeClock(), []
 
-    def read() -> Directory:
+    def read() -> People:
         reads.append(clock.now())
-        return Directory()
+        return People(directory=Directory(), hierarchies={})
 
-    people = RememberedDirectory(read, clock, life=timedelta(minutes=5))
+    people = RememberedPeople(read, clock, life=timedelta(minutes=5))
     people()
     clock.advance(timedelta(days=-1))
     people()

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from engine.distribution.capacity import CapacityUnits
 from engine.distribution.explain import Change, Reasons
+from engine.distribution.model import DistributionRequest, DistributionSettings
 from engine.distribution.newcomer_rules import FairnessSettings
 from engine.distribution.newcomers import Calibration
-from engine.distribution.pool import DistributionRequest, DistributionSettings, SellerPool
+from engine.distribution.pool import SellerPool, open_pool
 from engine.distribution.scan import scan
-from engine.distribution.standings import Standings
+from engine.distribution.standings import Standings, open_standings
 from engine.sellers import Calendar, Directory, Seller, Team
 from engine.statuses import RoutingStatus
 
@@ -96,7 +97,7 @@ class PlainPool:
     """The same bookkeeping with a look at every candidate in place of the index."""
 
     def __init__(self, directory: Directory, settings: DistributionSettings) -> None:
-        self.standings = Standings(directory, settings)
+        self.standings = open_standings(directory, settings)
         self.calibration = settings.fairness and Calibration(self.standings, settings.fairness)
 
     def choose(self, request: DistributionRequest) -> tuple[int, RoutingStatus]:
@@ -110,7 +111,7 @@ class PlainPool:
 def test_the_index_answers_as_a_plain_scan_does(
     data: st.DataObject, directory: Directory, chosen_settings: DistributionSettings
 ) -> None:
-    pool, plain = SellerPool(directory, chosen_settings), PlainPool(directory, chosen_settings)
+    pool, plain = open_pool(directory, chosen_settings), PlainPool(directory, chosen_settings)
     count = len(plain.standings.targets)
     subsets = st.frozensets(st.integers(0, count - 1))
     known = data.draw(st.lists(subsets, min_size=1, max_size=4))
@@ -181,7 +182,7 @@ def test_a_change_that_is_named_would_have_changed_the_choice(
         within_hours=data.draw(st.none() | st.sampled_from([1, 24, 60, 120])),
         respect_capacity=data.draw(st.booleans()),
     )
-    standings = Standings(directory, chosen_settings)
+    standings = open_standings(directory, chosen_settings)
     chosen, _ = scan(standings, request)
     for position in request.candidates:
         change = Reasons(standings, request).change_for(position)
@@ -196,7 +197,7 @@ def test_a_change_that_is_named_would_have_changed_the_choice(
 
 def changed(standings: Standings, request: DistributionRequest, change: Change) -> Standings:
     """A standings in which the change has come true, and nothing else."""
-    other, at = Standings(standings.directory, standings.settings), change.position
+    other, at = open_standings(standings.members.directory, standings.settings), change.position
     if change.units is None:
         other.maximum[at] = other.available[at] = None
     elif change.units:

@@ -47,7 +47,6 @@ class SellerFields(Clocks, total=False):
     attributes: Mapping[str, tuple[str, ...]]
     calendar: Calendar | None
     readable_tables: frozenset[str] | None
-    had_it: bool
 
 
 class TeamFields(Clocks, total=False):

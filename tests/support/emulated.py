@@ -311,7 +311,7 @@ class Process:
     def _read_people(self, start: StartUp) -> Directory:
         known = self._tenant.known
         if self.ways.reads_people or known.people is None:
-            known.people = start.fetch_people()
+            known.people = start.fetch_people().directory
         return known.people
 
     def _new_id(self) -> str:

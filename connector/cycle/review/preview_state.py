@@ -8,8 +8,9 @@ from datetime import datetime
 from connector.cycle.rows.arrivals import ArrivedRow
 from connector.cycle.rows.decisions import Batch, DecidedRow, DecidingState
 from connector.cycle.rows.seller_clocks import touch_clock
-from connector.state.records import LedgerRow, SellerClock
+from connector.state.records import LedgerRow
 from engine.plans.changes import PlannedRow
+from engine.sellers import SellerClock
 from engine.statuses import RoutingStatus
 
 OwnerKey = tuple[str, str, str]

@@ -4,18 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
 from typing import Protocol
 
 from connector.cycle.context import Cycle, RowToDecide
 from connector.cycle.rows.seller_clocks import (
-    apply_state,
     clocks_of,
+    count_units,
     find_moved,
     hold_clocks,
-    read_clocks,
 )
-from connector.ports import RecordDecider
 from connector.state.fingerprints import build_fingerprint
 from connector.state.plan_document import build_reference_data
 from connector.state.records import (
@@ -25,16 +22,16 @@ from connector.state.records import (
     OpenPlan,
     Outcome,
     Previous,
-    SellerClock,
 )
 from connector.watched_tables.watched_table import WatchedTable
+from engine.assignment.assembly import AssembledRules
+from engine.assignment.decider import Decider
 from engine.decisions.decision import AssignmentDecision
 from engine.decisions.plain_data import trace_to_data
 from engine.plans.changes import Placement, PlannedRow, Skip, choose_placement, plan_row
 from engine.plans.plan import Plan, build_plan
-from engine.policies.take_backs import pass_over
 from engine.records import Record
-from engine.sellers import Directory
+from engine.sellers import SellerClock
 
 
 class DecidingState(Protocol):
@@ -81,18 +78,33 @@ def decide_rows(cycle: Cycle, session: DecidingState, candidates: Sequence[RowTo
     """
     if not candidates:
         return Batch(plan=build_plan(cycle.rule_set.checksum, ()))
+    rules = cycle.assembled_rules or cycle.seams.assembled_rules()
     clocks = session.load_clocks()
     held = hold_clocks(clocks, cycle.now())
-    people = apply_state(cycle.people, held, session.count_open(), cycle.rule_set)
-    rows, people = _decide_all(cycle, people, candidates)
+    consumed = count_units(session.count_open(), cycle.rule_set)
+    decider = Decider(rules, held, consumed)
+    now = cycle.now()
+    rows = [_decide_one(cycle, decider, candidate, now) for candidate in candidates]
     plan = build_plan(cycle.rule_set.checksum, (row.planned for row in rows))
-    moved = find_moved(clocks, read_clocks(people))
+    moved = find_moved(clocks, {**_list_held_back(clocks, held, rules), **decider.list_moved()})
     return Batch(
         plan=plan,
         rows=[_with_checksum(row, plan) for row in rows],
         clocks=clocks_of(clocks, moved.keys()),
         clocks_after=[moved[seller] for seller in sorted(moved)],
     )
+
+
+def _list_held_back(
+    clocks: Mapping[str, SellerClock], held: Mapping[str, SellerClock], rules: AssembledRules
+) -> dict[str, SellerClock]:
+    """The clocks of today's people that had to be put back to now."""
+    known = rules.members.by_id
+    return {
+        seller: clock
+        for seller, clock in held.items()
+        if clock is not clocks[seller] and seller in known
+    }
 
 
 def build_open_plan(cycle: Cycle, batch: Batch) -> OpenPlan:
@@ -128,28 +140,13 @@ def placement_of(table: WatchedTable, record: Record, before: LedgerRow | None) 
     )
 
 
-def _decide_all(
-    cycle: Cycle, people: Directory, candidates: Sequence[RowToDecide]
-) -> tuple[list[DecidedRow], Directory]:
-    """The decided rows, and the people as they stand then.
-
-    Rows that must not go to the same people share an engine; rows that may go to anybody are
-    nearly all.
-    """
-    rows: list[DecidedRow] = []
-    now = cycle.now()
-    for passed_over, group in groupby(candidates, key=lambda found: found.passed_over):
-        decider = cycle.seams.make_decider(pass_over(people, passed_over))
-        rows += [_decide_one(cycle, decider, candidate, now) for candidate in group]
-        people = pass_over(decider.snapshot(), frozenset())
-    return rows, people
-
-
 def _decide_one(
-    cycle: Cycle, decider: RecordDecider, candidate: RowToDecide, now: datetime
+    cycle: Cycle, decider: Decider, candidate: RowToDecide, now: datetime
 ) -> DecidedRow:
     record = _as_seen_by_rules(cycle.table, candidate)
-    decision = decider.decide(record, now, trace=cycle.options.keeps_traces)
+    decision = decider.decide(
+        record, now, trace=cycle.options.keeps_traces, passed_over=candidate.passed_over
+    )
     current = placement_of(cycle.table, candidate.record, candidate.before)
     wanted = _choose_placement(cycle.table, decision, current, candidate)
     if candidate.handover is not None:

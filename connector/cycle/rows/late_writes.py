@@ -18,12 +18,12 @@ from connector.state.records import (
     LedgerRow,
     OpenPlan,
     Outcome,
-    SellerClock,
 )
 from connector.state.session import DecisionState, SellerClockState, StateSession
 from engine.normalise import normalise
 from engine.records import EntityReference, Record, Row
 from engine.rules.rule_set import RuleSet
+from engine.sellers import SellerClock
 
 UNREADABLE = "the row could not be read when the plan it was in was settled"
 

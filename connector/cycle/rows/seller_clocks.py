@@ -1,45 +1,26 @@
-"""Seller clocks and consumed capacity.
-
-Laid over a directory, taken from one, put back when a write failed.
-"""
+"""Seller clocks and consumed capacity: held, moved by hand, put back when a write failed."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
-from connector.state.records import SellerClock
 from engine.distribution.capacity import CapacityUnits
 from engine.rules.rule_set import RuleSet
-from engine.sellers import Directory, Seller, Team
-
-Target = TypeVar("Target", Seller, Team)
+from engine.sellers import SellerClock
 
 OpenRows = Mapping[tuple[str, str, str], int]
 """Open rows by table, owner id and the rule that assigned them."""
 
 
-def apply_state(
-    directory: Directory, clocks: Mapping[str, SellerClock], open_rows: OpenRows, rule_set: RuleSet
-) -> Directory:
-    """The directory with the store's clocks and the units that open rows consume."""
-    consumed = _consumed_units(open_rows, rule_set)
-    return replace(
-        directory,
-        sellers=tuple(_with_state(seller, clocks, consumed) for seller in directory.sellers),
-        teams=tuple(_with_state(team, clocks, consumed) for team in directory.teams),
-    )
-
-
-def read_clocks(directory: Directory) -> dict[str, SellerClock]:
-    """The clocks of everybody in a directory who was ever given work, by id."""
-    targets: tuple[Seller | Team, ...] = (*directory.sellers, *directory.teams)
-    clocks = [_clock_of(target) for target in targets]
-    return {
-        clock.seller_id: clock
-        for clock in clocks
-        if clock != SellerClock(seller_id=clock.seller_id)
-    }
+def count_units(open_rows: OpenRows, rule_set: RuleSet) -> dict[str, dict[str, int]]:
+    """The units that open rows consume, by owner id and table."""
+    by_rule = {r.name: r.capacity_units for r in rule_set.rules if r.capacity_units is not None}
+    units = CapacityUnits(by_table=rule_set.capacity_units, by_rule=by_rule)
+    consumed: dict[str, dict[str, int]] = {}
+    for (table, owner, rule), count in open_rows.items():
+        own = consumed.setdefault(owner, {})
+        own[table] = own.get(table, 0) + count * units.cost(table, rule or None)
+    return consumed
 
 
 def find_moved(
@@ -119,42 +100,4 @@ def _held(clock: SellerClock, now: datetime) -> SellerClock:
         clock,
         last_assigned_at=clock.last_assigned_at and min(clock.last_assigned_at, now),
         by_rule={rule: min(at, now) for rule, at in clock.by_rule.items()},
-    )
-
-
-def _consumed_units(open_rows: OpenRows, rule_set: RuleSet) -> dict[str, dict[str, int]]:
-    by_rule = {r.name: r.capacity_units for r in rule_set.rules if r.capacity_units is not None}
-    units = CapacityUnits(by_table=rule_set.capacity_units, by_rule=by_rule)
-    consumed: dict[str, dict[str, int]] = {}
-    for (table, owner, rule), count in open_rows.items():
-        own = consumed.setdefault(owner, {})
-        own[table] = own.get(table, 0) + count * units.cost(table, rule or None)
-    return consumed
-
-
-def _with_state(
-    target: Target, clocks: Mapping[str, SellerClock], consumed: Mapping[str, Mapping[str, int]]
-) -> Target:
-    clock = clocks.get(target.id, SellerClock(seller_id=target.id))
-    return replace(
-        target,
-        consumed=dict(consumed.get(target.id, {})),
-        last_assigned_at=clock.last_assigned_at,
-        last_assigned_at_by_rule=dict(clock.by_rule),
-        assignment_order=clock.order,
-        turns_taken=clock.turns,
-        joined_at=clock.joined_at,
-        head_start=clock.head_start,
-    )
-
-
-def _clock_of(target: Seller | Team) -> SellerClock:
-    return SellerClock(
-        seller_id=target.id,
-        last_assigned_at=target.last_assigned_at,
-        order=target.assignment_order,
-        by_rule=dict(target.last_assigned_at_by_rule),
-        turns=target.turns_taken,
-        joined_at=target.joined_at,
-        head_start=target.head_start,
     )

@@ -31,7 +31,7 @@ def wake_for_rules(cycle: Cycle) -> None:
     second try would tell them nothing.
     """
     cycle.read_people()
-    now = {"rules": cycle.rule_set.checksum, "people": _hash_people(cycle.people)}
+    now = {"rules": cycle.rule_set.checksum, "people": _hash_people(cycle)}
     _wake_if(cycle, now, _is_other, ROUTING_CODES)
 
 
@@ -106,20 +106,26 @@ def _count_load(session: LedgerReader) -> dict[str, int]:
     return dict(sorted(load.items()))
 
 
-def _hash_people(directory: Directory) -> str:
+def _hash_people(cycle: Cycle) -> str:
     """Everything the rules may look at; row versions move for reasons of their own."""
+    directory = cycle.people
     people: list[Seller | Team | Queue] = [
         *directory.sellers,
         *directory.teams,
         *directory.queues,
     ]
-    plain = [
+    plain: list[object] = [
         {
             **asdict(person, dict_factory=_without_recurrences),
+            # Part of what stores remember since the first of them, so that nobody is woken for it.
+            **({"had_it": False} if isinstance(person, Seller) else {}),
             "row": {k: v for k, v in person.row.items() if not k.startswith("@")},
         }
         for person in people
     ]
+    hierarchies = cycle.assembled_rules.compiled.hierarchies if cycle.assembled_rules else {}
+    if hierarchies:
+        plain.append(hierarchies)
     text = json.dumps(plain, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

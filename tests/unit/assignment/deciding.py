@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.assignment.decider import Decider
+from engine.assignment.decider import Decider, open_decider
 from engine.decisions.decision import AssignmentDecision
 from engine.rules.rule_set import RuleSet
 from engine.sellers import Calendar, Directory, Queue, Seller, Team
@@ -28,7 +28,7 @@ def decider(
     queues: Sequence[Queue] = (),
 ) -> Decider:
     """What decides by these rules among these people."""
-    return Decider(
+    return open_decider(
         rule_set, Directory(sellers=tuple(sellers), teams=tuple(teams), queues=tuple(queues))
     )
 

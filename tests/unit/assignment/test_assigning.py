@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.assignment.decider import Decider
+from engine.assignment.decider import open_decider
 from engine.errors import ConfigProblem, InvalidDocument
 from engine.rules.rule_set import RuleSet
 from engine.sellers import Directory
@@ -177,7 +177,7 @@ def test_a_place_in_the_hierarchy_is_matched_seller_by_seller() -> None:
     people = [MIRIAM, SANJAY, SUSANA]
     tree = {"systemuser": {guid(2): guid(1), guid(3): None}}
     directory = Directory(sellers=tuple(people))
-    chosen = Decider(matching(below), directory, hierarchies=tree)
+    chosen = open_decider(matching(below), directory, hierarchies=tree)
     assert owners(chosen, 2) == ["Sanjay", "Sanjay"]
 
 
@@ -208,7 +208,7 @@ def test_samples_change_no_decision() -> None:
     rows = [record(n, subject="x", companyname="y" if n % 3 else "z") for n in range(9)]
     samples = {"lead": [one.row for one in rows]}
     plain = decider(rule_set, [MIRIAM])
-    sampled = Decider(rule_set, Directory(sellers=(MIRIAM,)), samples=samples)
+    sampled = open_decider(rule_set, Directory(sellers=(MIRIAM,)), samples=samples)
     assert [plain.decide(one, NOW) for one in rows] == [sampled.decide(one, NOW) for one in rows]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.assignment.decider import Decider
+from engine.assignment.decider import open_decider
 from engine.decisions.decision import FailedCondition, RuleTrace, SegmentTrace, Trace
 from engine.sellers import Directory
 from engine.standard_tables import STANDARD_TABLES
@@ -154,7 +154,7 @@ def test_known_labels_decide_segment_and_rule() -> None:
         ANY | {"segment": "Web", "when": eq("leadsourcecode", label)} for label in ("Other", "Web")
     ]
     rule_set = rules(parts[0] | {"name": "A"}, parts[1] | {"name": "B"}, segments=[web, ALL])
-    chosen = Decider(rule_set, Directory(sellers=(MIRIAM,)), schema=STANDARD_TABLES)
+    chosen = open_decider(rule_set, Directory(sellers=(MIRIAM,)), schema=STANDARD_TABLES)
     found = chosen.decide(record(leadsourcecode=8), NOW)
     assert (found.segment, found.rule) == ("Web", "B")
 
@@ -163,7 +163,7 @@ def test_labels_of_known_choices_are_traced_as_numbers() -> None:
     both = {"all": [eq("leadsourcecode", "Web"), eq("subject", "x")]}
     web = {"name": "Web", "table": "lead", "priority": 1, "when": both}
     rule_set = rules(ANY | {"when": both}, segments=[web, ALL])
-    chosen = Decider(rule_set, Directory(sellers=(MIRIAM,)), schema=STANDARD_TABLES)
+    chosen = open_decider(rule_set, Directory(sellers=(MIRIAM,)), schema=STANDARD_TABLES)
     found = chosen.decide(record(leadsourcecode=8), NOW, trace=True)
     assert found.trace is not None
     failed = FailedCondition(condition="subject eq x", seen="subject is null")

@@ -5,31 +5,25 @@ from datetime import timedelta
 import pytest
 
 from connector.cycle.rows.seller_clocks import (
-    apply_state,
+    count_units,
     find_moved,
-    read_clocks,
     restore_clocks,
     touch_clock,
 )
-from connector.state.records import SellerClock
 from engine.rules.rule_set import build_rule_set
+from engine.sellers import SellerClock
 from tests.support.fake_dataverse import START
-from tests.support.worlds import RULES, build_people, seller_id
+from tests.support.worlds import RULES
 
 EARLY = SellerClock(seller_id="m", last_assigned_at=START, order=1)
 LATE = SellerClock(seller_id="m", last_assigned_at=START + timedelta(hours=1), order=5)
 LATER = SellerClock(seller_id="m", last_assigned_at=START + timedelta(hours=2), order=6)
 
 
-def test_the_stores_clocks_and_open_rows_are_laid_over_the_people() -> None:
-    clock = SellerClock(seller_id=seller_id(1), last_assigned_at=START, order=4)
-    rule_set = build_rule_set(RULES)
-    open_rows = {("lead", seller_id(0), ""): 2, ("lead", seller_id(0), "UK to all"): 1}
-    people = apply_state(build_people(), {clock.seller_id: clock}, open_rows, rule_set)
-    first, second, _ = people.sellers
-    assert dict(first.consumed) == {"lead": 3}
-    assert (second.last_assigned_at, second.assignment_order) == (START, 4)
-    assert read_clocks(people) == {clock.seller_id: clock}
+def test_open_rows_consume_units_of_their_rule_or_table() -> None:
+    rule_set = build_rule_set({**RULES, "capacity_units": {"lead": 2}})
+    open_rows = {("lead", "m", ""): 2, ("lead", "m", "UK to all"): 1, ("task", "s", ""): 1}
+    assert count_units(open_rows, rule_set) == {"m": {"lead": 6}, "s": {"task": 1}}
 
 
 def test_only_moved_clocks_are_found() -> None:

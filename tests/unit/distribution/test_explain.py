@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.decisions.decision import Stage
+from engine.distribution.model import DistributionRequest, DistributionSettings, Method
 from engine.distribution.newcomer_rules import FairnessSettings
-from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
+from engine.distribution.pool import open_pool
 from engine.sellers import Calendar, Directory, Seller
 from tests.support.builders import seller
 
@@ -25,7 +26,7 @@ def ask(
     capacity: bool = False,
     **settings: Any,
 ) -> tuple[list[tuple[str | None, Stage, str]], tuple[str, ...]]:
-    pool = SellerPool(Directory(sellers=sellers), DistributionSettings(**settings))
+    pool = open_pool(Directory(sellers=sellers), DistributionSettings(**settings))
     everybody = frozenset(range(len(sellers)))
     request = DistributionRequest("R", everybody, "lead", method, now, within, capacity)
     traces = [(each.target.name, each.stage, each.detail) for each in pool.explain(request)]
@@ -303,7 +304,7 @@ def test_times_are_told_in_utc_wherever_the_process_runs(monkeypatch: pytest.Mon
 
 
 def test_only_so_many_changes_are_named() -> None:
-    pool = SellerPool(Directory(sellers=tuple(seller(name, last="10:00") for name in "ABCDE")))
+    pool = open_pool(Directory(sellers=tuple(seller(name, last="10:00") for name in "ABCDE")))
     request = DistributionRequest("R", frozenset(range(5)), "lead", "round_robin", NOW)
     assert len(pool.counterfactuals(request)) == 3
     assert len(pool.counterfactuals(request, limit=1)) == 1

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from engine.distribution.model import DistributionRequest, DistributionSettings, Method
 from engine.distribution.newcomer_rules import (
     FairnessSettings,
     head_start,
@@ -13,7 +14,7 @@ from engine.distribution.newcomer_rules import (
     remaining_head_start,
     returns_of,
 )
-from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
+from engine.distribution.pool import SellerPool, open_pool
 from engine.sellers import Calendar, Directory, Seller, Team
 from tests.support.builders import seller, team
 from tests.unit.distribution.pools import positions_of
@@ -37,7 +38,7 @@ def pool_of(
     **settings: Any,
 ) -> SellerPool:
     directory = Directory(sellers=sellers, teams=teams)
-    return SellerPool(directory, DistributionSettings(fairness=fairness, **settings))
+    return open_pool(directory, DistributionSettings(fairness=fairness, **settings))
 
 
 def give(
@@ -140,7 +141,7 @@ def test_the_head_start_melts_from_day_to_day_and_is_gone_in_the_end() -> None:
     assert second[:10] == "n" * 10
     assert second.count("a") == second.count("b") == 2
     assert give(pool, "abn", 9, now=NOW + 3 * DAY, method="load_balancing") == "n" * 9
-    again = SellerPool(pool.snapshot(), DistributionSettings(fairness=fairness))
+    again = open_pool(pool.snapshot(), DistributionSettings(fairness=fairness))
     assert give(again, "abn", 3, now=NOW + 3 * DAY, method="load_balancing") == "nab"
 
 

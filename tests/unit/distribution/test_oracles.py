@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
+from engine.distribution.model import DistributionRequest, DistributionSettings, Method
+from engine.distribution.pool import open_pool
 from engine.sellers import Calendar, Directory, Seller
 from engine.statuses import RoutingStatus
 from tests.support.builders import ROOM, at, seller
@@ -25,7 +26,7 @@ class Desk:
     """A pool and a way to hand it leads."""
 
     def __init__(self, *sellers: Seller, method: Method = "round_robin", **settings: Any) -> None:
-        self.pool = SellerPool(Directory(sellers=sellers), DistributionSettings(**settings))
+        self.pool = open_pool(Directory(sellers=sellers), DistributionSettings(**settings))
         self.method = method
 
     def request(

@@ -8,7 +8,8 @@ import pytest
 
 import engine.distribution.rankings
 from engine.distribution.capacity import CapacityUnits, available_units
-from engine.distribution.pool import DistributionRequest, DistributionSettings, Method, SellerPool
+from engine.distribution.model import DistributionRequest, DistributionSettings, Method
+from engine.distribution.pool import SellerPool, open_pool
 from engine.records import EntityReference
 from engine.sellers import Calendar, Directory, Queue, Seller, Team
 from engine.statuses import RoutingStatus
@@ -19,7 +20,7 @@ NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 
 def pool_of(*sellers: Seller, teams: tuple[Team, ...] = (), **settings: Any) -> SellerPool:
-    return SellerPool(Directory(sellers=sellers, teams=teams), DistributionSettings(**settings))
+    return open_pool(Directory(sellers=sellers, teams=teams), DistributionSettings(**settings))
 
 
 def request(
@@ -92,7 +93,7 @@ def test_a_snapshot_goes_on_where_the_pool_stood() -> None:
     first = pool_of(seller("a"), seller("b"), seller("c"), seller("d"))
     given = give(first, *"abcd", count=6)
     settings = DistributionSettings()
-    second = SellerPool(first.snapshot(), settings)
+    second = open_pool(first.snapshot(), settings)
     assert given + give(second, *"abcd", count=6) == "abcdabcdabcd"
     assert [each.assignment_order for each in first.snapshot().sellers] == [5, 6, 3, 4]
 
@@ -223,7 +224,7 @@ def test_weights_are_honoured_by_round_robin_turn_by_turn() -> None:
     pool = pool_of(seller("a", weight=3), seller("b"), use_weights=True)
     assert give(pool, *"ab", count=6) == "aaabaa"
     assert pool.snapshot().sellers[0].turns_taken == 2
-    again = SellerPool(pool.snapshot(), DistributionSettings(use_weights=True))
+    again = open_pool(pool.snapshot(), DistributionSettings(use_weights=True))
     assert give(again, *"ab", count=2) == "ab"
 
 

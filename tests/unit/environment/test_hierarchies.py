@@ -8,7 +8,7 @@ import pytest
 
 from connector.environment.hierarchies import fetch_hierarchies
 from connector.environment.table_definitions import describe_tables
-from engine.assignment.decider import Decider
+from engine.assignment.decider import open_decider
 from engine.conditions.language.context import Context
 from engine.normalise import normalise
 from engine.records import Record
@@ -199,7 +199,7 @@ def outcomes(rule_set: RuleSet) -> set[str]:
     """Which rows were assigned where rules look at the row, else who got one."""
     schema, hierarchies, _ = learn(rule_set)
     table = rule_set.rules[0].table
-    decider = Decider(rule_set, PEOPLE, schema=schema, hierarchies=hierarchies)
+    decider = open_decider(rule_set, PEOPLE, schema=schema, hierarchies=hierarchies)
     found: set[str] = set()
     for number in range(20):
         for name, columns in ROWS.items():

@@ -9,11 +9,11 @@ from connector.state.records import (
     Outcome,
     PlanOrigin,
     Previous,
-    SellerClock,
 )
 from connector.store.opening import SqlStore
 from engine.plans.changes import OwnerChange, PlannedRow, SegmentChange, Skip
 from engine.plans.plan import build_plan
+from engine.sellers import SellerClock
 from tests.support.state_values import MIRIAM, NOW, decision
 
 

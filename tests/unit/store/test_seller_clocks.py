@@ -4,8 +4,8 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 
-from connector.state.records import SellerClock
 from connector.store.opening import SqlStore
+from engine.sellers import SellerClock
 from tests.support.state_values import MIRIAM, NOW, SANJAY
 
 
