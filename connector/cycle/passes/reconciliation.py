@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from connector.cycle.context import Cycle, CycleOptions
 from connector.cycle.passes.page import process_page
 from connector.cycle.rows.reading import fetch_complete
@@ -15,7 +17,6 @@ from connector.ports import RowPage, VersionPage
 from connector.state.records import Watermark
 from connector.state.session import DocumentState
 from engine.errors import UnsafePlan
-from engine.instants import print_instant
 
 SWEEP_ROWS = 500
 _KIND = "reconcile"
@@ -138,15 +139,7 @@ def _process(cycle: Cycle, ids: Sequence[str], mark: Watermark) -> bool:
 
 
 def _load(session: DocumentState, table: str) -> Progress | None:
-    saved = session.load_document(_KIND, table)
-    if saved is None:
-        return None
-    finished, link = saved["finished_at"], saved["link"]
-    return Progress(
-        generation=int(str(saved["generation"])),
-        link=None if link is None else str(link),
-        finished_at=None if finished is None else datetime.fromisoformat(str(finished)),
-    )
+    return msgspec.convert(session.load_document(_KIND, table), Progress | None)
 
 
 def _save(cycle: Cycle, progress: Progress) -> None:
@@ -155,14 +148,4 @@ def _save(cycle: Cycle, progress: Progress) -> None:
 
 
 def _put(session: DocumentState, table: str, progress: Progress, *, at: datetime) -> None:
-    finished = progress.finished_at
-    session.save_document(
-        _KIND,
-        table,
-        document={
-            "generation": progress.generation,
-            "link": progress.link,
-            "finished_at": print_instant(finished) if finished else None,
-        },
-        at=at,
-    )
+    session.save_document(_KIND, table, document=msgspec.to_builtins(progress), at=at)

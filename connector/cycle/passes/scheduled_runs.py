@@ -4,9 +4,10 @@ When a run is due is decided in the engine; how rows are taken up again is in `r
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
+
+import msgspec
 
 from connector.cycle.context import Cycle
 from connector.cycle.cycle_records import build_cycle, finish_cycle
@@ -21,8 +22,13 @@ from engine.rules.rule_set import RuleSet
 
 _KIND = "scheduled_runs"
 
-Notes = Mapping[str, Mapping[str, str]]
-"""By segment: the schedule as it was seen last, and up to when its runs are done."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What is remembered of a segment: its schedule, and up to when the runs of it are done."""
+
+    schedule: str
+    done: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +64,10 @@ def find_due_runs(
     for segment in _scheduled_segments(rule_set, table):
         note = notes.get(segment.name)
         schedule = segment.scheduled_runs
-        if schedule is None or note is None or note["schedule"] != _describe(segment):
+        if schedule is None or note is None or note.schedule != _describe(segment):
             continue
         due_at = find_due_run(schedule, rule_set.time_zone, now)
-        if due_at is not None and due_at > datetime.fromisoformat(note["done"]):
+        if due_at is not None and due_at > note.done:
             yield DueRun(segment=segment.name, due_at=due_at, rows=schedule.rows)
 
 
@@ -89,8 +95,9 @@ def _do(cycle: Cycle, due: DueRun) -> bool:
     if record.outcome is not CycleOutcome.DONE:
         return False
     with cycle.store.begin() as session:
-        note = {"done": print_instant(due.due_at)}
-        _save_notes(session, cycle.table.name, {due.segment: note}, at=cycle.now())
+        notes = _load_notes(session, cycle.table.name)
+        notes[due.segment] = replace(notes[due.segment], done=due.due_at)
+        _save_notes(session, cycle.table.name, notes, at=cycle.now())
     return True
 
 
@@ -100,12 +107,12 @@ def _note_new_schedules(
     """A schedule counts from when it is first seen: what it names before was never missed."""
     notes = _load_notes(session, table)
     fresh = {
-        segment.name: {"schedule": _describe(segment), "done": print_instant(now)}
+        segment.name: Note(schedule=_describe(segment), done=now)
         for segment in _scheduled_segments(rule_set, table)
-        if notes.get(segment.name, {}).get("schedule") != _describe(segment)
+        if segment.name not in notes or notes[segment.name].schedule != _describe(segment)
     }
     if fresh:
-        _save_notes(session, table, fresh, at=now)
+        _save_notes(session, table, {**notes, **fresh}, at=now)
 
 
 def _scheduled_segments(rule_set: RuleSet, table: str) -> Sequence[Segment]:
@@ -117,12 +124,11 @@ def _describe(segment: Segment) -> str:
     return "" if schedule is None else schedule.model_dump_json(exclude={"rows"})
 
 
-def _load_notes(session: DocumentState, table: str) -> Notes:
-    return cast("Notes", session.load_document(_KIND, table) or {})
+def _load_notes(session: DocumentState, table: str) -> dict[str, Note]:
+    return msgspec.convert(session.load_document(_KIND, table) or {}, dict[str, Note])
 
 
-def _save_notes(session: DocumentState, table: str, changed: Notes, *, at: datetime) -> None:
-    notes = {segment: dict(note) for segment, note in _load_notes(session, table).items()}
-    for segment, note in changed.items():
-        notes[segment] = {**notes.get(segment, {}), **note}
-    session.save_document(_KIND, table, document=notes, at=at)
+def _save_notes(
+    session: DocumentState, table: str, notes: Mapping[str, Note], *, at: datetime
+) -> None:
+    session.save_document(_KIND, table, document=msgspec.to_builtins(notes), at=at)
