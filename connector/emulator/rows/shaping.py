@@ -67,6 +67,7 @@ class RowShaper:
         self._storage = storage
         self._catalog: Catalog = storage.catalog
         self._names: dict[tuple[str, str], str | None] = {}
+        self._navigations: dict[tuple[str, str, str], str] = {}
         self._formatted = preferences.wants_annotation(FORMATTED)
         self._navigation = preferences.wants_annotation(NAVIGATION)
         self._logical_name = preferences.wants_annotation(LOGICAL_NAME)
@@ -87,8 +88,16 @@ class RowShaper:
 
         `stored` holds the stored values by SQL column name, with `versionnumber`.
         """
+        return self._shape(table, stored, complete_columns(table, columns))
+
+    def _shape(
+        self,
+        table: TableDefinition,
+        stored: Mapping[str, Json],
+        columns: tuple[ColumnDefinition, ...],
+    ) -> WireRow:
         wire: WireRow = {"@odata.etag": etag_of(stored["versionnumber"])}
-        for column in complete_columns(table, columns):
+        for column in columns:
             value = stored[column.logical_name]
             if value is None:
                 wire[column.wire_name] = None
@@ -106,11 +115,12 @@ class RowShaper:
         columns: Sequence[ColumnDefinition] | None = None,
     ) -> list[WireRow]:
         """Several rows of one table."""
+        shown = complete_columns(table, columns)
         if self._annotates:
-            return [self.shape(table, row, columns) for row in rows]
+            return [self._shape(table, row, shown) for row in rows]
         plan = [
             (column.wire_name, column.logical_name, _CONVERTERS.get(column.type))
-            for column in complete_columns(table, columns)
+            for column in shown
         ]
         return [_shape_plain(row, plan) for row in rows]
 
@@ -152,10 +162,16 @@ class RowShaper:
         return self.name_of(target, stored[column.logical_name])
 
     def _navigation_of(self, table: TableDefinition, column: ColumnDefinition, target: str) -> str:
-        for each in self._catalog.relationships_from(table.logical_name):
-            if (each.referencing_column, each.referenced_table) == (column.logical_name, target):
+        key = (table.logical_name, column.logical_name, target)
+        if key not in self._navigations:
+            self._navigations[key] = self._find_navigation(*key)
+        return self._navigations[key]
+
+    def _find_navigation(self, table_name: str, column_name: str, target: str) -> str:
+        for each in self._catalog.relationships_from(table_name):
+            if (each.referencing_column, each.referenced_table) == (column_name, target):
                 return each.referencing_navigation
-        return column.logical_name
+        return column_name
 
     def name_of(self, table_name: str, row_id: str) -> str | None:
         """The primary name of a row, None when the row is gone or has no name."""
@@ -236,11 +252,13 @@ def complete_columns(
     """The columns a row shows: those asked for, the key, and the currency beside an amount."""
     if columns is None:
         return tuple(table.columns_by_wire_name.values())
-    wanted = [column.logical_name for column in columns]
+    shown = {column.logical_name: column for column in columns}
     if any(column.type is ColumnType.MONEY for column in columns):
-        wanted.append("transactioncurrencyid")
-    found = (table.column(name) for name in dict.fromkeys([*wanted, table.primary_id]))
-    return tuple(column for column in found if column is not None)
+        currency = table.column("transactioncurrencyid")
+        if currency is not None:
+            shown.setdefault(currency.logical_name, currency)
+    shown.setdefault(table.primary_id, table.columns_by_name[table.primary_id])
+    return tuple(shown.values())
 
 
 def format_moment(column: ColumnDefinition, value: str) -> str:
