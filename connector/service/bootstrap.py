@@ -1,4 +1,7 @@
-"""The composition root: the one module that names concrete classes, the clock, ids and chance."""
+"""The composition root: an application from settings, the real things where no fakes are given.
+
+What is asked of the environment on the way is in `start_up`, opening the store in `store`.
+"""
 
 import random
 import threading
@@ -60,17 +63,19 @@ def bootstrap(  # noqa: PLR0913  one parameter a seam: whatever a fake can stand
     options = run_options or RunOptions()
     chosen = rule_set or options.rules_at or load_rules(settings)
     with ExitStack() as stack:
-        seams = _Seams(settings=settings, options=options, stack=stack, clock=clock, ids=ids)
-        store, leases = (store, UnsharedLeases(store)) if store else seams.open_store()
-        source = source or seams.open_client()
+        composition = _Composition(
+            settings=settings, options=options, stack=stack, clock=clock, ids=ids
+        )
+        store, leases = (store, UnsharedLeases(store)) if store else composition.open_store()
+        source = source or composition.open_client()
         restore_metadata(store, source)
         start = StartUp(
             settings=settings, rule_set=_find_rule_set(chosen, store), source=source, people=people
         )
         # Who is named and not known stands somewhere in the rules file; past rules have no places.
         with chosen.document.explaining() if isinstance(chosen, RulesFile) else nullcontext():
-            readings = seams.remember_readings(start)
-            cycle_seams = seams.build_cycle_seams(start, store, readings)
+            readings = composition.remember_readings(start)
+            cycle_seams = composition.build_seams(start, store, readings)
         restore_governor(store, source)
         stack.callback(save_governor, store, source, clock)
         save_metadata(store, source, clock)
@@ -79,7 +84,7 @@ def bootstrap(  # noqa: PLR0913  one parameter a seam: whatever a fake can stand
             seams=cycle_seams,
             tables=readings().tables,
             readings=readings,
-            stop=seams.stop,
+            stop=composition.stop,
             start_cycle=source.start_cycle,
             leases=leases,
         )
@@ -144,7 +149,7 @@ def open_client(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seams:
+class _Composition:
     """What an application is put together with; what it opens is closed by `stack`."""
 
     settings: Settings
@@ -173,7 +178,7 @@ class _Seams:
         )
         return self.stack.enter_context(client)
 
-    def build_cycle_seams(self, start: StartUp, store: StateStore, readings: Readings) -> Seams:
+    def build_seams(self, start: StartUp, store: StateStore, readings: Readings) -> Seams:
         """What cycles work with, everything about the environment having been looked at."""
         we = start.sign_in()
         if self.options.writes:

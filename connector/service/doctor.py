@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +17,7 @@ from connector.watched_tables.queries import build_target_query
 from connector.watched_tables.watched_table import WriteColumns
 from engine.errors import LeadrobinError
 from engine.rules.rule_set import RuleSet
+from engine.sellers import Directory
 from settings.model import SequenceMode, Settings
 from settings.rules_file import RulesFile
 
@@ -29,28 +31,37 @@ class Finding:
     problem: str | None = None
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at one thing after the other; what depends on something broken is left out."""
+def examine(
+    settings: Settings,
+    *,
+    source: Environment | None = None,
+    people: Callable[[], Directory] | None = None,
+) -> Iterator[Finding]:
+    """Look at one thing after the other; what depends on something broken is left out.
+
+    As by `bootstrap`, the environment of the settings is signed in to without a `source`, and
+    people are read there without `people`.
+    """
     rules = _look("rules file", lambda: f"{len(load_rules(settings).rule_set.rules)} rules")
     yield rules
     yield _look("store", lambda: _describe_store(settings))
     try:
-        client = open_client(settings, stop=threading.Event())
+        opened = nullcontext(source) if source else open_client(settings, stop=threading.Event())
     except LeadrobinError as error:
         yield Finding(what="environment", problem=str(error))
         return
-    with client:
-        client.start_cycle(FIRST_ANSWER)
-        sign_in = _look(
-            "sign-in", lambda: f"organisation {client.who_am_i().organization_id} at {client.url}"
-        )
+    with opened as environment:
+        sign_in = _look("sign-in", lambda: _describe_sign_in(environment))
         yield sign_in
         if not (sign_in.problem or rules.problem):
-            yield from _examine_tables(load_rules(settings), settings, client)
+            found = load_rules(settings)
+            start = StartUp(
+                settings=settings, rule_set=found.rule_set, source=environment, people=people
+            )
+            yield from _examine_tables(start, found)
 
 
-def _examine_tables(rules: RulesFile, settings: Settings, source: Environment) -> Iterator[Finding]:
-    start = StartUp(settings=settings, rule_set=rules.rule_set, source=source)
+def _examine_tables(start: StartUp, rules: RulesFile) -> Iterator[Finding]:
     for name in start.names:
         yield _look(f"table {name}", partial(_describe_table, start, name))
     columns = _look("columns of the rules", lambda: _describe_columns(start))
@@ -59,8 +70,13 @@ def _examine_tables(rules: RulesFile, settings: Settings, source: Environment) -
         yield _look("people of the rules", lambda: _describe_people(start, rules))
     for table, wanted in _rows_named(rules.rule_set).items():
         yield _look(f"rows of {table}", partial(_describe_rows, start, table, wanted))
-    if not settings.write.coexist:
+    if not start.settings.write.coexist:
         yield _look("Microsoft's own rules", lambda: _describe_rules(start))
+
+
+def _describe_sign_in(source: Environment) -> str:
+    source.start_cycle(FIRST_ANSWER)
+    return f"organisation {source.who_am_i().organization_id} at {source.url}"
 
 
 def _describe_store(settings: Settings) -> str:
