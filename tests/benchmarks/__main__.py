@@ -4,7 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
-PARTS = ("evaluation", "distribution", "decision", "connector", "ledger", "emulator")
+PARTS = ("evaluation", "distribution", "decision", "pages", "connector", "ledger", "emulator")
 
 
 def main(names: list[str]) -> None:
