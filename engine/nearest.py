@@ -13,7 +13,11 @@ def find_nearest(name: str, known: Iterable[str], *, likeness: float = LIKENESS)
     return near[0] if near else None
 
 
-def ask_nearest(name: str, known: Iterable[str], *, quotes: str = '""') -> str:
-    """The nearest name as a question to end a message with; "" when none is near."""
-    near = find_nearest(name, known)
-    return "" if near is None else f"; did you mean {quotes[0]}{near}{quotes[1]}?"
+def ask_nearest(name: str, known: Iterable[str], *, quotes: str = '""', folds: bool = False) -> str:
+    """The nearest name as a question to end a message with; "" when none is near.
+
+    With `folds` case does not count; the name is shown as it is known.
+    """
+    shown = {each.casefold() if folds else each: each for each in known}
+    near = find_nearest(name.casefold() if folds else name, shown)
+    return "" if near is None else f"; did you mean {quotes[0]}{shown[near]}{quotes[1]}?"

@@ -10,8 +10,8 @@ from connector.ports import Clock
 from connector.service.store import read_store
 from connector.service.system import SYSTEM_CLOCK
 from connector.state.records import BacklogEntry, KeptRuleSet, QuarantinedRow
-from connector.watched_tables.watched_table import hint_at
 from engine.errors import ConfigProblem
+from engine.nearest import ask_nearest
 from engine.policies.scheduled_runs import find_next_run
 from engine.rules.models import ScheduledRuns
 from settings.model import Settings
@@ -60,7 +60,7 @@ def _raise_if_unwatched(table: str, kept: KeptRuleSet | None) -> None:
     if table not in known:
         raise ConfigProblem(
             f"table {table} is not watched; the rules file has segments for {', '.join(known)}"
-            f"{hint_at(table, known)}"
+            f"{ask_nearest(table, known, folds=True)}"
         )
 
 

@@ -12,12 +12,13 @@ from connector.watched_tables.segment_ids import (
     tenant_segment_ids,
     tenant_sequence_ids,
 )
-from connector.watched_tables.watched_table import WatchedTable, WriteColumns, hint_at
+from connector.watched_tables.watched_table import WatchedTable, WriteColumns
 from engine.conditions.language.columns import columns_of, navigations_of, record_columns_of
 from engine.conditions.language.context import logical_name
 from engine.conditions.language.model import ColumnPath, Condition
 from engine.conditions.language.operators import Family, family_of
 from engine.errors import ConfigProblem
+from engine.nearest import ask_nearest
 from engine.rules.models import AccountColumn, Rule
 from engine.rules.placed_conditions import list_conditions
 from engine.rules.rule_set import RuleSet
@@ -165,7 +166,7 @@ class _ColumnReader:
         known: Mapping[str, Column | Relationship]
         known = table.columns if kind == "column" else table.relationships
         problem = f"the environment's table {table.name} has no {kind} {name}"
-        self._problems[problem + hint_at(name, known)] = None
+        self._problems[problem + ask_nearest(name, known, folds=True)] = None
 
 
 def _record_conditions(rule_set: RuleSet, table: str) -> Iterator[Condition]:

@@ -1,13 +1,13 @@
 """A watched table as a value: what is read of it, and where its columns stand."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connector.ports import TableQuery
 from connector.state.fingerprints import name_watched_set
 from engine.errors import ConfigProblem
-from engine.nearest import find_nearest
+from engine.nearest import ask_nearest
 from engine.records import Row
 
 
@@ -78,13 +78,6 @@ def choose_segment_tables(tables: Sequence[WatchedTable], segment: str) -> list[
     if not chosen:
         asked = ", ".join(table.name for table in tables)
         known = [name for table in tables for name in table.engine_segment_ids]
-        hint = hint_at(segment, known)
+        hint = ask_nearest(segment, known, folds=True)
         raise ConfigProblem(f'the rules file has no segment "{segment}" for {asked}{hint}')
     return chosen
-
-
-def hint_at(name: str, known: Iterable[str]) -> str:
-    """The nearest of the known names as a question to add to a message; "" when none is near."""
-    folded = {other.casefold(): other for other in known}
-    near = find_nearest(name.casefold(), folded)
-    return "" if near is None else f'; did you mean "{folded[near]}"?'

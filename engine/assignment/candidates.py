@@ -1,6 +1,5 @@
 """Whom a rule could give a row to, by name or by condition; who of them gets it is elsewhere."""
 
-import difflib
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import NamedTuple
 from engine.assignment.compiled_rules import TargetCondition
 from engine.assignment.evaluator import Attributes
 from engine.decisions.decision import CandidateTrace, Stage
+from engine.nearest import ask_nearest
 from engine.records import EntityReference, Record, Row
 from engine.sellers import Directory, Queue, Seller, Team
 
@@ -263,9 +263,5 @@ def _explain_name(
     if found:
         ids = ", ".join(candidate.reference.id for candidate in found)
         return f'"{name}" is the name of {len(found)} {kind}s; name one by its id: {ids}'
-    return f'the directory has no {kind} "{name}"{_suggest(name, by_name)}'
-
-
-def _suggest(name: str, by_name: Mapping[str, Sequence[Candidate]]) -> str:
-    close = difflib.get_close_matches(name.casefold(), by_name, n=1)
-    return f'; did you mean "{by_name[close[0]][0].reference.name}"?' if close else ""
+    known = (each[0].reference.name or "" for each in by_name.values())
+    return f'the directory has no {kind} "{name}"{ask_nearest(name, known, folds=True)}'
