@@ -29,17 +29,8 @@ from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.state.records import DecisionRecord
 from connector.store.opening import open_store
 from tests.support.builders import guid
+from tests.support.installed import TRADE_SHOWS, environment_of
 
-RULES = """
-version: 1
-segments:
-  - name: Trade shows
-    table: lead
-    priority: 1
-    when: {column: leadsourcecode, operator: eq, value: 7}
-rules:
-  - {name: To all, table: lead, segment: Trade shows, assign_to: {any_seller: true}}
-"""
 OTHERS = "leads?$select=leadid&$filter=statecode eq 0&$top=20"
 SELLERS = 7
 ARRIVED = {"applied", "already_so"}
@@ -205,18 +196,11 @@ class Killer:
         self._log = folder / "service.log"
         self._kept: list[LoggedRequest] = []
         rules = folder / "rules.yaml"
-        rules.write_text(RULES)
+        rules.write_text(TRADE_SHOWS)
         self.store_url = f"sqlite:///{folder / 'store.db'}"
         self._environment = {
             **{name: value for name, value in os.environ.items() if "LEADROBIN_" not in name},
-            "LEADROBIN_DATAVERSE__URL": server.url,
-            "LEADROBIN_DATAVERSE__CA_FILE": str(server.ca_file),
-            "LEADROBIN_AUTH__AUTHORITY": server.authority,
-            "LEADROBIN_AUTH__TENANT_ID": server.tenant_id,
-            "LEADROBIN_AUTH__CLIENT_ID": server.client_id,
-            "LEADROBIN_AUTH__CLIENT_SECRET": server.client_secret,
-            "LEADROBIN_RULES__FILE": str(rules),
-            "LEADROBIN_STORE__URL": self.store_url,
+            **environment_of(server, rules, store_url=self.store_url, log_level="info"),
             "LEADROBIN_POLL__INTERVAL_SECONDS": "1",
             "LEADROBIN_SAFETY__MIN_ROWS": "1000000",
             "LEADROBIN_STORE__KEEP_TRACES": "false",

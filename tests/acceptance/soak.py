@@ -25,6 +25,7 @@ import structlog
 from connector.demo.visitor import Visitor, made_id
 from connector.service.bootstrap import bootstrap
 from settings.sources import load_settings
+from tests.support.installed import environment_of
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 RULES = """
@@ -166,16 +167,8 @@ def _set_clock(emulator: Any, clock: SoakClock) -> None:
 
 def build_environment(emulator: Any, folder: Path, rules: Path) -> dict[str, str]:
     """The variables of a connector to this emulator, with its store in a folder."""
-    return {
-        "LEADROBIN_DATAVERSE__URL": emulator.url,
-        "LEADROBIN_DATAVERSE__CA_FILE": emulator.ca_file,
-        "LEADROBIN_AUTH__AUTHORITY": emulator.authority,
-        "LEADROBIN_AUTH__TENANT_ID": emulator.tenant_id,
-        "LEADROBIN_AUTH__CLIENT_ID": emulator.client_id,
-        "LEADROBIN_AUTH__CLIENT_SECRET": emulator.client_secret,
-        "LEADROBIN_RULES__FILE": str(rules),
-        "LEADROBIN_STORE__URL": f"sqlite:///{folder / 'store.db'}",
-    }
+    store_url = f"sqlite:///{folder / 'store.db'}"
+    return environment_of(emulator, rules, store_url=store_url, log_level="info")
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from connector.service.options import RunOptions
 from connector.state.records import CycleOutcome
 from settings.sources import load_settings
 from tests.support.cli import run_cli
+from tests.support.installed import environment_of
 
 Capture = pytest.CaptureFixture[str]
 
@@ -39,18 +40,9 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     server = EmulatorServer(EmulatorOptions(size=size)).start()
     file = tmp_path / "rules.yaml"
     file.write_text(RULES.replace("NAME", "First"))
-    for name, value in {
-        "DATAVERSE__URL": server.url,
-        "DATAVERSE__CA_FILE": str(server.ca_file),
-        "AUTH__AUTHORITY": server.authority,
-        "AUTH__TENANT_ID": server.tenant_id,
-        "AUTH__CLIENT_ID": server.client_id,
-        "AUTH__CLIENT_SECRET": server.client_secret,
-        "RULES__FILE": str(file),
-        "STORE__URL": f"sqlite:///{tmp_path / 'store.db'}",
-        "LOG__LEVEL": "error",
-    }.items():
-        monkeypatch.setenv(f"LEADROBIN_{name}", value)
+    store_url = f"sqlite:///{tmp_path / 'store.db'}"
+    for name, value in environment_of(server, file, store_url=store_url).items():
+        monkeypatch.setenv(name, value)
     with Visitor(server) as visitor:
         for number in range(ROWS):
             visitor.create("leads", {"subject": f"old {number}"})

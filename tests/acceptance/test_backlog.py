@@ -14,6 +14,7 @@ from connector.demo.visitor import Visitor
 from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from tests.support.cli import run_cli
+from tests.support.installed import environment_of
 
 Capture = pytest.CaptureFixture[str]
 
@@ -47,18 +48,9 @@ def visitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visitor
     server = EmulatorServer(EmulatorOptions(size=size)).start()
     rules = tmp_path / "rules.yaml"
     rules.write_text(RULES)
-    for name, value in {
-        "DATAVERSE__URL": server.url,
-        "DATAVERSE__CA_FILE": str(server.ca_file),
-        "AUTH__AUTHORITY": server.authority,
-        "AUTH__TENANT_ID": server.tenant_id,
-        "AUTH__CLIENT_ID": server.client_id,
-        "AUTH__CLIENT_SECRET": server.client_secret,
-        "RULES__FILE": str(rules),
-        "STORE__URL": f"sqlite:///{tmp_path / 'store.db'}",
-        "LOG__LEVEL": "error",
-    }.items():
-        monkeypatch.setenv(f"LEADROBIN_{name}", value)
+    store_url = f"sqlite:///{tmp_path / 'store.db'}"
+    for name, value in environment_of(server, rules, store_url=store_url).items():
+        monkeypatch.setenv(name, value)
     with Visitor(server) as client:
         yield client
     server.stop()

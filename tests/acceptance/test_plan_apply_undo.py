@@ -12,20 +12,11 @@ from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
 from tests.support.builders import guid
 from tests.support.cli import run_cli
+from tests.support.installed import TRADE_SHOWS, environment_of
 
 Capture = pytest.CaptureFixture[str]
 Owners = dict[str, Any]
 
-RULES = """
-version: 1
-segments:
-  - name: Trade shows
-    table: lead
-    priority: 1
-    when: {column: leadsourcecode, operator: eq, value: 7}
-rules:
-  - {name: To all, table: lead, segment: Trade shows, assign_to: {any_seller: true}}
-"""
 ROWS, EDITED, TOUCHED = 100, 10, 7
 
 
@@ -35,19 +26,10 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator
     size = SeedSize(sellers=5, leads=5, opportunities=2, insights=2)
     running = EmulatorServer(EmulatorOptions(size=size)).start()
     rules = tmp_path / "rules.yaml"
-    rules.write_text(RULES)
-    for name, value in {
-        "DATAVERSE__URL": running.url,
-        "DATAVERSE__CA_FILE": str(running.ca_file),
-        "AUTH__AUTHORITY": running.authority,
-        "AUTH__TENANT_ID": running.tenant_id,
-        "AUTH__CLIENT_ID": running.client_id,
-        "AUTH__CLIENT_SECRET": running.client_secret,
-        "RULES__FILE": str(rules),
-        "STORE__URL": f"sqlite:///{tmp_path / 'store.db'}",
-        "LOG__LEVEL": "error",
-    }.items():
-        monkeypatch.setenv(f"LEADROBIN_{name}", value)
+    rules.write_text(TRADE_SHOWS)
+    store_url = f"sqlite:///{tmp_path / 'store.db'}"
+    for name, value in environment_of(running, rules, store_url=store_url).items():
+        monkeypatch.setenv(name, value)
     yield running
     running.stop()
 

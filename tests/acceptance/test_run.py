@@ -15,17 +15,7 @@ import pytest
 from connector.demo.visitor import Visitor
 from connector.emulator.seed.organization import SeedSize
 from connector.emulator.server import EmulatorOptions, EmulatorServer
-
-RULES = """
-version: 1
-segments:
-  - name: Trade shows
-    table: lead
-    priority: 1
-    when: {column: leadsourcecode, operator: eq, value: 7}
-rules:
-  - {name: To all, table: lead, segment: Trade shows, assign_to: {any_seller: true}}
-"""
+from tests.support.installed import TRADE_SHOWS, environment_of
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +33,10 @@ class Program:
     def __init__(self, server: EmulatorServer, folder: Path) -> None:
         self.server = server
         self.rules = folder / "rules.yaml"
-        self.rules.write_text(RULES)
+        self.rules.write_text(TRADE_SHOWS)
         self.environment = {
             **os.environ,
-            "LEADROBIN_DATAVERSE__URL": server.url,
-            "LEADROBIN_DATAVERSE__CA_FILE": str(server.ca_file),
-            "LEADROBIN_AUTH__AUTHORITY": server.authority,
-            "LEADROBIN_AUTH__TENANT_ID": server.tenant_id,
-            "LEADROBIN_AUTH__CLIENT_ID": server.client_id,
-            "LEADROBIN_AUTH__CLIENT_SECRET": server.client_secret,
-            "LEADROBIN_RULES__FILE": str(self.rules),
-            "LEADROBIN_STORE__URL": f"sqlite:///{folder / 'store.db'}",
-            "LEADROBIN_LOG__LEVEL": "error",
+            **environment_of(server, self.rules, store_url=f"sqlite:///{folder / 'store.db'}"),
             "LEADROBIN_SAFETY__MIN_ROWS": "1000",
             "LEADROBIN_POLL__INTERVAL_SECONDS": "1",
         }
@@ -179,7 +161,7 @@ def test_a_wrong_setting_is_one_sentence_and_exit_2(
 def test_a_wrong_column_or_key_is_one_sentence_and_exit_2(
     program: Program, wrong: str, words: str
 ) -> None:
-    program.rules.write_text(RULES.replace("column: leadsourcecode,", wrong))
+    program.rules.write_text(TRADE_SHOWS.replace("column: leadsourcecode,", wrong))
     code, _, err = program.run("run", "--once")
     assert code == 2
     assert words in err
@@ -187,7 +169,7 @@ def test_a_wrong_column_or_key_is_one_sentence_and_exit_2(
 
 
 def test_a_table_the_environment_lacks_is_one_sentence_and_exit_2(program: Program) -> None:
-    program.rules.write_text(RULES.replace("table: lead", "table: new_visit"))
+    program.rules.write_text(TRADE_SHOWS.replace("table: lead", "table: new_visit"))
     code, _, err = program.run("run", "--once")
     assert code == 2
     assert "new_visit" in err
@@ -228,7 +210,7 @@ def test_a_killed_process_leaves_no_row_decided_twice(program: Program) -> None:
 
 
 TWO_TABLES = (
-    RULES.replace("rules:\n", "  - {name: All, table: opportunity, default: true}\nrules:\n")
+    TRADE_SHOWS.replace("rules:\n", "  - {name: All, table: opportunity, default: true}\nrules:\n")
     + "  - {name: Any, table: opportunity, segment: All, assign_to: {any_seller: true}}\n"
 )
 
@@ -344,7 +326,7 @@ def test_doctor_says_how_a_table_is_followed(
 def test_a_name_that_nobody_bears_is_found_by_doctor_and_by_plan_at_its_place(
     program: Program, owners: str, message: str
 ) -> None:
-    text = RULES.replace("{any_seller: true}", owners)
+    text = TRADE_SHOWS.replace("{any_seller: true}", owners)
     assert owners in text
     program.rules.write_text(text)
     line, column = _place(text, owners.rpartition("[")[2].partition("]")[0])

@@ -21,19 +21,10 @@ from connector.emulator.server import EmulatorOptions, EmulatorServer
 from connector.store.opening import SqlStore, open_store, upgrade_store
 from engine.records import EntityReference
 from tests.support.builders import guid
+from tests.support.installed import TRADE_SHOWS, environment_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
-RULES = """
-version: 1
-segments:
-  - name: Trade shows
-    table: lead
-    priority: 1
-    when: {column: leadsourcecode, operator: eq, value: 7}
-rules:
-  - {name: To all, table: lead, segment: Trade shows, assign_to: {any_seller: true}}
-"""
 LEASE_SECONDS = 5
 CONCURRENCY = 2
 
@@ -63,17 +54,10 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def environment(server: EmulatorServer, store_url: str, tmp_path: Path) -> dict[str, str]:
     rules = tmp_path / "rules.yaml"
-    rules.write_text(RULES)
+    rules.write_text(TRADE_SHOWS)
     return {
         **os.environ,
-        "LEADROBIN_DATAVERSE__URL": server.url,
-        "LEADROBIN_DATAVERSE__CA_FILE": str(server.ca_file),
-        "LEADROBIN_AUTH__AUTHORITY": server.authority,
-        "LEADROBIN_AUTH__TENANT_ID": server.tenant_id,
-        "LEADROBIN_AUTH__CLIENT_ID": server.client_id,
-        "LEADROBIN_AUTH__CLIENT_SECRET": server.client_secret,
-        "LEADROBIN_RULES__FILE": str(rules),
-        "LEADROBIN_STORE__URL": store_url,
+        **environment_of(server, rules, store_url=store_url, log_level="info"),
         "LEADROBIN_STORE__LEASE_SECONDS": str(LEASE_SECONDS),
         "LEADROBIN_SAFETY__MIN_ROWS": "1000",
         "LEADROBIN_POLL__INTERVAL_SECONDS": "1",

@@ -1,11 +1,8 @@
 """The client against the emulator, over TLS and with MSAL: two readings of one protocol."""
 
 import random
-import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
-from itertools import count
 from typing import Any
 
 import pytest
@@ -14,9 +11,7 @@ from connector.dataverse.client import DataverseClient
 from connector.dataverse.limits.governor import GovernorOptions
 from connector.dataverse.reads.feed import FollowBy
 from connector.dataverse.sign_in.options import SignInOptions
-from connector.dataverse.wire.retrying import RetryPolicy
 from connector.dataverse.wire.transport import TransportOptions
-from connector.dataverse.wiring import ClientDependencies, ClientOptions, build_client
 from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.emulator.protection.throttle import Limits
 from connector.emulator.seed.organization import SeedSize
@@ -32,6 +27,7 @@ from connector.ports import (
 )
 from engine.errors import ConfigProblem
 from engine.records import EntityReference, Row
+from tests.support.installed import connect, left_as_found
 
 LEADS = TableQuery(table="lead", columns=("subject", "_ownerid_value", "statecode"), page_size=20)
 SIZE = SeedSize(sellers=8, leads=50, opportunities=10, insights=4)
@@ -46,49 +42,8 @@ def server() -> Iterator[EmulatorServer]:
 @pytest.fixture(autouse=True)
 def fresh(server: EmulatorServer) -> Iterator[None]:
     """Every test finds the seed as it was made, and no faults."""
-    with server.organization.lock:
-        image = server.organization.storage.snapshot()
-        version = server.organization.catalog.version
-    yield
-    server.faults.clear()
-    server.throttle.reset()
-    server.log.clear()
-    with server.organization.lock:
-        server.organization.storage.restore(image)
-        server.organization.catalog.version = version
-        server.organization.metadata_changes.clear()
-        server.organization.delta_floor = 0
-        server.tenant.revoked_before = 0
-
-
-def connect(server: EmulatorServer, **overrides: Any) -> DataverseClient:
-    """A client on the emulator's clock, whose waits move that clock instead of taking time."""
-    lock = threading.Lock()
-    numbers = count(1)
-    dice = random.Random(7)
-
-    def sleep(seconds: float) -> None:
-        with lock:
-            server.clock.advance(timedelta(seconds=seconds))
-
-    options = ClientOptions(
-        url=server.url,
-        sign_in=SignInOptions(
-            mode="client_secret",
-            tenant_id=server.tenant_id,
-            client_id=server.client_id,
-            client_secret=server.client_secret,
-            authority=server.authority,
-        ),
-        transport=TransportOptions(ca_file=str(server.ca_file), read_timeout=20),
-        retry=RetryPolicy(max_attempts=14, budget=timedelta(hours=6)),
-        governor=GovernorOptions(),
-        writes=WriteOptions(concurrency=4, batch_size=10),
-    )
-    dependencies = ClientDependencies(
-        clock=server.clock, sleep=sleep, random=dice.random, new_id=lambda: f"id-{next(numbers)}"
-    )
-    return build_client(replace(options, **overrides), dependencies)
+    with left_as_found(server):
+        yield
 
 
 @pytest.fixture

@@ -5,21 +5,17 @@
 
 import os
 import random
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import count
 from typing import Any
 
 import pytest
 
 from connector.dataverse.client import DataverseClient
 from connector.dataverse.reads.feed import FollowBy
-from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.retrying import RetryPolicy
-from connector.dataverse.wire.transport import Request, TransportOptions
-from connector.dataverse.wiring import ClientDependencies, ClientOptions, build_client
+from connector.dataverse.wire.transport import Request
 from connector.dataverse.writes.sender import WriteOptions, WriteWay
 from connector.emulator.protection.faults import KINDS
 from connector.emulator.seed.organization import SeedSize
@@ -32,6 +28,7 @@ from connector.ports import (
     WriteResult,
 )
 from engine.records import Row
+from tests.support.installed import connect, left_as_found
 
 SEEDS = int(os.environ.get("LEADROBIN_TEST_FAULT_SEEDS", "5"))
 SIZE = SeedSize(sellers=6, leads=40, opportunities=4, insights=2)
@@ -64,17 +61,8 @@ def server() -> Iterator[EmulatorServer]:
 @pytest.fixture(autouse=True)
 def fresh(server: EmulatorServer) -> Iterator[None]:
     """Every seed finds the table as it was made."""
-    with server.organization.lock:
-        image = server.organization.storage.snapshot()
-    yield
-    server.faults.clear()
-    server.throttle.reset()
-    server.log.clear()
-    with server.organization.lock:
-        server.organization.storage.restore(image)
-        server.organization.metadata_changes.clear()
-        server.organization.delta_floor = 0
-        server.tenant.revoked_before = 0
+    with left_as_found(server):
+        yield
 
 
 def test_every_kind_of_failure_takes_part() -> None:
@@ -132,37 +120,16 @@ class Mirror:
         self.rows = {row_id: row for row_id, row in self.rows.items() if row_id in found}
 
 
-def connect(server: EmulatorServer, seed: int) -> DataverseClient:
-    """A client on the emulator's clock, by turns of both ways of following and of writing."""
-    lock, numbers, dice = threading.Lock(), count(1), random.Random(seed)
-
-    def sleep(seconds: float) -> None:
-        with lock:
-            server.clock.advance(timedelta(seconds=seconds))
-
-    return build_client(
-        ClientOptions(
-            url=server.url,
-            sign_in=SignInOptions(
-                mode="client_secret",
-                tenant_id=server.tenant_id,
-                client_id=server.client_id,
-                client_secret=server.client_secret,
-                authority=server.authority,
-            ),
-            transport=TransportOptions(ca_file=str(server.ca_file), read_timeout=20),
-            retry=RetryPolicy(max_attempts=60, bounded_attempts=60, budget=timedelta(days=2)),
-            writes=WriteOptions(
-                way=(WriteWay.PARALLEL, WriteWay.BATCH)[seed % 2], concurrency=2, batch_size=4
-            ),
-            follow_by=FollowBy.MODIFIED_ON if seed % 3 == 2 else FollowBy.AUTO,
+def open_client(server: EmulatorServer, seed: int) -> DataverseClient:
+    """By turns of both ways of following and of writing."""
+    return connect(
+        server,
+        seed=seed,
+        retry=RetryPolicy(max_attempts=60, bounded_attempts=60, budget=timedelta(days=2)),
+        writes=WriteOptions(
+            way=(WriteWay.PARALLEL, WriteWay.BATCH)[seed % 2], concurrency=2, batch_size=4
         ),
-        ClientDependencies(
-            clock=server.clock,
-            sleep=sleep,
-            random=dice.random,
-            new_id=lambda: f"id-{next(numbers)}",
-        ),
+        follow_by=FollowBy.MODIFIED_ON if seed % 3 == 2 else FollowBy.AUTO,
     )
 
 
@@ -198,7 +165,7 @@ def write_some(client: DataverseClient, rows: list[Row], mark: str) -> list[Writ
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_the_mirror_ends_identical_to_the_table(server: EmulatorServer, seed: int) -> None:
     dice = random.Random(seed)
-    with connect(server, seed) as client:
+    with open_client(server, seed) as client:
         mirror = Mirror(client)
         disturb(server)
         mirror.read()
