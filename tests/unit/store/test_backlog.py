@@ -16,6 +16,7 @@ def test_the_backlog_gives_what_is_due_longest_waiting_first(store: SqlStore) ->
         assert session.list_backlog(limit=1) == [never]
         assert session.list_backlog(table="account") == []
         assert session.list_backlog(table="lead", due_at=NOW) == [late]
+        session.remove_backlog("account", ["b"])
         session.remove_backlog("lead", ["a", "unknown"])
         assert session.load_backlog("lead", ["a", "b"]) == {"b": early}
 

@@ -32,6 +32,7 @@ def test_idle_cycles_are_told_apart_and_forgotten_first(store: SqlStore) -> None
             session.save_cycle(cycle)
         assert session.list_cycles(9) == [other, failed, busy, idle]
         assert session.list_cycles(9, with_idle=False) == [failed, busy]
+        assert session.list_cycles(2) == [other, failed]
         assert session.prune_idle("lead", NOW + timedelta(minutes=1)) == 0
         assert session.prune_idle("lead", NOW + timedelta(hours=1)) == 1
         assert session.list_cycles(9) == [other, failed, busy]

@@ -23,6 +23,9 @@ def test_decisions_are_listed_newest_first(store: SqlStore) -> None:
         assert [replace(found, cycle_id="c1") for found in later] == [taken, undone]
         assert session.list_decisions(row=row) == [*later, second, first]
         assert session.list_decisions(cycle_id="c1") == [first]
+        assert session.list_decisions(limit=2) == later
+        assert session.list_decisions(row=EntityReference(table="account", id="1")) == []
+        assert session.list_decisions(row=EntityReference(table="lead", id="2")) == []
 
 
 def test_the_decisions_around_those_of_a_cycle_are_found_without_their_traces(

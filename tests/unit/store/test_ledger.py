@@ -1,5 +1,6 @@
 """Remembered rows come back as they were, and those of each owner stay counted."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from connector.state.records import LedgerRow
 from connector.store.maintenance import check_store
 from connector.store.opening import SqlStore
+from engine.statuses import RoutingStatus
 from tests.support.state_values import MIRIAM, NOW, SANJAY, ledger_row, waiting
 
 
@@ -51,16 +53,21 @@ def test_deleting_a_row_takes_what_waits_for_it(store: SqlStore) -> None:
     with store.begin() as session:
         session.save_rows([row])
         session.save_backlog([waiting(row.id)])
-        assert session.delete_rows("lead", [row.id]) == 1
+        session.save_rows([ledger_row(1, table="account")])
+        assert session.delete_rows("lead", [row.id, "unknown"]) == 1
         assert session.list_backlog() == []
+        assert session.count_rows("account") == 1
 
 
 def test_rows_that_a_full_read_did_not_show_are_found(store: SqlStore) -> None:
     with store.begin() as session:
-        session.save_rows([ledger_row(1, generation=1), ledger_row(2, generation=1)])
+        session.save_rows([ledger_row(number, generation=1) for number in (1, 2, 3)])
+        session.save_rows([ledger_row(1, table="account", generation=1)])
         session.mark_rows("lead", [ledger_row(1).id], 2)
-        assert session.find_unmarked("lead", 2, 10) == [ledger_row(2).id]
-        assert session.count_rows("lead", before_generation=2) == 1
+        assert sorted(session.find_unmarked("lead", 2, 10)) == [ledger_row(2).id, ledger_row(3).id]
+        assert len(session.find_unmarked("lead", 2, 1)) == 1
+        assert session.find_unmarked("account", 2, 10) == [ledger_row(1).id]
+        assert session.count_rows("lead", before_generation=2) == 2
 
 
 def test_a_backfill_takes_open_undecided_rows_oldest_first(store: SqlStore) -> None:
@@ -125,3 +132,30 @@ def test_a_row_nobody_owns_comes_back_without_an_owner(store: SqlStore) -> None:
         session.save_rows([row])
         assert session.load_rows("lead", [row.id]) == {row.id: row}
         assert session.count_open() == {}
+
+
+def test_a_backfill_takes_rows_whose_segment_had_no_rules_then_and_has_now(
+    store: SqlStore,
+) -> None:
+    def decided(number: int, segment: str, status: RoutingStatus) -> LedgerRow:
+        return ledger_row(number, segment=segment, routing_status=int(status), decided_at=NOW)
+
+    left_alone = decided(1, "UK", RoutingStatus.NO_ASSIGNMENT_RULE)
+    others = [
+        decided(2, "FR", RoutingStatus.NO_ASSIGNMENT_RULE),
+        decided(3, "UK", RoutingStatus.OWNER_ASSIGNED),
+        replace(left_alone, id=ledger_row(4).id, is_open=False),
+        replace(left_alone, table="account"),
+    ]
+    with store.begin() as session:
+        session.save_rows([left_alone, *others])
+        assert session.list_undecided("lead", None, 9, with_rules=("UK",)) == [left_alone]
+        assert session.list_undecided("lead", None, 9) == []
+
+
+def test_a_row_that_is_closed_or_changes_hands_no_longer_counts(store: SqlStore) -> None:
+    with store.begin() as session:
+        session.save_rows([ledger_row(1), ledger_row(2, rule="r"), ledger_row(3, table="account")])
+        session.save_rows([ledger_row(1, is_open=False), ledger_row(2, rule="s")])
+        expected = {("lead", MIRIAM.id, "s"): 1, ("account", MIRIAM.id, ""): 1}
+        assert session.count_open() == session.recount_open() == expected
