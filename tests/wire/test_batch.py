@@ -95,6 +95,7 @@ def test_the_envelope_is_strict() -> None:
     [
         ("multipart/mixed; boundary=batchresponse_1", "batchresponse_1"),
         ('Multipart/Mixed;charset=utf-8; Boundary="a b=c"', "a b=c"),
+        ('multipart/mixed; boundary="X1"', "X1"),
         ("application/json", None),
         ("multipart/mixed", None),
         ("", None),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from connector.dataverse.limits.budgets import DailyCount, SlidingSum
+from connector.dataverse.limits.budgets import DailyCount, PacedBudget, SlidingSum
 from connector.dataverse.limits.governor import Governor, GovernorOptions
 from connector.dataverse.limits.latency import LatencyWatch
 from connector.dataverse.wire.errors import Fault, Reaction
@@ -274,3 +274,19 @@ def test_a_sliding_sum_forgets_exactly_what_left_the_window() -> None:
     assert window.total(19.0) == 11
     assert window.delay_until(19.0, 5) == pytest.approx(6.0)
     assert window.total(100.0) == 0
+
+
+def test_a_long_wait_is_slept_in_naps_so_that_a_stop_is_soon_noticed(timeline: Timeline) -> None:
+    governor = build_governor(timeline)
+    governor.throttle(governor.admit("query"), throttle(seconds=33))
+    governor.admit("query")
+    assert max(timeline.naps) == 5
+    assert timeline.slept == pytest.approx(33)
+
+
+def test_after_a_refusal_nothing_is_left_to_be_used_at_once() -> None:
+    budget = PacedBudget(6000, share=0.95)
+    assert budget.room(0) > 1
+    budget.charge(0, 10)
+    budget.learn_limit(0)
+    assert budget.room(0) == 0

@@ -9,6 +9,7 @@ import responses
 from structlog.testing import capture_logs
 
 from connector.dataverse.client import DataverseClient
+from connector.dataverse.limits.governor import Governor
 from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.odata import find_twin_host, resolve_link
 from connector.dataverse.wire.transport import TransportOptions, build_session
@@ -297,3 +298,29 @@ def test_error_texts_and_logs_hold_neither_token_nor_query(
     said = str(caught.value) + printed.out + printed.err
     assert "secret-token" not in said
     assert "a@b.example" not in said
+
+
+def test_the_annotations_that_are_read_are_asked_for(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/leads", json={"value": []})
+    list(client.read_rows("lead", ("subject",)))
+    assert wire.calls[-1].request.headers["Prefer"] == (
+        "odata.maxpagesize=5000,odata.include-annotations="
+        '"Microsoft.Dynamics.CRM.lookuplogicalname,'
+        "OData.Community.Display.V1.FormattedValue,"
+        'Microsoft.Dynamics.CRM.globalmetadataversion"'
+    )
+
+
+def test_a_hint_at_how_many_requests_may_run_at_once_is_passed_on(
+    client: DataverseClient, wire: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints: list[int | None] = []
+    monkeypatch.setattr(Governor, "finish", lambda *_args, hint: hints.append(hint))
+    wire.get(f"{API}/WhoAmI", json=WHO, headers={"x-ms-dop-hint": "12"})
+    wire.get(f"{API}/leads", status=404, headers={"x-ms-dop-hint": "7"})
+    client.who_am_i()
+    with pytest.raises(ConfigProblem):
+        list(client.read_rows("lead", ("subject",)))
+    assert hints == [12, None, 7]

@@ -9,10 +9,11 @@ import pytest
 import responses
 
 from connector.dataverse.client import DataverseClient
+from connector.dataverse.wire import odata
 from connector.ports import RowWrite, TableQuery, equals
 from engine.errors import ConfigProblem
 from engine.records import EntityReference
-from engine.schema import ColumnType, RelationshipKind
+from engine.schema import ColumnType, EntitySetName, RelationshipKind
 from tests.support.builders import guid
 from tests.wire.conftest import API, Build, Timeline, add_tables, definition_url, error_body
 
@@ -430,3 +431,19 @@ def test_an_environment_that_tells_no_version_is_read_anew_now_and_then(
     timeline.instant += timedelta(minutes=11)
     client._parts.metadata.locate("lead")
     assert definition_calls(wire) == 2
+
+
+def test_the_last_two_rows_of_a_long_query_are_asked_for_one_by_one(
+    client: DataverseClient, wire: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"3fa85f64-5717-4562-b3fc-2c963f66afa{number}" for number in range(2)]
+    wire.get(f"{API}/leads", json={"value": []})
+    one = odata.build_collection_url(
+        f"{API}/",
+        EntitySetName("leads"),
+        select=("subject",),
+        filter=odata.build_in_filter("leadid", ids[:1]),
+    )
+    monkeypatch.setattr(odata, "MAX_URL_LENGTH", len(one))
+    client.fetch_rows(TableQuery(table="lead", columns=("subject",)), ids)
+    assert [str(call.request.url).count("3fa85f64") for call in wire.calls][-2:] == [1, 1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.dataverse.wire.odata import build_filter
+from connector.dataverse.wire.odata import MAX_EXPANDS, build_filter, split_expand
 from connector.ports import IS_ACTIVE, Comparator, Comparison, equals
 
 ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -30,3 +30,9 @@ def test_several_comparisons_must_all_hold() -> None:
     assert (
         build_filter((IS_ACTIVE, equals("_a_value", ID))) == f"statecode eq 0 and _a_value eq {ID}"
     )
+
+
+def test_as_many_expansions_as_allowed_share_a_query() -> None:
+    paths = {f"n{number}": ("name",) for number in range(MAX_EXPANDS)}
+    assert [len(group) for group in split_expand(paths)] == [15]
+    assert [len(group) for group in split_expand({**paths, "more": ("name",)})] == [15, 1]

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -404,3 +405,26 @@ def test_a_page_of_ordinary_size_goes_as_single_requests_and_a_large_one_in_batc
     results = list(build(governor=options).write_rows(writes))
     assert {result.outcome for result in results} == {WriteOutcome.APPLIED}
     assert {call.request.method for call in wire.calls} - {"GET"} == methods
+
+
+def test_what_is_connected_or_queued_already_is_asked_by_row_and_target(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/msdyn_sequencetargets", json={"value": [{"msdyn_sequencetargetid": "t"}]})
+    wire.get(f"{API}/queueitems", json={"value": [{"queueitemid": "qi"}]})
+    client.connect_sequence(LEAD_ROW, "seq")
+    write(client, RowWrite(table="lead", id=ROW, etag=None, queue=QUEUE))
+    asked = [unquote(str(call.request.url)) for call in wire.calls]
+    connected = f"_msdyn_target_value eq {ROW} and _msdyn_parentsequence_value eq seq"
+    queued = f"_objectid_value eq {ROW} and _queueid_value eq {QUEUE.id}"
+    for question in (connected, queued):
+        assert any(url.endswith(f"$filter={question} and statecode eq 0") for url in asked)
+
+
+def test_a_result_says_how_often_the_write_was_sent(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    wire.patch(LEAD, status=503)
+    wire.patch(LEAD, json={"@odata.etag": 'W/"2"'})
+    (result,) = write(client, ASSIGN)
+    assert (result.outcome, result.attempts) == (WriteOutcome.APPLIED, 2)

@@ -2,10 +2,12 @@
 
 import io
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
-from tests.support.mutants import main, print_report, tally
+from tests.support.mutants import ROOT, TESTS, main, prepare_folder, print_report, tally
 
 LISTED = """
     engine.routing.x__worse__mutmut_1: killed
@@ -46,3 +48,22 @@ def test_a_run_that_was_broken_off_is_no_result(
     monkeypatch.setattr(sys, "stdin", io.StringIO(listed))
     assert main() == code
     assert capsys.readouterr().err == said
+
+
+def test_files_that_are_asked_for_get_a_folder_with_their_tests(tmp_path: Path) -> None:
+    folder = prepare_folder(["connector/store/leases.py"], tmp_path / "asked_for")
+    found = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert found["mutmut"]["only_mutate"] == ["connector/store/leases.py"]
+    assert found["mutmut"]["source_paths"] == ["connector"]
+    assert found["mutmut"]["pytest_add_cli_args_test_selection"] == ["tests/unit/store"]
+    assert found["pytest"]["ini_options"]["minversion"] == "9.0"
+    assert (folder / "connector" / "store").is_dir()
+
+
+def test_files_without_named_tests_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"settings/model\.py"):
+        prepare_folder(["settings/model.py"], tmp_path)
+
+
+def test_the_tests_that_are_named_exist() -> None:
+    assert [test for named in TESTS.values() for test in named if not (ROOT / test).is_dir()] == []
