@@ -1,6 +1,6 @@
 """The whole decision for one row: segment, rule, owner, sequence. Nothing is written here.
 
-The one way from rows to decisions: what simulates and what runs for real both come through here.
+This is the one way from rows to decisions: what simulates and what runs for real both take it.
 """
 
 from collections.abc import Mapping

@@ -17,7 +17,7 @@ from engine.statuses import SegmentationStatus
 class SegmentMatch:
     """The segment of a row, None when there is none; `moved` = it came from another segment.
 
-    Compared by identity: a table gives the same object for the same answer.
+    It is compared by identity: a table gives the same object for the same answer.
     """
 
     segment: Segment | None

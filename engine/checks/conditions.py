@@ -51,8 +51,7 @@ def check_condition(
     *,
     record_table: TableSchema | None = None,
 ) -> list[Problem]:
-    """Everything in a condition that its tables rule out; paths mirror the condition in a rules
-    file.
+    """Everything in a condition that its tables rule out; paths are those of a rules file.
 
     A name that is not in the schema is wrong only when its table is complete and the name bears no
     publisher prefix: tenants add columns of their own. Where the schema ends nothing is checked.

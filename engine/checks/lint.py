@@ -1,6 +1,6 @@
 """What is allowed in a rule set and yet looks wrong; what is not allowed is found before this.
 
-Rules that nobody in a given directory can be given work by are found in `lint_directory`.
+Rules that nobody in a given directory can be given work by are found in `directory`.
 """
 
 from collections import defaultdict

@@ -1,6 +1,6 @@
 """A decision in words: what was tried, where each one fell out, and what would have changed it.
 
-Taking the decision is in `deciding`; its plain data is in `traces`.
+Taking the decision is in `decider`; its plain data is in `plain_data`.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,4 @@
-"""Capacity arithmetic: how many units a target has left; who is chosen with it is in
-`distribution`."""
+"""Capacity arithmetic: how many units a target has left; who is chosen with it is in `pool`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,8 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityUnits:
-    """What one row costs. A rule's own figure goes before its table's; one unit where neither is
-    named."""
+    """What one row costs: its rule's own figure, else its table's, else one unit."""
 
     by_table: Mapping[str, int] = field(default_factory=dict[str, int])
     by_rule: Mapping[str, int] = field(default_factory=dict[str, int])

@@ -1,7 +1,7 @@
 """Why a candidate was chosen or not, in words with numbers, and what would have changed it.
 
-Looks at every candidate anew, so it is for traces, not for the loop. What was decided before the
-candidates were known (conditions, permissions) is explained in `explain`.
+Every candidate is looked at anew, so this is for traces, not for the loop. What was decided before
+the candidates were known (conditions, permissions) is explained in `assignment`.
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What distribution is asked and what it answers; how the answer is found is in `distribution`."""
+"""What distribution is asked and what it answers; how the answer is found is in `pool`."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

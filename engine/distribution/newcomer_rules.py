@@ -1,4 +1,4 @@
-"""Calibration of newcomers and returners, off by default; the choice itself is in `distribution`.
+"""Calibration of newcomers and returners, off by default; the choice itself is in `pool`.
 
 Without it, who has never been assigned comes first in every round robin, and whose capacity is
 untouched gets everything under load balancing until the others' level is reached. With it, somebody

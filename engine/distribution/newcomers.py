@@ -1,4 +1,4 @@
-"""Puts newcomers and returners in their place as time passes; the rules are in `fairness`."""
+"""Puts newcomers and returners in their place as time passes; the rules are in `newcomer_rules`."""
 
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush

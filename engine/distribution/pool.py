@@ -1,6 +1,6 @@
 """Who gets the next record: round robin and load balancing over a pool of sellers and teams.
 
-Which sellers are candidates is decided in `routing`.
+Which sellers are candidates is decided in `assignment`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -155,8 +155,10 @@ class SellerPool:
             self._refresh((position,))
 
     def release(self, target_id: str, table: str, rule: str | None = None) -> None:
-        """Give a row's units back: closed, deleted, or taken away. `rule` is the one that assigned
-        it, if known."""
+        """Give back the units of a row that was closed, deleted or taken away.
+
+        `rule` is the one that assigned it, if known.
+        """
         position = self.position_of(target_id)
         if position is not None:
             self._standings.release(position, table, self._standings.cost(table, rule))

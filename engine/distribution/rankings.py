@@ -11,7 +11,7 @@ from engine.distribution.windows import TimelineShelf, Window
 
 
 class RankingKind(NamedTuple):
-    """A way of comparing candidates; `rule` None = by the organisation's clock."""
+    """A way of comparing candidates; `rule` None = by the organization's clock."""
 
     by_load: bool
     rule: str | None

@@ -1,4 +1,4 @@
-"""Everybody in the order of their keys, kept at little cost; for whom it is kept is in `pools`."""
+"""Everybody in the order of their keys, kept at little cost; who asks is in `smallest_key`."""
 
 from bisect import bisect_left, insort
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Clocks, turns and consumed units of a directory as they move; choosing is in `distribution`."""
+"""Clocks, turns and consumed units of a directory as they move; choosing is in `pool`."""
 
 from collections.abc import Mapping
 from dataclasses import replace

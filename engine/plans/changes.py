@@ -62,9 +62,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRow:
-    """All changes to one row, written together and guarded by the row version they were.
-
-    Derived from.
+    """All changes to one row, written together, guarded by the version they were derived from.
 
     `is_reassignment` = the row was known and owned before, so that a change of owner takes work
     from somebody. `segment`, `rule` and `reason` say where the changes come from.

@@ -9,9 +9,9 @@ from engine.plans.plan import Plan, count_taken
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyLimits:
-    """When a plan is refused: by its share of the table's owned rows, by its share of one seller's.
+    """When a plan is refused: by the share of a table's or of a seller's rows, or by its size.
 
-    Both count from `min_rows` owned rows on. Or by its size.
+    The shares count from `min_rows` owned rows on.
     """
 
     max_owner_change_share: float = 0.5

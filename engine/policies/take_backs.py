@@ -1,7 +1,7 @@
 """Whether somebody worked on a row that a seller was given; taking it back is the connector's.
 
-Beyond the original, and off unless a rule has a `take_back`. A touch is what a row itself shows:
-its last change, and a column that the rule names.
+This goes beyond the original and is off unless a rule has a `take_back`. A touch is what a row
+itself shows: its last change, and a column that the rule names.
 """
 
 from datetime import date, datetime

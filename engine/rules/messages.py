@@ -1,4 +1,4 @@
-"""What is wrong with a part of a rules file, in words; finding it out is in `ruleset`."""
+"""What is wrong with a part of a rules file, in words; finding it out is in `rule_set`."""
 
 from collections.abc import Collection
 

@@ -141,9 +141,7 @@ class FunctionWriter:
     def first_match(
         self, conditions: Sequence[Condition | None], *, is_strict: bool = False
     ) -> str:
-        """A function that returns the position of the first condition that holds, or -1; its
-        name.
-        """
+        """The name of a function that returns the position of the first that holds, or -1."""
         body = self._try_in_order(conditions, "return {}", is_strict=is_strict)
         return self.add_function("match", body)
 

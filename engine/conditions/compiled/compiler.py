@@ -1,5 +1,4 @@
-"""Conditions → fast callables; what a condition means is in `interpreter`, which the result must
-equal.
+"""Conditions → fast callables, which must equal what a condition means in `interpreter`.
 
 All conditions of a rule set become one generated function; many of them are narrowed down first by
 the tables of `tables`. A row whose cells are not what the columns' types promise goes to the
@@ -198,9 +197,7 @@ class Predicate:
         record: Row | None = None,
         attributes: Attributes | None = None,
     ) -> bool:
-        """Whether the condition holds; `record` and `attributes` are for sellers, teams and
-        queues.
-        """
+        """Whether it holds; `record` and `attributes` are for sellers, teams and queues."""
         try:
             test = self._program.at(now)
             return bool(test(row, row if record is None else record, attributes))

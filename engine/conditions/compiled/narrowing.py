@@ -1,6 +1,4 @@
-"""The function that narrows conditions down by tables before it tests what is left; tables:
-`tables`.
-"""
+"""Narrows conditions down by tables before what is left is tested; the tables are in `tables`."""
 
 import re
 from bisect import bisect_right
@@ -116,9 +114,7 @@ def mask_expression(table: ColumnTable, reads: Reads, writer: FunctionWriter) ->
 def _moment(
     table: ColumnTable, reads: Reads, writer: FunctionWriter, names: tuple[str, str]
 ) -> str:
-    """Null leaves its own mask; a date in another form than the wire's leaves everything
-    possible.
-    """
+    """Null leaves its own mask; a date that is not in the wire's form leaves all possible."""
     key, bind = table.key, writer.namespace.bind
     local = reads.moment(key.path, key.family, is_day_only=key.is_day)
     points, masks = names

@@ -1,6 +1,4 @@
-"""How often a condition holds and what it costs: the order in which children are tried follows
-from it.
-"""
+"""How often a condition holds and what it costs, hence in which order children are tried."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,9 +86,7 @@ class Chances:
         return Estimate(self._sampled.get(condition, chance), cost)
 
     def _sequence(self, children: Sequence[Condition], *, is_all: bool) -> Estimate:
-        """Children as they will be tried: each one costs only when those before have not settled
-        it.
-        """
+        """Children as they will be tried: each costs only where those before settle nothing."""
         reach, cost = 1.0, 0.0
         for child in self.order(children, is_all=is_all):
             cost += reach * self.estimate(child).cost

@@ -1,6 +1,4 @@
-"""Reading columns, labels and related rows from a wire row; never raises, whatever the row
-holds.
-"""
+"""Reads columns, labels and related rows of a wire row; never raises, whatever the row holds."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -16,8 +14,8 @@ LABEL_SUFFIX = "@OData.Community.Display.V1.FormattedValue"
 def read_cell(row: Row | None, name: str) -> object:
     """The value of one column, None for null.
 
-    Null are an absent column, an empty text, and a mapping or list under the column's name (that is
-    an expanded row); a lookup `x` is read from `_x_value`.
+    An absent column, an empty text, and a mapping or list under the column's name (that is an
+    expanded row) count as null; a lookup `x` is read from `_x_value`.
     """
     if row is None:
         return None
@@ -27,9 +25,7 @@ def read_cell(row: Row | None, name: str) -> object:
 
 
 def scalar(value: object) -> object:
-    """A value as it stands under a column's name; None for an empty text and for anything
-    nested.
-    """
+    """A value as it stands under a column's name; None for an empty text and what is nested."""
     if value.__class__ in NULL_CLASSES or value == "":
         return None
     return value
@@ -62,9 +58,7 @@ def related_row(row: Row | None, navigation: ColumnPath) -> Row | None:
 
 
 def has_related(row: Row, navigation: ColumnPath) -> bool:
-    """Whether a related row is there; a filled lookup counts where the row itself was not
-    expanded.
-    """
+    """Whether a related row is there; a filled lookup counts where the row was not expanded."""
     if related_rows(row, navigation):
         return True
     last = navigation[-1]

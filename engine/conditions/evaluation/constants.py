@@ -99,9 +99,7 @@ def is_id(value: Scalar) -> bool:
 
 
 def number_of(value: Scalar) -> Number | None:
-    """A constant as a number; text counts when it is nothing but one. True and false are 1 and
-    0.
-    """
+    """A constant as a number, text that is nothing but one included; true and false are 1, 0."""
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, Decimal):

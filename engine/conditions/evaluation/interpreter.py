@@ -1,6 +1,4 @@
-"""A condition tree against a row, by walking it: the plain reading that the compiled form must
-equal.
-"""
+"""A condition tree against a row, by walking it: the reading that the compiled form equals."""
 
 from collections.abc import Mapping
 from typing import assert_never
@@ -88,9 +86,7 @@ def _compare(condition: Compare, row: Row, context: Context) -> bool:
 
 
 def cell_at(row: Row, path: ColumnPath) -> Cell:
-    """The cell at the end of a path, with its label and the row it identifies where that is at
-    hand.
-    """
+    """The cell at the end of a path, with its label and, where at hand, the row it identifies."""
     owner = related_row(row, path[:-1])
     name = path[-1]
     anchor = related_row(row, path)
@@ -109,9 +105,7 @@ def _related(condition: Related, row: Row, record: Row, context: Context) -> boo
 
 
 def attribute_matches(condition: SellerAttribute, attributes: Attributes | None) -> bool:
-    """Whether a seller's attributes satisfy the condition; names and values compare without
-    case.
-    """
+    """Whether a seller's attributes satisfy the condition; case does not count."""
     name = fold(condition.name)
     pairs = attributes.items() if attributes is not None else ()
     held = {fold(value) for key, values in pairs if fold(key) == name for value in values}

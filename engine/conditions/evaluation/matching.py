@@ -41,9 +41,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonContext:
-    """What a comparison needs besides the cell: the column, the calendar, now, hierarchies, the
-    caller.
-    """
+    """What a comparison needs besides the cell."""
 
     column: Column | None
     dates: DateSettings

@@ -89,9 +89,7 @@ def add_days(day: date, days: int) -> date:
 
 
 def add_months(day: date, months: int) -> date:
-    """A day moved by months, on the month's last day where it is shorter, held at the calendar's
-    ends.
-    """
+    """A day moved by months: at most to the month's last day, held at the calendar's ends."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     if year < date.min.year:
         return date.min

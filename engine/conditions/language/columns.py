@@ -28,9 +28,7 @@ def columns_of(condition: Condition) -> frozenset[ColumnPath]:
 
 
 def record_columns_of(condition: Condition) -> frozenset[ColumnPath]:
-    """The column paths that a seller, team or queue condition reads from the record being
-    assigned.
-    """
+    """What a condition on sellers, teams or queues reads from the record being assigned."""
     return frozenset(
         node.other
         for node in walk(condition)

@@ -87,9 +87,7 @@ def table_of(schema: Schema, table: str | None, navigation: tuple[str, ...]) -> 
 
 
 def logical_name(name: str) -> str:
-    """The logical name of a column that may be written as its wire name: `_ownerid_value` →
-    `ownerid`.
-    """
+    """A column's logical name where it may be its wire name: `_ownerid_value` → `ownerid`."""
     if name.startswith("_") and name.endswith("_value"):
         return name[1:-6]
     return name

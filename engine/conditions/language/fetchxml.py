@@ -1,4 +1,4 @@
-"""FetchXML filter → condition tree; the way back is in `fetchxml_building`.
+"""FetchXML filter → condition tree; the way back is in `fetchxml_writing`.
 
 Microsoft: "Filter rows using FetchXml", "link-entity element", "Filter on values in related
 records". FetchXML values have no type: text that is exactly how a number or a truth value is
@@ -218,7 +218,7 @@ class _Reader:
     def _to_many(self, link: Element, table: str | None, intersect: str | None) -> str | None:
         """The 1:N navigation property of a link, or the N:N one behind an intersect table.
 
-        None also where several come into question.
+        The answer is None also where several come into question.
         """
         kind, wanted = RelationshipKind.ONE_TO_MANY, link.attribute("name")
         if intersect is not None:

@@ -207,8 +207,7 @@ def _quote(text: str) -> str:
 
 
 def negate(condition: Condition) -> Condition | None:
-    """A condition without `not` that holds when this one does not; None where operators lack a
-    twin.
+    """A condition without `not` that holds when this one does not; None where there is none.
 
     Exact for rows whose columns hold what their types promise: a text in a number column is neither
     below nor above a number.

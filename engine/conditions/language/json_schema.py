@@ -1,4 +1,4 @@
-"""The JSON Schema of a condition in a rules file, for editors; reading one is in `conditions`."""
+"""The JSON Schema of a condition in a rules file, for editors; reading one is in `parsing`."""
 
 from typing import Any, cast
 

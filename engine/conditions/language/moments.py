@@ -63,9 +63,7 @@ def _offset(text: str | None) -> timezone | None:
 
 
 def to_utc(moment: datetime, zone: ZoneInfo) -> datetime | None:
-    """The instant in UTC, a naive one taken as wall-clock time of `zone`; None beyond the
-    calendar.
-    """
+    """The instant in UTC, a naive one read as `zone`'s wall clock; None beyond the calendar."""
     try:
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
         return aware.astimezone(UTC)
@@ -74,9 +72,7 @@ def to_utc(moment: datetime, zone: ZoneInfo) -> datetime | None:
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant a day begins in `zone`, in UTC; where a clock change skips midnight, the
-    change.
-    """
+    """The instant a day begins in `zone`, in UTC; the change where the clock skips midnight."""
     begin = datetime(day.year, day.month, day.day, tzinfo=zone)
     try:
         return begin.astimezone(UTC)
@@ -93,9 +89,7 @@ def local_day(instant: datetime, zone: ZoneInfo) -> date:
 
 
 def cell_moment(cell: object) -> Moment | None:
-    """What a cell says of time: a day, or an instant in UTC (Dataverse sends UTC); None
-    otherwise.
-    """
+    """What a cell says of time: a day, an instant in UTC (Dataverse sends UTC), or None."""
     moment = cell
     if isinstance(cell, str):
         # Dataverse writes T and Z in capitals; other spellings are only read in rules.
@@ -111,8 +105,7 @@ _UTC_ZONE = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time, half-open, once for instants (UTC) and once for columns that hold only a
-    day.
+    """A stretch of time, half-open, for instants (UTC) and for columns that hold only a day.
 
     `start`/`end` are instants, `first`/`until` ordinals of days (`date.toordinal`); None is
     unbounded.

@@ -1,7 +1,7 @@
 """Plain data of a rules file → condition tree, all problems at once.
 
 Files and positions are read in `settings`; whether a column exists and suits its operator is
-checked in `check`; FetchXML is read in `fetchxml`.
+checked in `checks`; FetchXML is read in `fetchxml`.
 """
 
 import re
