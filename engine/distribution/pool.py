@@ -13,7 +13,6 @@ from engine.distribution.members import PoolMembers
 from engine.distribution.model import (
     DistributionOutcome,
     DistributionRequest,
-    DistributionSettings,
 )
 from engine.distribution.newcomers import Calibration
 from engine.distribution.rankings import Ranking, RankingKind, kind_of
@@ -24,8 +23,6 @@ from engine.sellers import (
     Seller,
     SellerClock,
     Team,
-    read_clocks,
-    read_consumed,
 )
 from engine.statuses import RoutingStatus
 
@@ -185,9 +182,3 @@ class SellerPool:
         if self._calibration is not None:
             self._refresh(self._calibration.advance(request.now))
         return Reasons(self._standings, request)
-
-
-def open_pool(directory: Directory, settings: DistributionSettings | None = None) -> SellerPool:
-    """A pool over a directory that carries its own clocks and counts."""
-    members = PoolMembers(directory, settings or DistributionSettings())
-    return SellerPool(members, read_clocks(directory), read_consumed(directory))

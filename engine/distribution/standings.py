@@ -7,15 +7,12 @@ from typing import NamedTuple, TypeVar
 
 from engine.distribution.capacity import available_units
 from engine.distribution.members import PoolMembers
-from engine.distribution.model import DistributionSettings
 from engine.sellers import (
     Consumed,
     Directory,
     Seller,
     SellerClock,
     Team,
-    read_clocks,
-    read_consumed,
 )
 
 AnyTarget = TypeVar("AnyTarget", Seller, Team)
@@ -214,9 +211,3 @@ class Standings:
 
     def _counts(self, table: str) -> list[int]:
         return [units.get(table, 0) for units in self.initially]
-
-
-def open_standings(directory: Directory, settings: DistributionSettings) -> Standings:
-    """The standings of a directory that carries its own clocks and counts."""
-    members = PoolMembers(directory, settings)
-    return Standings(members, read_clocks(directory), read_consumed(directory))

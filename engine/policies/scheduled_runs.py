@@ -53,11 +53,12 @@ def find_next_run(schedule: ScheduledRuns, time_zone: str, now: datetime) -> dat
 
 def _runs_of(schedule: ScheduledRuns, zone: ZoneInfo, day: date) -> Iterator[datetime]:
     """The instants of one day's runs, in UTC."""
-    starts_on = schedule.starts_on
-    if WEEKDAYS[day.weekday()] not in schedule.days:
-        return
-    if starts_on is not None and day < date.fromisoformat(starts_on):
+    if WEEKDAYS[day.weekday()] not in schedule.days or not _has_begun(schedule, day):
         return
     for clock in schedule.at:
         wall = datetime.combine(day, time.fromisoformat(clock), zone)
         yield wall.astimezone(UTC)
+
+
+def _has_begun(schedule: ScheduledRuns, day: date) -> bool:
+    return schedule.starts_on is None or day >= date.fromisoformat(schedule.starts_on)

@@ -24,8 +24,10 @@ def is_touched_by_change(policy: TakeBack, row: Row, *, owner_id: str, our_id: s
 def is_touched_by_column(policy: TakeBack, row: Row, since: datetime) -> bool:
     """The column that the rule names holds an instant after `since`, or a day not before it."""
     value = row.get(policy.touch_column) if policy.touch_column else None
-    if not isinstance(value, str):
-        return False
+    return isinstance(value, str) and _is_later(value, since)
+
+
+def _is_later(value: str, since: datetime) -> bool:
     try:
         if len(value) == len("2026-11-26"):
             return date.fromisoformat(value) >= since.date()

@@ -12,11 +12,11 @@ from time import process_time
 from typing import NamedTuple, TypeVar
 
 from engine.distribution.model import DistributionRequest, DistributionSettings, Method
-from engine.distribution.pool import SellerPool, open_pool
+from engine.distribution.pool import SellerPool
 from engine.distribution.rankings import RankingKind
 from engine.distribution.scan import scan
-from engine.distribution.standings import open_standings
 from engine.sellers import Directory, Seller
+from tests.unit.distribution.pools import open_pool, open_standings
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 TERRITORIES, LANGUAGES, TIERS = 10, 5, 4

@@ -11,11 +11,12 @@ from engine.distribution.explain import Change, Reasons
 from engine.distribution.model import DistributionRequest, DistributionSettings
 from engine.distribution.newcomer_rules import FairnessSettings
 from engine.distribution.newcomers import Calibration
-from engine.distribution.pool import SellerPool, open_pool
+from engine.distribution.pool import SellerPool
 from engine.distribution.scan import scan
-from engine.distribution.standings import Standings, open_standings
+from engine.distribution.standings import Standings
 from engine.sellers import Calendar, Directory, Seller, Team
 from engine.statuses import RoutingStatus
+from tests.unit.distribution.pools import open_pool, open_standings
 
 START = datetime(2026, 3, 27, 6, 30, tzinfo=UTC)
 TABLES = ("lead", "opportunity")

@@ -10,9 +10,9 @@ import pytest
 from engine.decisions.decision import Stage
 from engine.distribution.model import DistributionRequest, DistributionSettings, Method
 from engine.distribution.newcomer_rules import FairnessSettings
-from engine.distribution.pool import open_pool
 from engine.sellers import Calendar, Directory, Seller
 from tests.support.builders import seller
+from tests.unit.distribution.pools import open_pool
 
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
 MONDAYS = Calendar(weekly={"mon": (("09:00", "17:00"),)})

@@ -14,10 +14,10 @@ from engine.distribution.newcomer_rules import (
     remaining_head_start,
     returns_of,
 )
-from engine.distribution.pool import SellerPool, open_pool
+from engine.distribution.pool import SellerPool
 from engine.sellers import Calendar, Directory, Seller, Team
 from tests.support.builders import seller, team
-from tests.unit.distribution.pools import positions_of
+from tests.unit.distribution.pools import open_pool, positions_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

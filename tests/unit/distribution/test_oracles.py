@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from engine.distribution.model import DistributionRequest, DistributionSettings, Method
-from engine.distribution.pool import open_pool
 from engine.sellers import Calendar, Directory, Seller
 from engine.statuses import RoutingStatus
 from tests.support.builders import ROOM, at, seller
-from tests.unit.distribution.pools import positions_of
+from tests.unit.distribution.pools import open_pool, positions_of
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 NOW = DAY + timedelta(hours=17)

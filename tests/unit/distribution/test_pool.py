@@ -9,12 +9,12 @@ import pytest
 import engine.distribution.rankings
 from engine.distribution.capacity import CapacityUnits, available_units
 from engine.distribution.model import DistributionRequest, DistributionSettings, Method
-from engine.distribution.pool import SellerPool, open_pool
+from engine.distribution.pool import SellerPool
 from engine.records import EntityReference
 from engine.sellers import Calendar, Directory, Queue, Seller, Team
 from engine.statuses import RoutingStatus
 from tests.support.builders import seller, team
-from tests.unit.distribution.pools import positions_of
+from tests.unit.distribution.pools import open_pool, positions_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
