@@ -290,3 +290,13 @@ def test_after_a_refusal_nothing_is_left_to_be_used_at_once() -> None:
     budget.charge(0, 10)
     budget.learn_limit(0)
     assert budget.room(0) == 0
+
+
+def test_what_stays_slow_becomes_the_level_that_queueing_is_seen_against() -> None:
+    watch = LatencyWatch()
+    for seconds in [*[0.1] * 30, *[0.3] * 60]:
+        watch.observe("patch", seconds)
+    assert watch.is_queueing
+    for _ in range(2000):
+        watch.observe("patch", 0.3)
+    assert not watch.is_queueing

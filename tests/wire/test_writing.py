@@ -428,3 +428,14 @@ def test_a_result_says_how_often_the_write_was_sent(
     wire.patch(LEAD, json={"@odata.etag": 'W/"2"'})
     (result,) = write(client, ASSIGN)
     assert (result.outcome, result.attempts) == (WriteOutcome.APPLIED, 2)
+
+
+def test_a_conflict_that_cannot_be_looked_into_is_a_failure_with_its_attempts(
+    client: DataverseClient, wire: responses.RequestsMock
+) -> None:
+    wire.patch(LEAD, status=503)
+    wire.patch(LEAD, status=412, json=error_body("0x80060882", "other version"))
+    wire.get(LEAD, status=403, json=error_body("0x80040220", "missing role"))
+    (result,) = write(client, ASSIGN)
+    assert (result.outcome, result.attempts) == (WriteOutcome.FAILED, 2)
+    assert "missing role" in str(result.message)
