@@ -238,12 +238,13 @@ class CycleMachine(RuleBasedStateMachine):
         left, process = [writes], self.process
 
         def act(request: requests.PreparedRequest) -> None:
-            row_id = find_written(request)
-            if row_id is None or row_id not in self.tenant.leads():
+            written = find_written(request)
+            if not written or written[0] not in self.tenant.leads():
                 return
             left[0] -= 1
             if left[0] == -1:
-                self.hands.act(action, row_id, seeded().sellers[seller])
+                self.hands.book.know(written)
+                self.hands.act(action, written[0], seeded().sellers[seller])
                 if dies:
                     process.kill()
                     raise Killed

@@ -134,6 +134,12 @@ class Book:
             if row_id in self.stories:
                 self.stories[row_id].shown = self._next()
 
+    def know(self, row_ids: Iterable[str]) -> None:
+        """The connector writes these rows: it saved before that it would."""
+        for row_id in row_ids:
+            if row_id in self.stories:
+                self.stories[row_id].is_known = True
+
     def end_cycle(self, began: int) -> None:
         """A cycle came to its end: what it was shown, it must remember."""
         for story in self.stories.values():

@@ -223,9 +223,10 @@ class Hands:
         run_cycle(process.seams(self.rules_file), process.table(self.rules_file))
         self.book.end_cycle(began)
 
-    def _observe(self, _request: requests.PreparedRequest) -> Callable[[], None]:
+    def _observe(self, request: requests.PreparedRequest) -> Callable[[], None]:
         """Note what each request of ours changed."""
         self.book.look()
+        self.book.know(find_written(request))
         return self.book.look
 
     def _distort(self, body: bytes) -> bytes:
@@ -243,13 +244,12 @@ class Hands:
         return json.dumps(document).encode()
 
 
-def find_written(request: requests.PreparedRequest) -> str | None:
-    """The first lead that a request of ours writes."""
+def find_written(request: requests.PreparedRequest) -> list[str]:
+    """The leads that a request of ours writes, in its order."""
     if request.method == "GET":
-        return None
+        return []
     text = str(request.url) + str(request.body)
-    found = re.search(r"leads\((00000000-0000-4000-8000-\d{12})\)", text)
-    return found[1] if found else None
+    return re.findall(r"leads\((00000000-0000-4000-8000-\d{12})\)", text)
 
 
 @contextmanager
