@@ -496,10 +496,6 @@ SUGGESTION = "msdyn_salessuggestion"
 INSIGHTS = {"name": "Insights", "table": SUGGESTION, "default": True}
 
 
-def insight(number: int = 70, **columns: Any) -> Any:
-    return record(number, SUGGESTION, **columns)
-
-
 def insights(assign_to: dict[str, Any]) -> RuleSet:
     part = {"name": "I", "table": SUGGESTION, "segment": "Insights", "assign_to": assign_to}
     return rules(part, segments=[INSIGHTS])
@@ -515,10 +511,13 @@ TEAM = team(50, "Contoso", members=(guid(3), guid(1), guid(2), guid(77)))
 def test_the_members_of_an_owning_team_are_drawn_by_the_rows_id() -> None:
     people = [MIRIAM, SANJAY, SUSANA]
     chosen = decider(insights({"account_column": "ownerid"}), people, teams=[TEAM])
-    found = [chosen.decide(insight(number, **behind(TEAM.id.upper())), NOW) for number in range(60)]
+    found = [
+        chosen.decide(record(number, SUGGESTION, **behind(TEAM.id.upper())), NOW)
+        for number in range(60)
+    ]
     assert {owner(one) for one in found} == {"Miriam", "Sanjay", "Susana"}
     again = decider(insights({"account_column": "ownerid"}), people, teams=[TEAM])
-    assert owner(again.decide(insight(59, **behind(TEAM.id)), NOW)) == owner(found[59])
+    assert owner(again.decide(record(59, SUGGESTION, **behind(TEAM.id)), NOW)) == owner(found[59])
     for one in found:
         names = {person.name for person in one.secondary} | {owner(one)}
         assert names == {"Miriam", "Sanjay", "Susana"}
@@ -541,7 +540,7 @@ def consumed_of(chosen: Any, table: str) -> dict[str, int]:
 )
 def test_an_insight_without_people_finds_nobody(columns: dict[str, Any]) -> None:
     chosen = decider(insights({"account_column": "ownerid"}), [MIRIAM], teams=[TEAM])
-    assert statuses(chosen.decide(insight(**columns), NOW)) == (1, 5, 4)
+    assert statuses(chosen.decide(record(70, SUGGESTION, **columns), NOW)) == (1, 5, 4)
 
 
 def test_people_who_cannot_be_given_work_are_neither_primary_nor_secondary() -> None:
@@ -555,10 +554,10 @@ def test_people_who_cannot_be_given_work_are_neither_primary_nor_secondary() -> 
         "secondary": [{"column": "fullname", "operator": "not-null"}],
     }
     chosen = decider(insights(any_of), people, teams=[TEAM])
-    found = chosen.decide(insight(**behind(TEAM.id)), NOW)
+    found = chosen.decide(record(70, SUGGESTION, **behind(TEAM.id)), NOW)
     assert (owner(found), found.secondary) == ("Susana", ())
     blind = decider(insights(any_of), people[:2], teams=[TEAM])
-    assert blind.decide(insight(**behind(TEAM.id)), NOW).routing_status == 10
+    assert blind.decide(record(70, SUGGESTION, **behind(TEAM.id)), NOW).routing_status == 10
 
 
 def test_secondary_people_need_no_primary_condition_but_a_primary_is_needed() -> None:
@@ -572,11 +571,11 @@ def test_secondary_people_need_no_primary_condition_but_a_primary_is_needed() ->
         "secondary": [eq("title", "Aide")],
     }
     found = decider(insights(assign_to), people, teams=[TEAM]).decide(
-        insight(**behind(TEAM.id)), NOW
+        record(70, SUGGESTION, **behind(TEAM.id)), NOW
     )
     assert (owner(found), [one.name for one in found.secondary]) == ("Chief", ["Aide"])
     alone = decider(insights(assign_to), people[1:], teams=[TEAM])
-    assert statuses(alone.decide(insight(**behind(TEAM.id)), NOW)) == (1, 5, 4)
+    assert statuses(alone.decide(record(70, SUGGESTION, **behind(TEAM.id)), NOW)) == (1, 5, 4)
 
 
 def test_the_rest_of_those_who_fit_as_primary_come_before_the_other_secondary_people() -> None:
@@ -591,7 +590,7 @@ def test_the_rest_of_those_who_fit_as_primary_come_before_the_other_secondary_pe
         "secondary": [eq("title", "Aide")],
     }
     found = decider(insights(assign_to), people, teams=[TEAM]).decide(
-        insight(**behind(TEAM.id)), NOW
+        record(70, SUGGESTION, **behind(TEAM.id)), NOW
     )
     assert {owner(found), found.secondary[0].name} == {"P2", "P3"}
     assert [one.name for one in found.secondary[1:]] == ["P1"]
@@ -622,9 +621,9 @@ def test_the_access_team_regards_the_insight_or_its_account(columns: dict[str, A
     chosen = decider(
         insights({"access_team": True}), [MIRIAM, SANJAY], teams=[access, other, plain]
     )
-    assert owner(chosen.decide(insight(**columns), NOW)) == "Sanjay"
+    assert owner(chosen.decide(record(70, SUGGESTION, **columns), NOW)) == "Sanjay"
 
 
 def test_sellers_may_be_assigned_insights_by_round_robin_too() -> None:
     chosen = decider(insights({"any_seller": True}), [SANJAY, MIRIAM])
-    assert owner(chosen.decide(insight(), NOW)) == "Miriam"
+    assert owner(chosen.decide(record(70, SUGGESTION), NOW)) == "Miriam"

@@ -10,14 +10,13 @@ from connector.environment.hierarchies import fetch_hierarchies
 from connector.environment.table_definitions import describe_tables
 from engine.assignment.decider import open_decider
 from engine.conditions.language.context import Context
-from engine.normalise import normalise
 from engine.records import Record
 from engine.rules.rule_set import RuleSet, build_rule_set
 from engine.schema import TableSchema
 from engine.sellers import Directory, Queue, Seller, Team
 from engine.sequences.timing import EndReason, find_end
 from engine.standard_tables import STANDARD_TABLES
-from tests.support.builders import NOW, compare, guid, queue, row, seller, team
+from tests.support.builders import NOW, compare, guid, queue, record, seller, team
 
 GROUP, HOLDING, BRANCH, STRANGER = guid(1), guid(2), guid(3), guid(4)
 """Accounts: the branch belongs to the holding, which belongs to the group."""
@@ -188,11 +187,10 @@ ROWS = {
 }
 
 
-def record(number: int, table: str, **columns: Any) -> Record:
+def about_branch(number: int, table: str, **columns: Any) -> Record:
+    """A row whose account is the branch, where rows have one."""
     account = {"accountid": BRANCH, "_ownerid_value": guid(34)}
-    found = normalise(row(number, table, msdyn_relatedrecord=account, **columns))
-    assert isinstance(found, Record), found
-    return found
+    return record(number, table, msdyn_relatedrecord=account, **columns)
 
 
 def outcomes(rule_set: RuleSet) -> set[str]:
@@ -203,7 +201,7 @@ def outcomes(rule_set: RuleSet) -> set[str]:
     found: set[str] = set()
     for number in range(20):
         for name, columns in ROWS.items():
-            decision = decider.decide(record(number + 50, table, **columns), NOW)
+            decision = decider.decide(about_branch(number + 50, table, **columns), NOW)
             if decision.assigned_to is None:
                 continue
             names = [str(one.name) for one in decision.secondary]
