@@ -279,7 +279,7 @@ def test_a_sequence_that_ends_by_a_hierarchy_gets_it() -> None:
     assert reader.asked == ["account"]
     context = Context(now=NOW, hierarchies=hierarchies, table="lead", schema=schema)
     ends = {
-        name: find_end(rule_set.sequences[0], record(50, "lead", **columns), context)
+        name: find_end(rule_set.sequences[0], about_branch(50, "lead", **columns), context)
         for name, columns in ROWS.items()
     }
     assert ends["below"] is EndReason.EXIT_CRITERION_MET
