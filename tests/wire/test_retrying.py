@@ -228,3 +228,15 @@ def test_a_plug_in_crash_after_gateway_errors_still_has_its_own_tries(
     wire.get(f"{API}/WhoAmI", status=500)
     wire.get(f"{API}/WhoAmI", json=WHO)
     assert client.who_am_i().user_id == WHO["UserId"]
+
+
+def test_attempts_are_counted_over_all_kinds_of_failure_as_well(
+    build: Build, wire: responses.RequestsMock
+) -> None:
+    for status in (500, 503, 500):
+        wire.get(f"{API}/WhoAmI", status=status, body="")
+    wire.get(f"{API}/WhoAmI", json=WHO)
+    client = build(retry=RetryPolicy(max_attempts=3, bounded_attempts=3))
+    with pytest.raises(RetriableError):
+        client.who_am_i()
+    assert len(wire.calls) == 3
