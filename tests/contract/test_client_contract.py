@@ -3,7 +3,6 @@ the fake that stands in for both: a test of the cycle proves nothing where the t
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -22,14 +21,10 @@ from connector.ports import (
 )
 from engine.errors import ConfigProblem
 from engine.records import EntityReference, Row
+from tests.contract.mirrors import LEADS, Mirror
 from tests.contract.stages import EmulatorStage, FakeStage, Stage
 from tests.support.builders import guid
 
-LEADS = TableQuery(
-    table="lead",
-    columns=("subject", "revenue", "statecode", "_ownerid_value", "_modifiedby_value"),
-    page_size=3,
-)
 LABEL = "_ownerid_value@Microsoft.Dynamics.CRM.lookuplogicalname"
 A, B, C = guid(101), guid(102), guid(103)
 
@@ -45,42 +40,6 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     opened = STAGES[request.param]()
     yield opened
     opened.close()
-
-
-@dataclass
-class Mirror:
-    """A table as somebody knows it who follows its changes."""
-
-    stage: Stage
-    rows: dict[str, Row] = field(default_factory=dict[str, Row])
-    pages: list[int] = field(default_factory=list[int])
-    link: str | None = None
-
-    def follow(self, between: Callable[[], None] = lambda: None) -> tuple[list[str], list[str]]:
-        """Which rows came and which are gone since the last time; `between` runs after each page."""
-        environment, self.pages = self.stage.environment, []
-        came: list[str] = []
-        gone: list[str] = []
-        page = (
-            environment.fetch_first_page(LEADS)
-            if self.link is None
-            else environment.fetch_page(LEADS, self.link)
-        )
-        while True:
-            self.pages.append(len(page.rows))
-            came += [str(row["leadid"]) for row in page.rows]
-            gone += page.deleted
-            self.rows |= {str(row["leadid"]): row for row in page.rows}
-            for row_id in page.deleted:
-                self.rows.pop(row_id, None)
-            if page.next_link is None:
-                break
-            between()
-            page = environment.fetch_page(LEADS, page.next_link)
-        assert page.delta_link is not None
-        assert page.sees_deletions
-        self.link = page.delta_link
-        return came, gone
 
 
 ANSWERING = pytest.mark.parametrize("stage", ["client, single requests", "fake"], indirect=True)
