@@ -12,7 +12,7 @@ from connector.dataverse.client import DataverseClient
 from connector.dataverse.limits.governor import Governor
 from connector.dataverse.sign_in.options import SignInOptions
 from connector.dataverse.wire.odata import find_twin_host, resolve_link
-from connector.dataverse.wire.transport import TransportOptions, build_session
+from connector.dataverse.wire.transport import TransportOptions, build_session, read_error_body
 from connector.errors import FatalError, RetriableError
 from connector.ports import TableQuery, equals
 from engine.errors import ConfigProblem
@@ -324,3 +324,27 @@ def test_a_hint_at_how_many_requests_may_run_at_once_is_passed_on(
     with pytest.raises(ConfigProblem):
         list(client.read_rows("lead", ("subject",)))
     assert hints == [12, None, 7]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", ""),
+        (b" upstream went away \n", "upstream went away"),
+        (b"x" * 300, "x" * 200),
+        (b"<html><TITLE> Bad gateway </TITLE></html>", "Bad gateway"),
+        (b"<html><body>nothing to say</body></html>", ""),
+        (b"\xff", "\ufffd"),
+    ],
+)
+def test_what_a_gateway_says_is_kept_short(body: bytes, message: str) -> None:
+    assert read_error_body(body) == ("", message)
+
+
+def test_no_cookie_ties_us_to_one_of_the_environments_servers(
+    wire: responses.RequestsMock,
+) -> None:
+    wire.get(f"{API}/WhoAmI", json=WHO, headers={"Set-Cookie": "ARRAffinity=one; Path=/"})
+    with build_session(TransportOptions()) as session:
+        session.get(f"{API}/WhoAmI")
+        assert not list(session.cookies)
