@@ -291,7 +291,7 @@ def test_doctor_finds_what_the_rules_name_and_the_environment_lacks(program: Pro
     code, out, err = program.run("doctor", "--json")
     problems = {found["what"]: found["problem"] for found in json.loads(out) if found["problem"]}
     assert (code, err) == (1, "2 problem(s) found\n")
-    assert "did you mean product_opportunities" in problems["columns of the rules"]
+    assert 'did you mean "product_opportunities"' in problems["columns of the rules"]
     assert "Trade-show follow-up (c002b83f-" in problems["rows of msdyn_sequence"]
 
 
