@@ -15,7 +15,7 @@ from connector.cycle.passes.recovery import settle_open_plans
 from connector.cycle.review.apply import Leftover, apply_plan, raise_if_refused
 from connector.cycle.review.pacing import Pace
 from connector.cycle.review.preview import Preview, preview_backfill, preview_cycle
-from connector.cycle.review.preview_state import Carried
+from connector.cycle.review.preview_state import Assumed
 from connector.cycle.review.reviewed_plan import ReviewedPlan, merge_previews
 from connector.cycle.review.undo import plan_undo
 from connector.cycle.table_cycle import run_cycle
@@ -25,7 +25,6 @@ from connector.state.records import CycleOutcome, CycleRecord, PlanOrigin
 from connector.telemetry.logs import get_log
 from connector.watched_tables.watched_table import WatchedTable, choose_segment_tables
 from engine.errors import ConfigProblem, LeadrobinError
-from engine.plans.plan import build_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +92,8 @@ class Application:
         Each table is decided as if the cycles of those before it had just ended.
         """
         self.start_cycle()
-        carried = Carried()
-        return [preview_cycle(self.seams, table, carried) for table in self.tables]
+        assumed = Assumed()
+        return [preview_cycle(self.seams, table, assumed) for table in self.tables]
 
     def apply_plan(self, reviewed: ReviewedPlan) -> tuple[list[CycleRecord], list[Leftover]]:
         """Write a reviewed plan; raises ConfigProblem when it was made with other rules."""
@@ -118,9 +117,7 @@ class Application:
         Raises UnsafePlan before the first write, not on the way.
         """
         leftovers: list[Leftover] = []
-        reviewed = ReviewedPlan(
-            plan=preview.plan, decisions=[row.decision for row in preview.batch.rows]
-        )
+        reviewed = ReviewedPlan(plan=preview.plan, decisions=preview.decided.decisions)
         with self._hold(table) as seams:
             cycle = start_cycle(seams, table, PlanOrigin.BACKFILL)
             pace = self._pace(rows_per_minute)
@@ -158,9 +155,7 @@ class Application:
         """What puts a cycle's rows back, and the rows that somebody touched since."""
         self.start_cycle()
         cycle = build_cycle(self.seams, table, PlanOrigin.UNDO)
-        undo = plan_undo(cycle, cycle_id)
-        plan = build_plan(self.seams.rule_set.checksum, undo.rows)
-        return ReviewedPlan(plan=plan, decisions=undo.decisions), undo.leftovers
+        return plan_undo(cycle, cycle_id)
 
     def undo(
         self, table: WatchedTable, cycle_id: str

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from connector.cycle.context import CycleOptions
 from connector.cycle.review.preview import preview_cycle
-from connector.cycle.review.preview_state import Carried
+from connector.cycle.review.preview_state import Assumed
 from connector.state.records import Outcome
 from engine.records import EntityReference
 from tests.support.worlds import RULES, World, seller_id
@@ -110,4 +110,4 @@ def live_through_everything(world: World) -> None:
     world.dataverse.silent = False
     world.clock.advance(timedelta(hours=2))
     world.cycle()
-    preview_cycle(world.seams(), world.table(), Carried())
+    preview_cycle(world.seams(), world.table(), Assumed())

@@ -10,7 +10,7 @@ from connector.cycle.context import CycleOptions
 from connector.cycle.cycle_records import finish_cycle, start_cycle
 from connector.cycle.passes.backlog import retry_due
 from connector.cycle.review.preview import preview_cycle
-from connector.cycle.review.preview_state import Carried
+from connector.cycle.review.preview_state import Assumed
 from connector.cycle.table_cycle import run_cycle
 from connector.errors import RetriableError
 from connector.ports import RowPage, TableQuery
@@ -115,7 +115,7 @@ def test_neither_a_preview_nor_a_retry_works_on_another_organisation(world: Worl
         finish_cycle(cycle, lambda: retry_due(cycle, everything=True))
     unforced = replace(seams, options=CycleOptions())
     with pytest.raises(UnsafePlan):
-        preview_cycle(unforced, world.table(), Carried())
+        preview_cycle(unforced, world.table(), Assumed())
 
 
 @pytest.mark.parametrize("organization_id", [OURS.upper(), None])

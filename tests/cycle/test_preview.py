@@ -1,12 +1,15 @@
 """A plan over several tables is what the cycles of those tables then do."""
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.cycle.review.preview import preview_cycle
-from connector.cycle.review.preview_state import Carried
+from connector.cycle.review.preview_state import Assumed
+from connector.ports import RowPage, TableQuery
 from engine.records import EntityReference
 from tests.support.fake_dataverse import LOOKUP
 from tests.support.worlds import NOBODY, RULES, World, build_people, lead_id, seller_id
@@ -55,8 +58,8 @@ def put_deals(world: World, count: int) -> None:
 
 
 def preview_owners(world: World) -> dict[str, str]:
-    carried = Carried()
-    previews = [preview_cycle(world.seams(), world.table(table), carried) for table in TABLES]
+    assumed = Assumed()
+    previews = [preview_cycle(world.seams(), world.table(table), assumed) for table in TABLES]
     rows = [row for preview in previews for row in preview.plan.rows]
     return {row.id: row.owner_change.after.id for row in rows if row.owner_change}
 
@@ -110,3 +113,65 @@ def test_a_plan_sees_what_people_did_by_hand_closed_and_deleted(tmp_path: Path) 
     planned = preview_owners(world)
     assert planned
     assert cycle_owners(world) == planned
+
+
+def test_a_plan_takes_up_what_waits_once_other_rules_may_find_somebody(tmp_path: Path) -> None:
+    world = build_world(tmp_path, when={"column": "revenue", "operator": "gt", "value": 5})
+    world.put_lead(2, address1_country="UK", revenue=1)
+    assert cycle_owners(world) == {}
+    assert preview_owners(world) == {}
+    world.rules = rules_of()
+    planned = preview_owners(world)
+    assert list(planned) == [lead_id(2)]
+    assert cycle_owners(world) == planned
+
+
+def test_a_plan_takes_up_what_waits_for_room_that_a_closed_row_makes(tmp_path: Path) -> None:
+    world = build_world(tmp_path, respect_capacity=True)
+    world.dataverse.directory = build_people(("Miriam",), max_capacity=1)
+    for number in (2, 3):
+        world.put_lead(number, address1_country="UK")
+    assert len(cycle_owners(world)) == 1
+    world.cycle()
+    world.put_lead(2, statecode=1)
+    planned = preview_owners(world)
+    assert list(planned) == [lead_id(3)]
+    assert cycle_owners(world) == planned
+
+
+def test_a_plan_knows_that_a_row_named_as_deleted_was_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = build_world(tmp_path, respect_capacity=True)
+    world.dataverse.directory = build_people(("Miriam",), max_capacity=1)
+    world.put_lead(2, address1_country="UK")
+    assert len(cycle_owners(world)) == 1
+    world.put_lead(2, subject="restored")
+    world.put_lead(3, address1_country="UK")
+    fetch = world.dataverse.fetch_page
+
+    def name_as_deleted(query: TableQuery, link: str) -> RowPage:
+        page = fetch(query, link)
+        restored = [str(row["leadid"]) for row in page.rows if row.get("leadid") == lead_id(2)]
+        return replace(page, deleted=restored)
+
+    monkeypatch.setattr(world.dataverse, "fetch_page", name_as_deleted)
+    assert preview_owners(world) == {}
+    assert cycle_owners(world) == {}
+
+
+def test_a_plan_counts_a_write_that_arrived_without_an_answer_as_the_sellers(
+    tmp_path: Path,
+) -> None:
+    world = build_world(tmp_path)
+    world.dataverse.silent = True
+    world.put_lead(2, address1_country="UK")
+    cycle_owners(world)
+    world.dataverse.silent = False
+    world.clock.advance(timedelta(hours=2))
+    world.put_lead(2, revenue=5)
+    for number in (3, 4):
+        world.put_lead(number, address1_country="UK")
+    planned = preview_owners(world)
+    assert cycle_owners(world) == planned
+    assert list(planned) == [lead_id(3), lead_id(4)]

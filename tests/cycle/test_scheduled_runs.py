@@ -7,7 +7,7 @@ from typing import Any
 
 from connector.cycle.context import CycleOptions
 from connector.cycle.review.preview import preview_cycle
-from connector.cycle.review.preview_state import Carried
+from connector.cycle.review.preview_state import Assumed
 from connector.state.records import CycleOutcome, CycleRecord, PlanOrigin
 from tests.support.worlds import RULES, World, build_people, lead_id
 
@@ -66,12 +66,13 @@ def test_rows_that_find_somebody_now_are_assigned_and_leave_the_backlog(tmp_path
     world.dataverse.directory = build_people(("Miriam",), max_capacity=9)
     before = world.read(lambda session: session.load_document("situation", "lead"))
     assert before is not None
-    preview = preview_cycle(seams, world.table(), Carried())
-    assert [row.id for row in preview.plan.rows] == [lead_id(2), lead_id(3)]
+    preview = preview_cycle(seams, world.table(), Assumed())
+    # The run takes two; that there is somebody else wakes the third.
+    assert [row.id for row in preview.plan.rows] == [lead_id(1), lead_id(2), lead_id(3)]
     world.cycle()
     [run] = scheduled(world)
     assert (run.counts["assigned"], run.outcome) == (2, CycleOutcome.DONE)
-    assert [world.owner(3), world.owner(2)] == ["Miriam", "Miriam"]
+    assert [world.owner(number) for number in (3, 2, 1)] == ["Miriam"] * 3
 
 
 def test_runs_missed_while_nobody_ran_are_made_up_for_once_and_only_that_day(

@@ -10,9 +10,9 @@ import pytest
 
 from connector.cycle.context import CycleOptions
 from connector.cycle.review.preview import preview_cycle
-from connector.cycle.review.preview_state import Carried
-from connector.ports import RowWrite
-from connector.state.records import Handover
+from connector.cycle.review.preview_state import Assumed
+from connector.ports import RowWrite, WriteOutcome
+from connector.state.records import BacklogEntry, Handover
 from engine.errors import UnsafePlan
 from engine.plans.safety import SafetyLimits
 from engine.records import EntityReference
@@ -68,7 +68,7 @@ def test_an_untouched_row_goes_to_somebody_else_after_the_sellers_working_time(
     world.cycle()
     assert world.owner(2) == "Miriam"
     world.clock.advance(timedelta(minutes=1))
-    preview = preview_cycle(world.seams(), world.table(), Carried())
+    preview = preview_cycle(world.seams(), world.table(), Assumed())
     assert [row.id for row in preview.plan.rows] == [lead_id(2)]
     assert preview.plan.reassignments == 1
     record = world.cycle()
@@ -321,3 +321,44 @@ def test_the_explanation_names_who_was_passed_over(tmp_path: Path) -> None:
     trace = world.decisions(2)[-1].trace
     assert trace is not None
     assert "the row was taken back from this seller" in str(trace)
+
+
+def test_a_plan_takes_a_row_back_that_somebody_else_just_changed(tmp_path: Path) -> None:
+    world = build_world(tmp_path, touched_by="owner")
+    world.clock.advance(timedelta(days=7))
+    world.put_lead(2, subject="by a colleague")
+    preview = preview_cycle(world.seams(), world.table(), Assumed())
+    assert [row.id for row in preview.plan.rows] == [lead_id(2)]
+    assert world.cycle().counts["taken_back"] == 1
+
+
+def test_a_plan_leaves_a_row_that_its_owner_just_touched(tmp_path: Path) -> None:
+    world = build_world(tmp_path, touched_by="owner")
+    world.clock.advance(timedelta(days=7))
+    world.put_lead(2, subject="called them", _modifiedby_value=seller_id(0))
+    assert preview_cycle(world.seams(), world.table(), Assumed()).plan.rows == ()
+    assert world.cycle().counts.get("taken_back", 0) == 0
+
+
+def test_a_touch_that_a_retry_sees_first_counts(tmp_path: Path) -> None:
+    world = build_world(tmp_path)
+    world.cycle()
+    world.read(lambda session: session.save_backlog([waiting_entry(world)]))
+    world.put_lead(2, revenue=5, subject="called them")
+    world.application().retry_backlog(world.table())
+    pass_on(world, timedelta(days=7))
+    assert (world.owner(2), handover(world)) == ("Miriam", None)
+
+
+def waiting_entry(world: World) -> BacklogEntry:
+    """Something about the lead that its seller has could not be written."""
+    return BacklogEntry(
+        table="lead",
+        row_id=lead_id(2),
+        reason="Dataverse refused the write",
+        code=WriteOutcome.REFUSED.value,
+        since=world.clock.now(),
+        next_try_at=world.clock.now(),
+        attempts=1,
+        segment="UK",
+    )

@@ -9,9 +9,10 @@ import pytest
 
 from connector.cycle.context import CycleOptions
 from connector.cycle.cycle_records import finish_cycle, start_cycle
-from connector.cycle.review.apply import apply_plan
+from connector.cycle.review.apply import Leftover, apply_plan
 from connector.cycle.review.preview import preview_backfill
-from connector.cycle.review.undo import UndoPlan, plan_undo
+from connector.cycle.review.reviewed_plan import ReviewedPlan
+from connector.cycle.review.undo import plan_undo
 from connector.ports import RowWrite, WriteOutcome, WriteResult
 from connector.state.records import CycleRecord, Outcome, PlanOrigin
 from tests.support.fake_dataverse import Crash
@@ -27,18 +28,18 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def plan(world: World, cycle: CycleRecord) -> UndoPlan:
+def plan(world: World, cycle: CycleRecord) -> tuple[ReviewedPlan, list[Leftover]]:
     undo = start_cycle(world.seams(), world.table(), PlanOrigin.UNDO)
     return plan_undo(undo, cycle.id)
 
 
 def undo(world: World, cycle: CycleRecord) -> tuple[CycleRecord, dict[str, str]]:
     """Put a cycle back; gives what was left out, by row, and why."""
-    found = plan(world, cycle)
+    found, leftovers = plan(world, cycle)
     undo = start_cycle(world.seams(), world.table(), PlanOrigin.UNDO)
     own = {decision.row_id: decision for decision in found.decisions}
-    record = finish_cycle(undo, lambda: apply_plan(undo, found.rows, own)[0])
-    return record, {left.row_id: left.reason for left in found.leftovers}
+    record = finish_cycle(undo, lambda: apply_plan(undo, found.plan.rows, own)[0])
+    return record, {left.row_id: left.reason for left in leftovers}
 
 
 def plan_backfill(world: World) -> list[str]:
@@ -48,7 +49,7 @@ def plan_backfill(world: World) -> list[str]:
 def backfill(world: World) -> CycleRecord:
     """Decide the rows that a backfill takes up."""
     found = preview_backfill(world.seams(), world.table())
-    own = {row.record.id: row.decision for row in found.batch.rows}
+    own = {row.record.id: row.decision for row in found.decided.rows}
     cycle = start_cycle(world.seams(), world.table(), PlanOrigin.BACKFILL)
     return finish_cycle(cycle, lambda: apply_plan(cycle, found.plan.rows, own)[0])
 

@@ -1,14 +1,25 @@
-"""Takes up rows of the backlog, and rows that a backfill names."""
+"""Takes up rows that wait in the backlog; which of them are decided is in `selection`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from connector.cycle.context import Cycle, RowToDecide
+from connector.cycle.context import Cycle
 from connector.cycle.passes.page import begin_plan, record_closed, record_manual, write_plan
-from connector.cycle.rows.arrivals import Arrival, ArrivedRow
+from connector.cycle.rows.arrivals import Arrival
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
-from connector.cycle.rows.late_writes import adopt_late_writes
-from connector.cycle.rows.reading import build_rejected, examine_rows, fetch_complete, is_for_rules
+from connector.cycle.rows.late_writes import record_late_writes
+from connector.cycle.rows.reading import (
+    build_rejected,
+    examine_rows,
+    fetch_complete,
+    load_waiting,
+)
+from connector.cycle.rows.selection import select_waiting
+from connector.cycle.rows.take_back_watch import note_touches
 from connector.state.records import BacklogEntry, PlanOrigin
+from connector.state.session import StateSession
+
+EVERYTHING = 2**31 - 1
+"""More rows than wait anywhere."""
 
 
 def retry_due(cycle: Cycle, *, everything: bool = False) -> bool:
@@ -22,6 +33,20 @@ def retry_due(cycle: Cycle, *, everything: bool = False) -> bool:
             table=cycle.table.name, due_at=due_at, limit=cycle.options.retry_rows
         )
     return _decide_entries(cycle, entries)
+
+
+def list_due_ids(cycle: Cycle, session: StateSession, woken: Collection[str]) -> list[str]:
+    """The rows that would be tried again now if those with some codes were woken, oldest first."""
+    table, now, limit = cycle.table.name, cycle.now(), cycle.options.retry_rows
+    if not woken:
+        due = session.list_backlog(table=table, due_at=now, limit=limit)
+        return [entry.row_id for entry in due]
+    due = [
+        entry
+        for entry in session.list_backlog(table=table, limit=EVERYTHING)
+        if entry.code in woken or (entry.next_try_at is not None and entry.next_try_at <= now)
+    ]
+    return [entry.row_id for entry in due[:limit]]
 
 
 def retry_segment(cycle: Cycle, segment: str) -> bool:
@@ -39,17 +64,14 @@ def _decide_entries(cycle: Cycle, entries: Sequence[BacklogEntry]) -> bool:
 
 
 def decide_again(cycle: Cycle, ids: Sequence[str]) -> bool:
-    """Decide rows that wait, or that a backfill names, anew; False when stopped.
-
-    Rules run unless somebody has the row already and something else about it waits.
-    """
+    """Decide rows that wait anew; False when stopped."""
     if not ids:
         return True
     rows = fetch_complete(cycle, ids)
     cycle.read_people()
     with cycle.seams.page_lock:
         with cycle.store.begin() as session:
-            settled = adopt_late_writes(cycle, session, rows)
+            late = record_late_writes(cycle, session, rows)
             examined = examine_rows(cycle, session, rows)
             session.save_rejected(build_rejected(examined.rejected, cycle.now()))
             present = {row.record.id for row in examined.arrived}
@@ -63,25 +85,9 @@ def decide_again(cycle: Cycle, ids: Sequence[str]) -> bool:
                 if not row.record.is_open and row.arrival is not Arrival.MANUAL
             ]
             record_closed(session, cycle.table.name, closed)
-            waiting = session.load_backlog(cycle.table.name, ids)
-            candidates = [
-                _build_candidate(cycle, row, waiting.get(row.record.id))
-                for row in examined.arrived
-                if row.record.is_open
-                and row.arrival is not Arrival.MANUAL
-                and row.record.id not in settled
-            ]
+            note_touches(cycle, session, examined.arrived)
+            waiting = load_waiting(session, cycle.table.name, examined.arrived)
+            candidates = select_waiting(examined.arrived, waiting, settled=late.ids)
             cycle.counts["retried"] += len(candidates)
-            open_plan, batch = begin_plan(cycle, session, candidates)
-        return open_plan is None or write_plan(cycle, open_plan, batch)
-
-
-def _build_candidate(cycle: Cycle, row: ArrivedRow, entry: BacklogEntry | None) -> RowToDecide:
-    """A backfill takes rows from their owners."""
-    is_backfill = cycle.origin is PlanOrigin.BACKFILL
-    return RowToDecide(
-        record=row.record,
-        before=row.before,
-        is_fresh=is_backfill or is_for_rules(row.before, entry),
-        is_reassignment=is_backfill,
-    )
+            open_plan, decided = begin_plan(cycle, session, candidates)
+        return open_plan is None or write_plan(cycle, open_plan, decided)

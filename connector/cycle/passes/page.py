@@ -4,25 +4,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connector.cycle.context import Cycle, RowToDecide
-from connector.cycle.rows.arrivals import TO_DECIDE, Arrival, ArrivedRow, leave_undecided
+from connector.cycle.rows.arrivals import Arrival, ArrivedRow, leave_undecided
 from connector.cycle.rows.decisions import (
-    Batch,
+    DecidedPlan,
     DecidingState,
     build_open_plan,
     count_owned,
     decide_rows,
     placement_data,
 )
-from connector.cycle.rows.late_writes import adopt_late_writes
+from connector.cycle.rows.late_writes import record_late_writes
 from connector.cycle.rows.outcomes import record_rows, settle_clocks
 from connector.cycle.rows.reading import (
     Examined,
     build_rejected,
+    complete_rows,
+    confirm_deleted,
     examine_rows,
-    fetch_complete,
-    find_candidates,
+    load_waiting,
 )
 from connector.cycle.rows.refusals import raise_if_unsafe
+from connector.cycle.rows.selection import select_changed
 from connector.cycle.rows.seller_clocks import touch_clock
 from connector.cycle.rows.take_back_watch import note_touches
 from connector.cycle.rows.writes import write_rows
@@ -58,12 +60,14 @@ def process_page(cycle: Cycle, page: RowPage, *, after: Watermark) -> bool:
     whole or comes again.
     """
     with cycle.store.begin() as session:
-        adopt_late_writes(cycle, session, page.rows)
+        record_late_writes(cycle, session, page.rows)
         examined = examine_rows(cycle, session, page.rows)
-    examined = _complete(cycle, examined)
-    gone = _confirm_deleted(cycle, page)
+    examined = complete_rows(cycle, examined)
+    gone = confirm_deleted(cycle, page)
     with cycle.store.begin() as session:
-        candidates = find_candidates(session, cycle.table.name, examined.arrived)
+        candidates = select_changed(
+            examined.arrived, load_waiting(session, cycle.table.name, examined.arrived)
+        )
     if candidates:
         cycle.read_people()
     with cycle.seams.page_lock:
@@ -71,49 +75,49 @@ def process_page(cycle: Cycle, page: RowPage, *, after: Watermark) -> bool:
             _record_undecided(cycle, session, examined)
             note_touches(cycle, session, examined.arrived)
             cycle.counts["deleted"] += session.delete_rows(cycle.table.name, gone)
-            open_plan, batch = begin_plan(cycle, session, candidates)
+            open_plan, decided = begin_plan(cycle, session, candidates)
             if open_plan is None:
                 session.save_watermark(after)
                 return True
-        return write_plan(cycle, open_plan, batch, after=after)
+        return write_plan(cycle, open_plan, decided, after=after)
 
 
 def begin_plan(
     cycle: Cycle, session: StateSession, candidates: Sequence[RowToDecide]
-) -> tuple[OpenPlan | None, Batch]:
+) -> tuple[OpenPlan | None, DecidedPlan]:
     """Decide, and save the plan before its first write; None when there is nothing to write.
 
     Raises UnsafePlan. The clocks move here, in the same transaction: whoever decides next sees
     them.
     """
     session.lock_clocks()
-    batch = decide_rows(cycle, session, candidates)
-    _raise_if_unsafe(cycle, session, batch.plan)
-    session.save_clocks(batch.clocks_after)
+    decided = decide_rows(cycle, session, candidates)
+    _raise_if_unsafe(cycle, session, decided.plan)
+    session.save_clocks(decided.clocks_after)
     unwritten = [
         row
-        for row in batch.rows
+        for row in decided.rows
         if not isinstance(row.planned, PlannedRow)
         and row.decision.kind is not DecisionKind.TAKEN_BACK
     ]
     record_rows(cycle, session, unwritten, {})
-    if not batch.plan.rows:
-        return None, batch
-    open_plan = build_open_plan(cycle, batch)
+    if not decided.plan.rows:
+        return None, decided
+    open_plan = build_open_plan(cycle, decided)
     session.save_open_plan(open_plan)
-    return open_plan, batch
+    return open_plan, decided
 
 
 def write_plan(
     cycle: Cycle,
     open_plan: OpenPlan,
-    batch: Batch,
+    decided: DecidedPlan,
     *,
     after: Watermark | None = None,
 ) -> bool:
     """Write an open plan and record its outcomes; False when it was stopped and stays open."""
-    results = write_rows(cycle, batch.plan.rows)
-    planned = [row for row in batch.rows if isinstance(row.planned, PlannedRow)]
+    results = write_rows(cycle, decided.plan.rows)
+    planned = decided.written_rows
     tried = [row for row in planned if row.record.id in results]
     is_done = len(tried) == len(planned)
     with cycle.store.begin() as session:
@@ -167,36 +171,6 @@ def _raise_if_unsafe(cycle: Cycle, session: DecidingState, plan: Plan) -> None:
         owned = count_owned(session, cycle.table.name)
         raise_if_unsafe(plan, cycle.options.limits, owned=owned, already=cycle.reassigned)
     cycle.reassigned += count_taken(plan)
-
-
-def _complete(cycle: Cycle, examined: Examined) -> Examined:
-    """Read rows to be decided once more, with their related rows, and examine what came back.
-
-    A row may have changed again since the feed named it; then the newer state counts.
-    """
-    if not cycle.table.needs_related_rows:
-        return examined
-    wanted = [row.record.id for row in examined.arrived if row.arrival in TO_DECIDE]
-    if not wanted:
-        return examined
-    rows = fetch_complete(cycle, wanted)
-    with cycle.store.begin() as session:
-        again = examine_rows(cycle, session, rows)
-    settled = [row for row in examined.arrived if row.arrival not in TO_DECIDE]
-    return Examined(
-        arrived=[*settled, *again.arrived], rejected=[*examined.rejected, *again.rejected]
-    )
-
-
-def _confirm_deleted(cycle: Cycle, page: RowPage) -> list[str]:
-    """The deletions that stand: a row named as changed, too, may have been restored."""
-    changed = {str(row.get(cycle.table.primary_id, "")).lower() for row in page.rows}
-    deleted = [row_id.lower() for row_id in page.deleted]
-    doubtful = [row_id for row_id in deleted if row_id in changed]
-    present = {
-        str(row.get(cycle.table.primary_id, "")).lower() for row in fetch_complete(cycle, doubtful)
-    }
-    return [row_id for row_id in deleted if row_id not in present]
 
 
 def _record_undecided(cycle: Cycle, session: StateSession, examined: Examined) -> None:

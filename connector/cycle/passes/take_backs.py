@@ -1,19 +1,20 @@
 """Takes rows back from sellers who did not touch them in time, and gives them to somebody else.
 
-Whether a row was touched is judged in the engine; what is kept in mind is in `handing_over`.
+Whether a row was touched is judged in the engine; what is kept in mind is in `take_back_watch`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connector.cycle.context import Cycle, RowToDecide
 from connector.cycle.passes.page import begin_plan, write_plan
 from connector.cycle.rows.arrivals import Arrival, ArrivedRow
-from connector.cycle.rows.decisions import Batch
+from connector.cycle.rows.decisions import DecidedPlan
 from connector.cycle.rows.reading import examine_rows, fetch_complete
+from connector.cycle.rows.selection import select_overdue
 from connector.cycle.rows.take_back_watch import find_due, find_rule
-from connector.state.records import Handover, PlanOrigin
+from connector.state.records import Handover, LedgerRow, PlanOrigin
 from connector.state.session import HandoverState
 from engine.plans.changes import PlannedRow
 from engine.policies.take_backs import is_touched_by_column
@@ -36,27 +37,29 @@ def take_back_due(cycle: Cycle) -> bool:
         return True
     rows = fetch_complete(cycle, list(due))
     cycle.read_people()
-    origin, cycle.origin = cycle.origin, PlanOrigin.TAKE_BACK
-    try:
-        with cycle.seams.page_lock:
-            with cycle.store.begin() as session:
-                sorted_out = _sort(cycle, due, examine_rows(cycle, session, rows).arrived)
-                session.save_handovers(sorted_out.later)
-                session.remove_handovers(cycle.table.name, sorted_out.over)
-                open_plan, batch = begin_plan(cycle, session, sorted_out.ready)
-                _put_off(cycle, session, due, batch)
-            return open_plan is None or write_plan(cycle, open_plan, batch)
-    finally:
-        cycle.origin = origin
+    with cycle.as_origin(PlanOrigin.TAKE_BACK), cycle.seams.page_lock:
+        with cycle.store.begin() as session:
+            sorted_out = _sort(cycle, due, examine_rows(cycle, session, rows).arrived)
+            session.save_handovers(sorted_out.later)
+            session.remove_handovers(cycle.table.name, sorted_out.over)
+            open_plan, decided = begin_plan(cycle, session, sorted_out.ready)
+            _put_off(cycle, session, due, decided)
+        return open_plan is None or write_plan(cycle, open_plan, decided)
 
 
-def list_overdue(cycle: Cycle) -> Sequence[RowToDecide]:
-    """The rows that would be taken back now; nothing is saved."""
+def list_overdue(
+    cycle: Cycle, assumed: Mapping[str, LedgerRow], touched: Collection[str]
+) -> Sequence[RowToDecide]:
+    """The rows that would be taken back now; nothing is saved.
+
+    `assumed` are rows as the ledger would remember them, `touched` those that would be over.
+    """
     due = _load_due(cycle)
     rows = fetch_complete(cycle, list(due))
     cycle.read_people()
     with cycle.store.begin() as session:
-        return _sort(cycle, due, examine_rows(cycle, session, rows).arrived).ready
+        arrived = examine_rows(cycle, session, rows, assumed=assumed).arrived
+    return _sort(cycle, due, [row for row in arrived if row.record.id not in touched]).ready
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,7 @@ def _sort(cycle: Cycle, due: Mapping[str, Handover], arrived: Iterable[ArrivedRo
         elif (at := _find_due_today(cycle.people, handover, rule)) > cycle.now():
             found.later.append(replace(handover, due_at=at))
         else:
-            found.ready.append(_build_candidate(row, handover))
+            found.ready.append(select_overdue(row, handover))
     found.ready.sort(key=lambda candidate: sorted(candidate.passed_over))
     return found
 
@@ -113,23 +116,13 @@ def _find_due_today(people: Directory, handover: Handover, rule: Rule) -> dateti
     return due or handover.assigned_at
 
 
-def _build_candidate(row: ArrivedRow, handover: Handover) -> RowToDecide:
-    return RowToDecide(
-        record=row.record,
-        before=row.before,
-        is_fresh=True,
-        is_reassignment=True,
-        handover=handover,
-    )
-
-
 def _put_off(
-    cycle: Cycle, session: HandoverState, due: Mapping[str, Handover], batch: Batch
+    cycle: Cycle, session: HandoverState, due: Mapping[str, Handover], decided: DecidedPlan
 ) -> None:
     """Look again after as much working time, or in an hour should a write not arrive."""
     now = cycle.now()
     later: list[Handover] = []
-    for row in batch.rows:
+    for row in decided.rows:
         handover, at = due[row.record.id], now + AFTER_A_FAILURE
         rule = find_rule(cycle.rule_set, handover)
         if rule is not None and not isinstance(row.planned, PlannedRow):

@@ -11,7 +11,7 @@ from connector.cycle.passes.page import write_plan
 from connector.cycle.passes.recovery import is_so
 from connector.cycle.rows.arrivals import ArrivedRow
 from connector.cycle.rows.decisions import (
-    Batch,
+    DecidedPlan,
     DecidedRow,
     build_open_plan,
     count_owned,
@@ -49,13 +49,13 @@ def apply_plan(
         with cycle.store.begin() as session:
             now = {row.record.id: row for row in examine_rows(cycle, session, rows).arrived}
             ready, leftovers = _sort(cycle, planned, now, decisions)
-            batch = _build_batch(cycle, session, ready)
-            if not batch.plan.rows:
+            decided = _build_decided(cycle, session, ready)
+            if not decided.plan.rows:
                 return True, leftovers
-            open_plan = build_open_plan(cycle, batch)
-            session.save_clocks(batch.clocks_after)
+            open_plan = build_open_plan(cycle, decided)
+            session.save_clocks(decided.clocks_after)
             session.save_open_plan(open_plan)
-        return write_plan(cycle, open_plan, batch), leftovers
+        return write_plan(cycle, open_plan, decided), leftovers
 
 
 def raise_if_refused(cycle: Cycle, planned: Sequence[PlannedRow]) -> None:
@@ -101,8 +101,10 @@ def _why_moved(cycle: Cycle, row: PlannedRow, found: ArrivedRow) -> str:
     return "changed since the plan was made"
 
 
-def _build_batch(cycle: Cycle, session: SellerClockState, ready: Sequence[DecidedRow]) -> Batch:
-    """The rows as a batch; their sellers' clocks move as they would have in a cycle."""
+def _build_decided(
+    cycle: Cycle, session: SellerClockState, ready: Sequence[DecidedRow]
+) -> DecidedPlan:
+    """The rows as decided now; their sellers' clocks move as they would have in a cycle."""
     session.lock_clocks()
     plan = build_plan(cycle.rule_set.checksum, (row.planned for row in ready))
     clocks = dict(session.load_clocks())
@@ -114,7 +116,7 @@ def _build_batch(cycle: Cycle, session: SellerClockState, ready: Sequence[Decide
             rule = clock_rule(cycle.rule_set, row.decision.rule)
             clocks[seller] = touch_clock(clocks, seller, now, rule=rule)
             moved.append(seller)
-    return Batch(
+    return DecidedPlan(
         plan=plan,
         rows=[
             replace(

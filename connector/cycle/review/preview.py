@@ -1,4 +1,8 @@
-"""Decides without saving anything: what a cycle or a backfill would do, as a plan to review."""
+"""Decides without saving anything: what a cycle or a backfill would do, as a plan to review.
+
+Which rows are decided, and how, is asked where a cycle asks; what a cycle would have saved by then
+is assumed.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,18 +10,30 @@ from itertools import chain, islice
 
 from connector.cycle.context import Cycle, RowToDecide, Seams
 from connector.cycle.cycle_records import build_cycle
-from connector.cycle.passes.scheduled_runs import list_due_ids
+from connector.cycle.passes import backlog, scheduled_runs
 from connector.cycle.passes.take_backs import list_overdue
-from connector.cycle.review.preview_state import Carried
+from connector.cycle.review.preview_state import Assumed
 from connector.cycle.rows.arrivals import TO_DECIDE, Arrival, ArrivedRow
-from connector.cycle.rows.decisions import Batch, DecidedRow, DecidingState, decide_rows
-from connector.cycle.rows.reading import examine_rows, fetch_complete, find_candidates, is_for_rules
+from connector.cycle.rows.decisions import DecidedPlan, decide_rows
+from connector.cycle.rows.late_writes import LateWrites, find_late_writes
+from connector.cycle.rows.reading import (
+    complete_rows,
+    confirm_deleted,
+    examine_rows,
+    fetch_complete,
+    load_waiting,
+)
+from connector.cycle.rows.selection import select_changed, select_undecided, select_waiting
+from connector.cycle.rows.take_back_watch import list_touched
+from connector.cycle.rows.wake_ups import list_woken_codes
 from connector.cycle.table_cycle import fetch_marked, load_mark, start_over
 from connector.errors import ResyncRequired
 from connector.ports import RowPage
 from connector.state.records import LedgerRow, PlanOrigin, ReadMode
+from connector.state.session import StateSession
 from connector.watched_tables.watched_table import WatchedTable
 from engine.plans.plan import Plan, build_plan
+from engine.records import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,39 +41,41 @@ class Preview:
     """What would be done with one table; `is_first_contact` = there is no baseline yet."""
 
     table: str
-    batch: Batch
+    decided: DecidedPlan
     is_first_contact: bool = False
     open_plans: int = 0
 
     @property
     def plan(self) -> Plan:
         """The plan."""
-        return self.batch.plan
+        return self.decided.plan
 
 
-def preview_cycle(seams: Seams, table: WatchedTable, carried: Carried) -> Preview:
+def preview_cycle(seams: Seams, table: WatchedTable, assumed: Assumed) -> Preview:
     """Read what changed, and the backlog that is due, and decide it.
 
-    Nothing is saved or written; what it would leave behind is added to `carried`.
+    Nothing is saved or written; what it would leave behind is added to `assumed`.
     """
     cycle = build_cycle(seams, table, PlanOrigin.CYCLE)
+    assumed.begin_table()
     mark = load_mark(cycle)
     with cycle.store.begin() as session:
         open_plans = len(session.list_open_plans(table.name))
-    empty = Batch(plan=build_plan(cycle.rule_set.checksum, ()))
+    empty = DecidedPlan(plan=build_plan(cycle.rule_set.checksum, ()))
     if mark.mode is ReadMode.BASELINE:
-        return Preview(table=table.name, batch=empty, is_first_contact=True, open_plans=open_plans)
-    candidates: dict[str, RowToDecide] = {}
+        return Preview(
+            table=table.name, decided=empty, is_first_contact=True, open_plans=open_plans
+        )
+    found: dict[str, RowToDecide] = {}
     for page in _pages(cycle):
-        found = _examine(cycle, page, carried)
-        candidates.update({candidate.record.id: candidate for candidate in found})
-    for due in _due(cycle):
-        candidates.setdefault(due.record.id, due)
-    for overdue in list_overdue(cycle):
-        candidates.setdefault(overdue.record.id, overdue)
-    batch = _decide(cycle, list(candidates.values()), carried)
-    carried.add_batch(batch)
-    return Preview(table=table.name, batch=batch, open_plans=open_plans)
+        found.update({row.record.id: row for row in _select_changed(cycle, page, assumed)})
+    for row in _select_waiting(cycle, assumed):
+        found.setdefault(row.record.id, row)
+    for row in list_overdue(cycle, assumed.seen, assumed.touched):
+        found.setdefault(row.record.id, row)
+    decided = _decide(cycle, list(found.values()), assumed)
+    assumed.add_decided(decided)
+    return Preview(table=table.name, decided=decided, open_plans=open_plans)
 
 
 def preview_backfill(
@@ -75,7 +93,7 @@ def preview_backfill(
         page if segment is None else _keep_segment(cycle, page, segment)
         for page in _undecided(cycle, size)
     )
-    return Preview(table=table.name, batch=_decide(cycle, list(islice(found, limit)), Carried()))
+    return Preview(table=table.name, decided=_decide(cycle, list(islice(found, limit)), Assumed()))
 
 
 def _undecided(cycle: Cycle, size: int) -> Iterator[list[RowToDecide]]:
@@ -89,14 +107,17 @@ def _undecided(cycle: Cycle, size: int) -> Iterator[list[RowToDecide]]:
         if not page:
             return
         last = page[-1]
-        yield list(_fresh(cycle, [row.id for row in page], is_reassignment=True))
+        rows = fetch_complete(cycle, [row.id for row in page])
+        with cycle.store.begin() as session:
+            arrived = examine_rows(cycle, session, rows).arrived
+        yield select_undecided(arrived)
 
 
 def _keep_segment(
     cycle: Cycle, candidates: Sequence[RowToDecide], segment: str
 ) -> list[RowToDecide]:
-    batch = _decide(cycle, candidates, Carried())
-    wanted = {row.record.id for row in batch.rows if row.decision.segment == segment}
+    decided = _decide(cycle, candidates, Assumed())
+    wanted = {row.record.id for row in decided.rows if row.decision.segment == segment}
     return [found for found in candidates if found.record.id in wanted]
 
 
@@ -114,64 +135,60 @@ def _pages(cycle: Cycle) -> Iterator[RowPage]:
         mark = replace(mark, link=page.next_link)
 
 
-def _examine(cycle: Cycle, page: RowPage, carried: Carried) -> list[RowToDecide]:
+def _select_changed(cycle: Cycle, page: RowPage, assumed: Assumed) -> list[RowToDecide]:
     with cycle.store.begin() as session:
-        arrived = examine_rows(cycle, session, page.rows).arrived
-        _carry(cycle, session, arrived, carried)
-        carried.add_deleted(session.load_rows(cycle.table.name, page.deleted).values())
-    if cycle.table.needs_related_rows:
-        arrived = [row for row in arrived if row.arrival in TO_DECIDE]
-        complete = fetch_complete(cycle, [row.record.id for row in arrived])
-        with cycle.store.begin() as session:
-            arrived = examine_rows(cycle, session, complete).arrived
+        late = _assume_late_writes(cycle, session, page.rows, assumed)
+        examined = examine_rows(cycle, session, page.rows, assumed=late.rows)
+    examined = complete_rows(cycle, examined, late.rows)
+    gone = confirm_deleted(cycle, page)
     with cycle.store.begin() as session:
-        return find_candidates(session, cycle.table.name, arrived)
+        _assume_noted(cycle, session, examined.arrived, assumed)
+        assumed.add_deleted(session.load_rows(cycle.table.name, gone).values())
+        waiting = load_waiting(session, cycle.table.name, examined.arrived)
+    still = {row_id: entry for row_id, entry in waiting.items() if row_id not in late.ids}
+    return select_changed(examined.arrived, still)
 
 
-def _carry(
-    cycle: Cycle,
-    session: DecidingState,
-    arrived: Sequence[ArrivedRow],
-    carried: Carried,
+def _assume_late_writes(
+    cycle: Cycle, session: StateSession, rows: Sequence[Row], assumed: Assumed
+) -> LateWrites:
+    late = find_late_writes(session, cycle.table, rows)
+    assumed.add_late_writes(session, late, cycle.rule_set)
+    return late
+
+
+def _assume_noted(
+    cycle: Cycle, session: StateSession, arrived: Sequence[ArrivedRow], assumed: Assumed
 ) -> None:
-    """What a cycle notes about rows it does not decide."""
+    """What a cycle notes about rows of a page."""
+    assumed.touched.update(list_touched(cycle, session, arrived))
+    is_counted = cycle.table.name in cycle.rule_set.counted_tables
     for row in arrived:
         if row.arrival in TO_DECIDE or row.arrival is Arrival.ECHO:
             continue
-        carried.add_seen(row)
+        assumed.add_seen(row)
         owner = row.record.owner
-        is_counted = cycle.table.name in cycle.rule_set.counted_tables
         if row.arrival is Arrival.MANUAL and owner is not None and is_counted:
-            carried.add_turn(session, owner.id, row.record.modified_on or cycle.now())
+            assumed.add_turn(session, owner.id, row.record.modified_on or cycle.now())
 
 
-def _due(cycle: Cycle) -> Iterator[RowToDecide]:
+def _select_waiting(cycle: Cycle, assumed: Assumed) -> list[RowToDecide]:
+    cycle.read_people()
+    table, now = cycle.table.name, cycle.now()
     with cycle.store.begin() as session:
-        entries = session.list_backlog(
-            table=cycle.table.name, due_at=cycle.now(), limit=cycle.options.retry_rows
-        )
-        scheduled = list_due_ids(cycle.rule_set, session, cycle.table.name, now=cycle.now())
-    ids = dict.fromkeys([*scheduled, *(entry.row_id for entry in entries)])
-    yield from _fresh(cycle, list(ids), is_reassignment=False)
-
-
-def _fresh(cycle: Cycle, ids: Sequence[str], *, is_reassignment: bool) -> Iterator[RowToDecide]:
+        woken = list_woken_codes(cycle, session, assumed.lay_over(session).count_open())
+        scheduled = scheduled_runs.list_due_ids(cycle.rule_set, session, table, now=now)
+        ids = list(dict.fromkeys([*scheduled, *backlog.list_due_ids(cycle, session, woken)]))
     rows = fetch_complete(cycle, ids)
     with cycle.store.begin() as session:
-        examined = examine_rows(cycle, session, rows)
-        waiting = session.load_backlog(cycle.table.name, ids)
-    for row in examined.arrived:
-        if row.record.is_open and row.arrival is not Arrival.MANUAL:
-            entry = waiting.get(row.record.id)
-            yield RowToDecide(
-                record=row.record,
-                before=row.before,
-                is_fresh=is_reassignment or is_for_rules(row.before, entry),
-                is_reassignment=is_reassignment,
-            )
+        late = _assume_late_writes(cycle, session, rows, assumed)
+        known = {**assumed.seen, **late.rows}
+        examined = examine_rows(cycle, session, rows, assumed=known)
+        waiting = load_waiting(session, table, examined.arrived)
+    return select_waiting(examined.arrived, waiting, settled=late.ids)
 
 
-def _decide(cycle: Cycle, candidates: Sequence[RowToDecide], carried: Carried) -> Batch:
+def _decide(cycle: Cycle, candidates: Sequence[RowToDecide], assumed: Assumed) -> DecidedPlan:
     """Rows of plans that are still open stand as these intend once they are settled, which comes
     before anything reviewed is written: decided here too they would be assigned twice.
     """
@@ -180,10 +197,4 @@ def _decide(cycle: Cycle, candidates: Sequence[RowToDecide], carried: Carried) -
         open_plans = session.list_open_plans(cycle.table.name)
         pending = {row.id for open_plan in open_plans for row in open_plan.plan.rows}
         settled = [found for found in candidates if found.record.id not in pending]
-        return decide_rows(cycle, carried.lay_over(session), settled)
-
-
-def written_rows(batch: Batch) -> list[DecidedRow]:
-    """The decided rows that the plan writes, in the order they were decided."""
-    planned = {(row.table, row.id) for row in batch.plan.rows}
-    return [row for row in batch.rows if (row.record.table, row.record.id) in planned]
+        return decide_rows(cycle, assumed.lay_over(session), settled)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.cycle.rows.arrivals import ArrivedRow
-from connector.cycle.rows.decisions import Batch, DecidedRow, DecidingState
-from connector.cycle.rows.seller_clocks import touch_clock
-from connector.state.records import LedgerRow
+from connector.cycle.rows.decisions import DecidedPlan, DecidedRow, DecidingState
+from connector.cycle.rows.late_writes import LateWrites
+from connector.cycle.rows.seller_clocks import clock_rule, touch_clock
+from connector.state.records import DecisionKind, LedgerRow
 from engine.plans.changes import PlannedRow
+from engine.rules.rule_set import RuleSet
 from engine.sellers import SellerClock
 from engine.statuses import RoutingStatus
 
@@ -33,12 +35,25 @@ class AssumedState:
         return self.open_rows
 
 
-class Carried:
-    """Clocks and counts of open rows that differ from the store's."""
+class Assumed:
+    """What cycles would have saved: clocks and counts of open rows that differ from the store's.
+
+    `seen` are rows of the table under way as the ledger would remember them, by id, `touched` those
+    that sellers worked on and keep.
+    """
 
     def __init__(self) -> None:
+        self.seen: dict[str, LedgerRow] = {}
+        self.touched: set[str] = set()
+        self._late: set[str] = set()
         self._clocks: dict[str, SellerClock] = {}
         self._open: Counter[OwnerKey] = Counter()
+
+    def begin_table(self) -> None:
+        """Another table: what was seen of rows is no concern of it."""
+        self.seen.clear()
+        self.touched.clear()
+        self._late.clear()
 
     def lay_over(self, session: DecidingState) -> AssumedState:
         """The store's state with this on top."""
@@ -48,25 +63,37 @@ class Carried:
 
     def add_seen(self, arrived: ArrivedRow) -> None:
         """A row is remembered as it is now."""
-        self._leave(arrived.before)
-        row = arrived.seen
-        if row.is_open and row.owner is not None:
-            self._open[row.table, row.owner.id, row.rule or ""] += 1
+        self._replace(arrived.before, arrived.seen)
+        self.seen[arrived.record.id] = arrived.seen
+
+    def add_late_writes(self, session: DecidingState, late: LateWrites, rule_set: RuleSet) -> None:
+        """Writes turned out to have arrived; each is the seller's turn, once."""
+        for found in late.arrived:
+            if found.record.id in self._late:
+                continue
+            self._late.add(found.record.id)
+            self._replace(found.before, found.after)
+            if found.decision.kind is not DecisionKind.UNDONE and found.after.owner is not None:
+                rule = clock_rule(rule_set, found.decision.rule)
+                at = found.decision.decided_at
+                self.add_turn(session, found.after.owner.id, at, rule=rule)
 
     def add_deleted(self, rows: Iterable[LedgerRow]) -> None:
         """Rows are forgotten."""
         for row in rows:
             self._leave(row)
 
-    def add_turn(self, session: DecidingState, seller_id: str, at: datetime) -> None:
-        """Somebody was given work by hand."""
+    def add_turn(
+        self, session: DecidingState, seller_id: str, at: datetime, *, rule: str | None = None
+    ) -> None:
+        """Somebody was given work at an instant."""
         clocks = self.lay_over(session).clocks
-        self._clocks[seller_id] = touch_clock(clocks, seller_id, at)
+        self._clocks[seller_id] = touch_clock(clocks, seller_id, at, rule=rule)
 
-    def add_batch(self, batch: Batch) -> None:
+    def add_decided(self, decided: DecidedPlan) -> None:
         """Rows were decided and written in full."""
-        self._clocks.update({clock.seller_id: clock for clock in batch.clocks_after})
-        for row in batch.rows:
+        self._clocks.update({clock.seller_id: clock for clock in decided.clocks_after})
+        for row in decided.rows:
             self._decide(row)
 
     def _decide(self, row: DecidedRow) -> None:
@@ -77,6 +104,11 @@ class Carried:
         self._leave(row.before)
         if row.record.is_open and owner is not None:
             self._open[row.record.table, owner.id, rule or ""] += 1
+
+    def _replace(self, before: LedgerRow | None, after: LedgerRow) -> None:
+        self._leave(before)
+        if after.is_open and after.owner is not None:
+            self._open[after.table, after.owner.id, after.rule or ""] += 1
 
     def _leave(self, row: LedgerRow | None) -> None:
         if row is not None and row.is_open and row.owner is not None:

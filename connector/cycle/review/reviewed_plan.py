@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from connector.cycle.review.preview import Preview, written_rows
+from connector.cycle.review.preview import Preview
 from connector.state.decision_document import build_decision_document, parse_decision_document
 from connector.state.plan_document import build_plan_document, parse_plan_document
 from connector.state.records import DecisionRecord
@@ -40,7 +40,7 @@ def merge_previews(previews: Sequence[Preview], rule_set_checksum: str) -> Revie
     skips = [skip for preview in previews for skip in preview.plan.skips]
     return ReviewedPlan(
         plan=build_plan(rule_set_checksum, [*rows, *skips]),
-        decisions=[row.decision for preview in previews for row in written_rows(preview.batch)],
+        decisions=[decision for preview in previews for decision in preview.decided.decisions],
     )
 
 

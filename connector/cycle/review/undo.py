@@ -1,10 +1,11 @@
 """Finds what puts the rows of a past cycle back; writing it is in `apply`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from connector.cycle.context import Cycle
 from connector.cycle.review.apply import Leftover
+from connector.cycle.review.reviewed_plan import ReviewedPlan
 from connector.cycle.rows.arrivals import ArrivedRow
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
 from connector.cycle.rows.decisions import placement_data, placement_of
@@ -13,6 +14,7 @@ from connector.state.plan_document import parse_reference
 from connector.state.records import DecisionKind, DecisionRecord, Outcome, Previous
 from connector.state.session import StateStore
 from engine.plans.changes import OwnerChange, Placement, PlannedRow, SegmentChange, SequenceChange
+from engine.plans.plan import build_plan
 from engine.statuses import RoutingStatus
 
 PAGE = 5000
@@ -23,15 +25,6 @@ WRITTEN = frozenset({Outcome.APPLIED, Outcome.ALREADY_SO})
 
 STANDING = WRITTEN | {Outcome.UNCHANGED, Outcome.MANUAL}
 """Outcomes of decisions that took effect."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoPlan:
-    """What puts a cycle back, with what will be recorded of it, and the rows that are left out."""
-
-    rows: list[PlannedRow] = field(default_factory=list[PlannedRow])
-    decisions: list[DecisionRecord] = field(default_factory=list[DecisionRecord])
-    leftovers: list[Leftover] = field(default_factory=list[Leftover])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +53,27 @@ class _Compared:
     before: DecisionRecord | None
 
 
-def plan_undo(cycle: Cycle, cycle_id: str) -> UndoPlan:
-    """What puts owner, segment and sequence of a cycle's rows back; rows touched since are not."""
+def plan_undo(cycle: Cycle, cycle_id: str) -> tuple[ReviewedPlan, list[Leftover]]:
+    """What puts owner, segment and sequence of a cycle's rows back.
+
+    Rows touched since are left out.
+    """
     written = list(_load_written(cycle, cycle_id).values())
-    undo = UndoPlan()
+    rows: list[PlannedRow] = []
+    decisions: list[DecisionRecord] = []
+    leftovers: list[Leftover] = []
     for start in range(0, len(written), PAGE):
-        page = written[start : start + PAGE]
-        for row in _compare(cycle, page):
-            _add(cycle, undo, row)
-    return undo
+        for compared in _compare(cycle, written[start : start + PAGE]):
+            reason = _why_not(compared)
+            if reason is not None or compared.now is None:
+                row_id = compared.written.first.row_id
+                leftovers.append(Leftover(row_id=row_id, reason=reason or ""))
+            else:
+                planned, decision = _put_back(cycle, compared, compared.now)
+                rows.append(planned)
+                decisions.append(decision)
+    plan = build_plan(cycle.rule_set.checksum, rows)
+    return ReviewedPlan(plan=plan, decisions=decisions), leftovers
 
 
 def _load_written(cycle: Cycle, cycle_id: str) -> dict[str, _Written]:
@@ -120,27 +125,25 @@ def _compare(cycle: Cycle, page: Sequence[_Written]) -> list[_Compared]:
     ]
 
 
-def _add(cycle: Cycle, undo: UndoPlan, compared: _Compared) -> None:
-    """Add a row to what is put back, or to what is left out."""
-    written, row = compared.written, compared.now
-    reason = _why_not(written.last, row, compared.latest)
-    if reason is not None or row is None:
-        undo.leftovers.append(Leftover(row_id=written.first.row_id, reason=reason or ""))
-        return
+def _put_back(
+    cycle: Cycle, compared: _Compared, row: ArrivedRow
+) -> tuple[PlannedRow, DecisionRecord]:
+    """What puts a row back, and what will be recorded of it."""
+    undone = compared.written.first
     current = placement_of(cycle.table, row.record, row.before)
     earlier = _leave_out_undecided(compared.before)
-    undo.rows.append(_reverse(written.first, row, current))
-    undo.decisions.append(_build_undo(cycle, written.first, earlier, current=current))
+    planned = _reverse(undone, row, current)
+    return planned, _build_undo(cycle, undone, earlier, current=current)
 
 
-def _why_not(
-    decision: DecisionRecord, row: ArrivedRow | None, latest: DecisionRecord
-) -> str | None:
+def _why_not(compared: _Compared) -> str | None:
+    """Why a row is left as it is; None when it is not."""
+    last, row = compared.written.last, compared.now
     if row is None:
         return "deleted since"
-    if latest.cycle_id != decision.cycle_id:
+    if compared.latest.cycle_id != last.cycle_id:
         return "decided again since"
-    if decision.etag is None or row.record.etag != decision.etag:
+    if last.etag is None or row.record.etag != last.etag:
         return "changed since"
     return None
 

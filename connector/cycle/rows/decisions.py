@@ -62,22 +62,34 @@ class DecidedRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Rows decided together, in the order they were decided, with the clocks before and after."""
+class DecidedPlan:
+    """A plan and what stands behind it: rows decided together, and clocks before and after."""
 
     plan: Plan
     rows: Sequence[DecidedRow] = ()
     clocks: Sequence[SellerClock] = ()
     clocks_after: Sequence[SellerClock] = ()
 
+    @property
+    def written_rows(self) -> list[DecidedRow]:
+        """The rows that the plan writes, in the order they were decided."""
+        return [row for row in self.rows if isinstance(row.planned, PlannedRow)]
 
-def decide_rows(cycle: Cycle, session: DecidingState, candidates: Sequence[RowToDecide]) -> Batch:
+    @property
+    def decisions(self) -> list[DecisionRecord]:
+        """The decisions behind the rows that the plan writes, in the order they were taken."""
+        return [row.decision for row in self.written_rows]
+
+
+def decide_rows(
+    cycle: Cycle, session: DecidingState, candidates: Sequence[RowToDecide]
+) -> DecidedPlan:
     """Decide rows in order from the clocks and counts that stand; nothing is saved.
 
     A session must hold the clocks' lock until the open plan is saved.
     """
     if not candidates:
-        return Batch(plan=build_plan(cycle.rule_set.checksum, ()))
+        return DecidedPlan(plan=build_plan(cycle.rule_set.checksum, ()))
     rules = cycle.assembled_rules or cycle.seams.assembled_rules()
     clocks = session.load_clocks()
     held = hold_clocks(clocks, cycle.now())
@@ -87,7 +99,7 @@ def decide_rows(cycle: Cycle, session: DecidingState, candidates: Sequence[RowTo
     rows = [_decide_one(cycle, decider, candidate, now) for candidate in candidates]
     plan = build_plan(cycle.rule_set.checksum, (row.planned for row in rows))
     moved = find_moved(clocks, {**_list_held_back(clocks, held, rules), **decider.list_moved()})
-    return Batch(
+    return DecidedPlan(
         plan=plan,
         rows=[_with_checksum(row, plan) for row in rows],
         clocks=clocks_of(clocks, moved.keys()),
@@ -107,23 +119,22 @@ def _list_held_back(
     }
 
 
-def build_open_plan(cycle: Cycle, batch: Batch) -> OpenPlan:
-    """The batch as an open plan."""
-    planned = {(row.table, row.id) for row in batch.plan.rows}
-    rows = [row for row in batch.rows if (row.record.table, row.record.id) in planned]
+def build_open_plan(cycle: Cycle, decided: DecidedPlan) -> OpenPlan:
+    """What was decided as an open plan."""
     return OpenPlan(
         id=cycle.seams.new_id(),
         table=cycle.table.name,
         cycle_id=cycle.id,
         origin=cycle.origin,
         created_at=cycle.now(),
-        plan=batch.plan,
-        clocks=batch.clocks,
-        clocks_after=batch.clocks_after,
-        decisions=[row.decision for row in rows],
+        plan=decided.plan,
+        clocks=decided.clocks,
+        clocks_after=decided.clocks_after,
+        decisions=decided.decisions,
         watched_set=cycle.table.watched_set,
         fingerprints={
-            row.record.id: build_fingerprint(row.record.row, cycle.table.watched) for row in rows
+            row.record.id: build_fingerprint(row.record.row, cycle.table.watched)
+            for row in decided.written_rows
         },
     )
 

@@ -1,7 +1,7 @@
 """Finds writes that arrived although no answer did, so that they are not taken for a person's."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connector.cycle.context import Cycle
@@ -20,6 +20,7 @@ from connector.state.records import (
     Outcome,
 )
 from connector.state.session import DecisionState, SellerClockState, StateSession
+from connector.watched_tables.watched_table import WatchedTable
 from engine.normalise import normalise
 from engine.records import EntityReference, Record, Row
 from engine.rules.rule_set import RuleSet
@@ -28,20 +29,51 @@ from engine.sellers import SellerClock
 UNREADABLE = "the row could not be read when the plan it was in was settled"
 
 
-def adopt_late_writes(cycle: Cycle, session: StateSession, rows: Sequence[Row]) -> frozenset[str]:
-    """Note decisions whose write counted as failed and is in force after all.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateWrite:
+    """A decision that counted as not written, the row as it was known, and as it is now."""
 
-    The ledger then knows the row as it was decided, so that later changes are still seen. Gives the
-    ids of these rows, and of those that were to be taken back or undone and stayed: none waits any
-    more.
+    decision: DecisionRecord
+    before: LedgerRow
+    record: Record
+
+    @property
+    def after(self) -> LedgerRow:
+        """What the ledger is to remember of the row: what was decided about it."""
+        # Without a version the next look compares fingerprints, and sees what changed meanwhile.
+        decided = with_decision(self.before, self.decision)
+        return replace(decided, owner=self.record.owner, etag=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateWrites:
+    """Writes that arrived although no answer did, and the ids of rows that stay as they are.
+
+    Those were to be taken back or undone.
     """
-    table = cycle.table
+
+    arrived: Sequence[LateWrite] = ()
+    stayed: Sequence[str] = ()
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The rows that wait for nothing any more."""
+        return frozenset([*(late.record.id for late in self.arrived), *self.stayed])
+
+    @property
+    def rows(self) -> dict[str, LedgerRow]:
+        """What the ledger is to remember of the rows that were written, by id."""
+        return {late.record.id: late.after for late in self.arrived}
+
+
+def find_late_writes(session: StateSession, table: WatchedTable, rows: Sequence[Row]) -> LateWrites:
+    """The writes of some rows that counted as failed and are in force after all."""
     by_id = {str(row.get(table.primary_id, "")).lower(): row for row in rows}
     waiting = session.load_backlog(table.name, list(by_id)).values()
     failed = [entry.row_id for entry in waiting if entry.code == WriteOutcome.FAILED.value]
     ledger = session.load_rows(table.name, failed)
-    left: list[str] = []
-    given: list[Given] = []
+    arrived: list[LateWrite] = []
+    stayed: list[str] = []
     for row_id in failed:
         record = normalise(by_id[row_id], table=table.name, primary_id=table.primary_id)
         decision = _find_decision(session, table.name, row_id)
@@ -51,21 +83,32 @@ def adopt_late_writes(cycle: Cycle, session: StateSession, rows: Sequence[Row]) 
         if is_another(before, record):
             # Nothing of ours was written to this one; it is decided as the new row that it is.
             continue
-        if not _is_in_force(decision, before, record):
-            if may_stay(decision):
-                # Its owner has it still; when it is due again, `take_backs` will know, and who
-                # wants it undone may say so again.
-                left.append(row_id)
-            continue
-        session.save_rows([_as_decided(before, decision, record)])
-        session.add_decisions([_arrived(decision, cycle.id, now=cycle.now())])
-        given.append(Given(decision, record.owner, is_moved=True))
+        if _is_in_force(decision, before, record):
+            arrived.append(LateWrite(decision=decision, before=before, record=record))
+        elif may_stay(decision):
+            # Its owner has it still; when it is due again, `take_backs` will know, and who wants
+            # it undone may say so again.
+            stayed.append(row_id)
+    return LateWrites(arrived=arrived, stayed=stayed)
+
+
+def record_late_writes(cycle: Cycle, session: StateSession, rows: Sequence[Row]) -> LateWrites:
+    """Note decisions whose write counted as failed and is in force after all.
+
+    The ledger then knows the row as it was decided, so that later changes are still seen. None of
+    the rows waits any more.
+    """
+    found = find_late_writes(session, cycle.table, rows)
+    session.save_rows([late.after for late in found.arrived])
+    session.add_decisions(
+        [_arrived(late.decision, cycle.id, now=cycle.now()) for late in found.arrived]
+    )
+    given = [Given(late.decision, late.record.owner, is_moved=True) for late in found.arrived]
     note_late_handovers(cycle, session, given)
-    _take_turns(cycle.rule_set, session, [found.decision for found in given])
-    adopted = [found.decision.row_id for found in given]
-    session.remove_backlog(table.name, [*adopted, *left])
-    cycle.counts["arrived_late"] += len(adopted)
-    return frozenset([*adopted, *left])
+    _take_turns(cycle.rule_set, session, [late.decision for late in found.arrived])
+    session.remove_backlog(cycle.table.name, sorted(found.ids))
+    cycle.counts["arrived_late"] += len(found.arrived)
+    return found
 
 
 def _take_turns(
@@ -95,8 +138,8 @@ def leave_unreadable(
 ) -> None:
     """Note rows of an open plan that cannot be read: whether they were written is not known.
 
-    They wait as failed writes do, and are adopted if they turn out as planned. Their sellers keep
-    the turn.
+    They wait as failed writes do, and count as written if they turn out as planned. Their
+    sellers keep the turn.
     """
     known = session.load_rows(cycle.table.name, sorted(ids))
     waiting = session.load_backlog(cycle.table.name, sorted(ids))
@@ -150,11 +193,6 @@ def _is_in_force(decision: DecisionRecord, before: LedgerRow, record: Record) ->
     """The row has the owner it was to get, and did not have it before."""
     wanted = parse_reference(decision.after.get("owner"))
     return wanted is not None and record.owner == wanted and before.owner != wanted
-
-
-def _as_decided(before: LedgerRow, decision: DecisionRecord, record: Record) -> LedgerRow:
-    # Without a version the next look compares fingerprints, and sees what changed meanwhile.
-    return replace(with_decision(before, decision), owner=record.owner, etag=None)
 
 
 def _arrived(decision: DecisionRecord, cycle_id: str, *, now: datetime) -> DecisionRecord:

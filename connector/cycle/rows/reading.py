@@ -1,14 +1,14 @@
 """Reads what a cycle works on: pages as examined rows, and rows by id with their related rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from connector.cycle.context import Cycle, RowToDecide
-from connector.cycle.rows.arrivals import TO_DECIDE, UNDECIDED, Arrival, ArrivedRow, examine_row
-from connector.cycle.rows.backlog_entries import ROUTING_CODES
+from connector.cycle.context import Cycle
+from connector.cycle.rows.arrivals import TO_DECIDE, ArrivedRow, examine_row
+from connector.ports import RowPage
 from connector.state.records import BacklogEntry, LedgerRow, QuarantinedRow
-from connector.state.session import BacklogState, StateSession, WatchedSetState
+from connector.state.session import StateSession, WatchedSetState
 from connector.watched_tables.watched_table import WatchedTable
 from engine.normalise import normalise
 from engine.records import Record, RejectedRow, Row
@@ -20,11 +20,19 @@ class Examined:
 
     arrived: Sequence[ArrivedRow] = ()
     rejected: Sequence[RejectedRow] = ()
-    gone: Sequence[str] = field(default_factory=list[str])
 
 
-def examine_rows(cycle: Cycle, session: StateSession, rows: Sequence[Row]) -> Examined:
-    """Normalise rows and compare them with the ledger; the last of several versions counts."""
+def examine_rows(
+    cycle: Cycle,
+    session: StateSession,
+    rows: Sequence[Row],
+    *,
+    assumed: Mapping[str, LedgerRow] | None = None,
+) -> Examined:
+    """Normalise rows and compare them with the ledger; the last of several versions counts.
+
+    `assumed` are rows that the ledger would remember otherwise, by id.
+    """
     records: dict[str, Record] = {}
     rejected: list[RejectedRow] = []
     for row in rows:
@@ -33,7 +41,7 @@ def examine_rows(cycle: Cycle, session: StateSession, rows: Sequence[Row]) -> Ex
             rejected.append(found)
         else:
             records[found.id] = found
-    known = session.load_rows(cycle.table.name, list(records))
+    known = {**session.load_rows(cycle.table.name, list(records)), **(assumed or {})}
     watched_sets = load_watched_sets(cycle.table, session, known)
     arrived = [
         examine_row(
@@ -64,38 +72,43 @@ def load_watched_sets(
     return sets
 
 
-def find_candidates(
-    session: BacklogState, table: str, arrived: Sequence[ArrivedRow]
-) -> list[RowToDecide]:
-    """The rows of a page that have to be decided.
+def complete_rows(
+    cycle: Cycle, examined: Examined, assumed: Mapping[str, LedgerRow] | None = None
+) -> Examined:
+    """Read rows to be decided once more, with their related rows, and examine what came back.
 
-    One that waits, or was closed before it could be decided, is still owed what it waits for.
+    A row may have changed again since the feed named it; then the newer state counts.
     """
-    rows = [row for row in arrived if row.arrival in TO_DECIDE]
-    waiting = session.load_backlog(table, [row.record.id for row in rows])
-    return [_build_candidate(row, waiting.get(row.record.id)) for row in rows]
-
-
-def is_for_rules(before: LedgerRow | None, entry: BacklogEntry | None) -> bool:
-    """Rules are to run for a row that waits: nobody was found for it, or nobody has it yet.
-
-    A row that somebody has waits for something else to be written, and its owner stays.
-    """
-    if before is None or (entry is not None and entry.code in ROUTING_CODES):
-        return True
-    return before.rule is None and not before.is_manual
-
-
-def _build_candidate(arrived: ArrivedRow, entry: BacklogEntry | None) -> RowToDecide:
-    """A row to decide; a row that was never decided and came new takes nothing from anybody."""
-    before = arrived.before
-    was_left = entry is not None or (before is not None and before.fingerprint == UNDECIDED)
-    return RowToDecide(
-        record=arrived.record,
-        before=before,
-        is_fresh=before is None or (was_left and is_for_rules(before, entry)),
-        is_reassignment=arrived.arrival is Arrival.UPDATED and before is not None,
+    if not cycle.table.needs_related_rows:
+        return examined
+    wanted = [row.record.id for row in examined.arrived if row.arrival in TO_DECIDE]
+    if not wanted:
+        return examined
+    rows = fetch_complete(cycle, wanted)
+    with cycle.store.begin() as session:
+        again = examine_rows(cycle, session, rows, assumed=assumed)
+    settled = [row for row in examined.arrived if row.arrival not in TO_DECIDE]
+    return Examined(
+        arrived=[*settled, *again.arrived], rejected=[*examined.rejected, *again.rejected]
     )
+
+
+def confirm_deleted(cycle: Cycle, page: RowPage) -> list[str]:
+    """The deletions that stand: a row named as changed, too, may have been restored."""
+    changed = {str(row.get(cycle.table.primary_id, "")).lower() for row in page.rows}
+    deleted = [row_id.lower() for row_id in page.deleted]
+    doubtful = [row_id for row_id in deleted if row_id in changed]
+    present = {
+        str(row.get(cycle.table.primary_id, "")).lower() for row in fetch_complete(cycle, doubtful)
+    }
+    return [row_id for row_id in deleted if row_id not in present]
+
+
+def load_waiting(
+    session: StateSession, table: str, arrived: Sequence[ArrivedRow]
+) -> Mapping[str, BacklogEntry]:
+    """What rows wait for, by id."""
+    return session.load_backlog(table, [row.record.id for row in arrived])
 
 
 def build_rejected(rejected: Sequence[RejectedRow], now: datetime) -> list[QuarantinedRow]:

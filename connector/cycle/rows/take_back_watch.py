@@ -62,12 +62,14 @@ def note_late_handovers(cycle: Cycle, session: HandoverState, given: Sequence[Gi
 
 def note_touches(cycle: Cycle, session: HandoverState, arrived: Sequence[ArrivedRow]) -> None:
     """Forget handovers of rows that somebody worked on, closed, or gave to somebody."""
+    session.remove_handovers(cycle.table.name, list_touched(cycle, session, arrived))
+
+
+def list_touched(cycle: Cycle, session: HandoverState, arrived: Sequence[ArrivedRow]) -> list[str]:
+    """The ids of rows whose handover is over."""
     news = {row.record.id: row for row in arrived if row.arrival is not Arrival.ECHO}
     known = session.load_handovers(cycle.table.name, list(news))
-    ended = [
-        row_id for row_id, handover in known.items() if _is_over(cycle, handover, news[row_id])
-    ]
-    session.remove_handovers(cycle.table.name, ended)
+    return [row_id for row_id, handover in known.items() if _is_over(cycle, handover, news[row_id])]
 
 
 def find_rule(rule_set: RuleSet, decision: DecisionRecord | Handover) -> Rule | None:

@@ -10,9 +10,10 @@ from typing import cast
 
 from connector.cycle.context import Cycle
 from connector.cycle.rows.backlog_entries import ROUTING_CODES
+from connector.cycle.rows.seller_clocks import OpenRows
 from connector.cycle.rows.take_back_watch import find_rule
 from connector.state.records import DecisionRecord
-from connector.state.session import LedgerReader
+from connector.state.session import DocumentState
 from engine.calendars.availability import wait_until_free
 from engine.rules.rule_set import RuleSet
 from engine.sellers import Directory, Queue, Seller, Team
@@ -23,6 +24,9 @@ LONGEST_LOOK = timedelta(days=7)
 
 _KIND = "situation"
 
+Situation = Mapping[str, object]
+"""What decisions depended on when a table was looked at last."""
+
 
 def wake_for_rules(cycle: Cycle) -> None:
     """Make rows due if rules or people changed since the last cycle: any may find somebody now.
@@ -31,33 +35,56 @@ def wake_for_rules(cycle: Cycle) -> None:
     second try would tell them nothing.
     """
     cycle.read_people()
-    now = {"rules": cycle.rule_set.checksum, "people": _hash_people(cycle)}
-    _wake_if(cycle, now, _is_other, ROUTING_CODES)
+    _wake_if(cycle, _describe_rules(cycle), _is_other, ROUTING_CODES)
 
 
 def wake_for_room(cycle: Cycle) -> None:
     """Make rows that wait for capacity due if a seller has fewer open rows than before."""
     with cycle.store.begin() as session:
-        load = _count_load(session)
+        load = _count_load(session.count_open())
     _wake_if(cycle, {"load": load}, _has_room, [NO_CAPACITY])
+
+
+def list_woken_codes(cycle: Cycle, session: DocumentState, open_rows: OpenRows) -> frozenset[str]:
+    """The codes of the rows that a cycle would wake now, with so many open rows; nothing is saved.
+
+    The people must have been read.
+    """
+    before = session.load_document(_KIND, cycle.table.name) or {}
+    codes: set[str] = set()
+    if _helps(before, _describe_rules(cycle), _is_other):
+        codes.update(ROUTING_CODES)
+    if _helps(before, {"load": _count_load(open_rows)}, _has_room):
+        codes.add(NO_CAPACITY)
+    return frozenset(codes)
 
 
 def _wake_if(
     cycle: Cycle,
-    now: Mapping[str, object],
-    helps: Callable[[Mapping[str, object], Mapping[str, object]], bool],
+    now: Situation,
+    helps: Callable[[Situation, Situation], bool],
     codes: Sequence[str],
 ) -> None:
     """Note a part of the situation, and wake rows where its change since the last time helps."""
     table, at = cycle.table.name, cycle.now()
     with cycle.store.begin() as session:
         before = session.load_document(_KIND, table) or {}
-        after = {**before, **now}
-        if after == before:
+        if {**before, **now} == before:
             return
-        session.save_document(_KIND, table, document=after, at=at)
-        if now.keys() <= before.keys() and helps(before, after):
+        session.save_document(_KIND, table, document={**before, **now}, at=at)
+        if _helps(before, now, helps):
             cycle.counts["woken"] += session.wake_backlog(table, codes, at)
+
+
+def _helps(
+    before: Situation, now: Situation, helps: Callable[[Situation, Situation], bool]
+) -> bool:
+    """A part of the situation was known before, and what became of it may help rows that wait."""
+    return now.keys() <= before.keys() and helps(before, {**before, **now})
+
+
+def _describe_rules(cycle: Cycle) -> Situation:
+    return {"rules": cycle.rule_set.checksum, "people": _hash_people(cycle)}
 
 
 def find_opening(directory: Directory, within_hours: int | None, now: datetime) -> datetime | None:
@@ -99,9 +126,9 @@ class Openings:
         return self._known[within_hours]
 
 
-def _count_load(session: LedgerReader) -> dict[str, int]:
+def _count_load(open_rows: OpenRows) -> dict[str, int]:
     load: Counter[str] = Counter()
-    for (_, owner, _), count in session.count_open().items():
+    for (_, owner, _), count in open_rows.items():
         load[owner] += count
     return dict(sorted(load.items()))
 
@@ -135,11 +162,11 @@ def _without_recurrences(fields: list[tuple[str, object]]) -> dict[str, object]:
     return {name: value for name, value in fields if (name, value) != ("recurring", ())}
 
 
-def _is_other(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+def _is_other(before: Situation, after: Situation) -> bool:
     return any(before[name] != after[name] for name in ("rules", "people"))
 
 
-def _has_room(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+def _has_room(before: Situation, after: Situation) -> bool:
     old = cast("Mapping[str, int]", before["load"])
     new = cast("Mapping[str, int]", after["load"])
     return any(new.get(owner, 0) < count for owner, count in old.items())

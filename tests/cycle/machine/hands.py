@@ -16,7 +16,7 @@ import requests
 import structlog
 
 from connector.cycle.review.preview import preview_cycle
-from connector.cycle.review.preview_state import Carried
+from connector.cycle.review.preview_state import Assumed
 from connector.cycle.review.reviewed_plan import (
     ReviewedPlan,
     build_document,
@@ -216,7 +216,7 @@ class Hands:
     def preview_checksum(self) -> str:
         """What the next cycle would do, in short."""
         seams = self.process.seams(self.rules_file)
-        return preview_cycle(seams, self.process.table(self.rules_file), Carried()).plan.checksum
+        return preview_cycle(seams, self.process.table(self.rules_file), Assumed()).plan.checksum
 
     def _cycle(self, process: Process) -> None:
         began = self.book.begin_cycle()
