@@ -55,7 +55,7 @@ def _say(sentence: str) -> None:
 
 def _show_sign_in(story: Story) -> None:
     _say(f"An emulator of the Dataverse Web API serves TLS at {story.url}")
-    _say(f"msal signed in; the organisation is {story.organization_id}")
+    _say(f"msal signed in; the organization is {story.organization_id}")
 
 
 def _show_baseline(story: Story) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from connector.cycle.context import Cycle, Seams
-from connector.cycle.organisation import raise_if_foreign
+from connector.cycle.organization import raise_if_foreign
 from connector.errors import LeaseHeld
 from connector.state.records import CycleOutcome, CycleRecord, PlanOrigin
 from connector.watched_tables.watched_table import WatchedTable
@@ -46,7 +46,7 @@ def save_start(cycle: Cycle) -> None:
 def finish_cycle(cycle: Cycle, work: Callable[[], bool]) -> CycleRecord:
     """Do the work of a cycle and save how it ended; `work` answers False when it was stopped.
 
-    Raises UnsafePlan when the environment is another organisation's than the store. Who lost the
+    Raises UnsafePlan when the environment is another organization's than the store. Who lost the
     lease saves nothing any more.
     """
     try:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from connector.cycle.context import Cycle, Seams
 from connector.cycle.cycle_records import finish_cycle, start_cycle
-from connector.cycle.organisation import begin_anew, forget_other, is_foreign, raise_if_foreign
+from connector.cycle.organization import begin_anew, forget_other, is_foreign, raise_if_foreign
 from connector.cycle.passes.backlog import retry_due
 from connector.cycle.passes.page import process_page, record_baseline
 from connector.cycle.passes.reconciliation import SWEEP_ROWS, raise_if_too_many, reconcile_if_due
@@ -65,8 +65,8 @@ def _forget_history(cycle: Cycle) -> None:
 def load_mark(cycle: Cycle) -> Watermark:
     """The watermark to go on from.
 
-    Another set of columns needs a new read of the table, another organisation a new baseline.
-    Raises UnsafePlan for an organisation that nobody agreed to.
+    Another set of columns needs a new read of the table, another organization a new baseline.
+    Raises UnsafePlan for an organization that nobody agreed to.
     """
     table = cycle.table
     with cycle.store.begin() as session:

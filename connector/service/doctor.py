@@ -76,7 +76,7 @@ def _examine_tables(start: StartUp, rules: RulesFile) -> Iterator[Finding]:
 
 def _describe_sign_in(source: Environment) -> str:
     source.start_cycle(FIRST_ANSWER)
-    return f"organisation {source.who_am_i().organization_id} at {source.url}"
+    return f"organization {source.who_am_i().organization_id} at {source.url}"
 
 
 def _describe_store(settings: Settings) -> str:

@@ -11,7 +11,7 @@ from engine.standard_tables import (
     insights,
     leads,
     opportunities,
-    organisation,
+    organization,
     people,
 )
 from engine.standard_tables.notation import parse_tables
@@ -23,6 +23,6 @@ STANDARD_TABLES: Schema = parse_tables(
     contacts.TEXT,
     insights.TEXT,
     people.TEXT,
-    organisation.TEXT,
+    organization.TEXT,
 )
 """The standard tables by logical name."""

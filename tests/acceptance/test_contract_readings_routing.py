@@ -284,7 +284,7 @@ def test_an_own_creation_counts_at_createdon_and_never_back(simulate: Simulate) 
     assert simulate(rules_file(rule("R")), directory, [other]).owners == ["Miriam"]
 
 
-def test_rule_scope_moves_the_organisations_clock_as_well(simulate: Simulate) -> None:
+def test_rule_scope_moves_the_organizations_clock_as_well(simulate: Simulate) -> None:
     uk = {"column": "address1_country", "operator": "eq", "value": "UK"}
     chosen = rules_file(rule("UK", when=uk), rule("Rest"), round_robin_scope="rule")
     directory = {"sellers": [seller_entry(1, "Ann"), seller_entry(2, "Bob")]}

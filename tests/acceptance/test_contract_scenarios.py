@@ -482,7 +482,7 @@ def test_rule_scope_keeps_a_clock_per_rule(simulate: Any) -> None:
         "sellers": [seller_entry(1, "Miriam"), seller_entry(2, "Sanjay"), seller_entry(3, "Susana")]
     }
     scoped = simulate(Scenario(rules | {"round_robin_scope": "rule"}, fresh, rows))
-    # Nobody has a clock in rules 2 and 3 yet: the organisation's counter orders them.
+    # Nobody has a clock in rules 2 and 3 yet: the organization's counter orders them.
     assert scoped.owners() == ["Miriam", "Sanjay", "Susana", "Sanjay"]
     clocks = [set(s["last_assigned_at_by_rule"]) for s in scoped.directory["sellers"]]
     assert clocks == [{"Rule 1"}, {"Rule 2", "Rule 1"}, {"Rule 3"}]

@@ -1,6 +1,6 @@
 """The emulator asked over HTTP without a socket: requests go straight into its ASGI application.
 
-One client holds one organisation, a frozen clock and one event loop; `close` it.
+One client holds one organization, a frozen clock and one event loop; `close` it.
 """
 
 import asyncio

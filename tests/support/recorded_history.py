@@ -1,4 +1,4 @@
-"""A history of one small organisation: rows come and change, and every verb is asked about it.
+"""A history of one small organization: rows come and change, and every verb is asked about it.
 
 Each chapter is a function that goes on where the one before it ended; `tell_history` tells all.
 """
@@ -82,7 +82,7 @@ class Story:
 
 @contextmanager
 def beginning(folder: Path, state: Path | None = None) -> Generator[Story]:
-    """An organisation, new or from a state file, a rules file and settings."""
+    """An organization, new or from a state file, a rules file and settings."""
     (folder / "rules.yaml").write_text(RULES.read_text(encoding="utf-8"), encoding="utf-8")
     with (
         serving(state) as url,

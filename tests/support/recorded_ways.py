@@ -32,7 +32,7 @@ TOLD_HEADERS = ("if-match", "prefer", "content-type", "callerobjectid", "mscrmca
 
 
 def tell_ways(folder: Path) -> str:
-    """What cycles do under each of the settings, one after the other in one organisation."""
+    """What cycles do under each of the settings, one after the other in one organization."""
     with beginning(folder) as story:
         told, reads = story.transcript(), set[str]()
         with surroundings({"LEADROBIN_POLL__TABLES": "lead"}):

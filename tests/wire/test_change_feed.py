@@ -119,7 +119,7 @@ def test_a_missing_privilege_is_not_mistaken_for_an_expired_link(
     client: DataverseClient, wire: responses.RequestsMock
 ) -> None:
     wire.get(f"{API}/leads", status=403, json=error_body("0x80040220", "missing prvReadLead"))
-    with pytest.raises(FatalError, match="organisation level"):
+    with pytest.raises(FatalError, match="organization level"):
         client.fetch_page(LEADS, DELTA)
 
 

@@ -48,7 +48,7 @@ def touch_clock(
 
 
 def clock_rule(rule_set: RuleSet, rule: str | None) -> str | None:
-    """The rule whose own clock a turn moves; None where all rules share the organisation's."""
+    """The rule whose own clock a turn moves; None where all rules share the organization's."""
     return rule if rule_set.round_robin_scope == "rule" else None
 
 

@@ -176,8 +176,8 @@ def explain_table_fault(table: str, error: RowFault) -> Exception:
     """A fault of one row, met while reading a table, concerns the table."""
     if error.fault.reaction is Reaction.FORBIDDEN:
         return FatalFault(
-            f"The application user may not read table {table} organisation-wide: give its "
-            f"security role Read at organisation level. ({error})",
+            f"The application user may not read table {table} organization-wide: give its "
+            f"security role Read at organization level. ({error})",
             error.fault,
         )
     return UnusableRequest(

@@ -28,7 +28,7 @@ BALANCED = {"distribute_by": "load_balancing"}
 
 
 def order_of(chosen: Decider) -> list[str]:
-    """Who comes next, and next after that, in organisation scope."""
+    """Who comes next, and next after that, in organization scope."""
     found = chosen.snapshot().sellers
     key = {one.name: (one.last_assigned_at or NOW, one.assignment_order) for one in found}
     return sorted(key, key=key.__getitem__)
@@ -76,7 +76,7 @@ def three_rules(**more: Any) -> RuleSet:
 
 
 @pytest.mark.parametrize(("scope", "fourth"), [("organization", "Miriam"), ("rule", "Sanjay")])
-def test_o2_one_clock_for_the_organisation_or_one_for_each_rule(scope: str, fourth: str) -> None:
+def test_o2_one_clock_for_the_organization_or_one_for_each_rule(scope: str, fourth: str) -> None:
     chosen = decider(three_rules(round_robin_scope=scope), THREE)
     found = [
         owner(chosen.decide(record(10 + number, leadsourcecode=source), NOW))

@@ -17,8 +17,8 @@ PACKAGES = ("connector", "engine", "settings")
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "base", "core", "manager"}
 MODULE_LINES = 450
 FOLDER_MODULES = 18
-FUNCTION_MEDIAN = 9
-FUNCTION_95TH = 30
+FUNCTION_MEDIAN = 7
+FUNCTION_95TH = 20
 
 
 def product_modules() -> list[Path]:

@@ -1,7 +1,9 @@
 """How modules may relate: no circles, no re-exports, foreign data typed at the borders alone."""
 
 import ast
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import grimp
 import pytest
@@ -9,9 +11,7 @@ import pytest
 from tests.unit.project.test_house_rules import PACKAGES, ROOT, product_modules
 
 MAY_EXPORT = frozenset({"engine/standard_tables/__init__.py"})
-"""Packages whose `__init__` is more than a sentence: it joins the tables of its modules."""
-
-BRITISH = ("organisation", "colour", "behaviour_", "normalisation")
+"""Packages whose `__init__` is more than a sentence: this one joins the tables of its modules."""
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -39,3 +39,28 @@ def test_every_package_says_what_lives_there() -> None:
         if path.stem == "__init__" and not ast.get_docstring(ast.parse(path.read_text("utf-8")))
     ]
     assert silent == []
+
+
+def patched_by_name(path: Path) -> Iterator[str]:
+    """Places where a test replaces something that it names in a string."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        called = ast.unparse(node.func).rpartition(".")[2]
+        first = node.args[0]
+        is_name = isinstance(first, ast.Constant) and str(first.value).startswith(PACKAGES)
+        if called in {"setattr", "delattr", "patch"} and is_name:
+            yield f"{path.relative_to(ROOT)}:{node.lineno}"
+
+
+def test_no_test_replaces_what_it_names_in_a_string() -> None:
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+    assert [place for path in tests for place in patched_by_name(path)] == []
+
+
+def test_organization_is_spelled_as_dataverse_spells_it() -> None:
+    other = "organi" + "sation"
+    files = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*")]
+    files += product_modules() + sorted((ROOT / "tests").rglob("*.py"))
+    texts = ((path, path.read_text(encoding="utf-8")) for path in files if path.is_file())
+    assert [str(path) for path, text in texts if other in text.lower()] == []

@@ -53,7 +53,7 @@ def test_what_is_in_order_is_described(dataverse: FakeDataverse, tmp_path: Path)
     assert {what: finding.detail for what, finding in found.items() if not finding.problem} == {
         "rules file": "3 rules",
         "store": "0 rows, 0 decisions",
-        "sign-in": f"organisation {ORGANIZATION} at {dataverse.url}",
+        "sign-in": f"organization {ORGANIZATION} at {dataverse.url}",
         "table lead": "changes are tracked",
         "columns of the rules": "9 are read",
         "people of the rules": "sellers: 1, teams: 0, queues: 0; all that are named are there",

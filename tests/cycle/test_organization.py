@@ -1,4 +1,4 @@
-"""A store belongs to one organisation: another one's rows are not touched by what it knows."""
+"""A store belongs to one organization: another one's rows are not touched by what it knows."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -27,7 +27,7 @@ def cycle(world: World, organization_id: str | None) -> CycleRecord:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    """A lead that was there before, one that was assigned since, and an organisation that is ours."""
+    """A lead that was there before, one that was assigned since, and an organization that is ours."""
     made = World(folder=tmp_path)
     made.dataverse.organization_id = OURS
     made.put_lead(1, address1_country="UK")
@@ -46,7 +46,7 @@ def replace_environment(world: World) -> None:
     world.clock.advance(timedelta(minutes=1))
 
 
-def test_another_organisation_is_refused_and_nothing_is_forgotten(world: World) -> None:
+def test_another_organization_is_refused_and_nothing_is_forgotten(world: World) -> None:
     replace_environment(world)
     with pytest.raises(UnsafePlan, match=f"{OURS}.*{THEIRS}.*--force"):
         cycle(world, THEIRS)
@@ -55,7 +55,7 @@ def test_another_organisation_is_refused_and_nothing_is_forgotten(world: World) 
     assert refused.outcome is CycleOutcome.REFUSED
 
 
-def test_another_organisation_is_a_new_baseline_when_that_is_agreed_to(world: World) -> None:
+def test_another_organization_is_a_new_baseline_when_that_is_agreed_to(world: World) -> None:
     replace_environment(world)
     world.options = CycleOptions(is_forced=True)
     record = cycle(world, THEIRS)
@@ -70,7 +70,7 @@ def test_another_organisation_is_a_new_baseline_when_that_is_agreed_to(world: Wo
     assert (world.owner(3), world.owner(4) is not None) == (None, True)
 
 
-def test_a_plan_that_was_open_in_another_organisation_is_not_settled(world: World) -> None:
+def test_a_plan_that_was_open_in_another_organization_is_not_settled(world: World) -> None:
     world.put_lead(5, address1_country="UK")
     world.die_in_a_cycle()
     with pytest.raises(UnsafePlan):
@@ -78,7 +78,7 @@ def test_a_plan_that_was_open_in_another_organisation_is_not_settled(world: Worl
     assert world.read(lambda session: session.list_open_plans("lead"))
 
 
-def test_nothing_that_was_begun_for_another_organisation_is_written_to_a_copy_of_it(
+def test_nothing_that_was_begun_for_another_organization_is_written_to_a_copy_of_it(
     world: World,
 ) -> None:
     """The copy has the same ids and versions, so that an open plan would fit and a row be tried."""
@@ -107,7 +107,7 @@ def test_nothing_that_was_begun_for_another_organisation_is_written_to_a_copy_of
     assert (known.segment, known.decided_at) == (None, None)
 
 
-def test_neither_a_preview_nor_a_retry_works_on_another_organisation(world: World) -> None:
+def test_neither_a_preview_nor_a_retry_works_on_another_organization(world: World) -> None:
     world.options = CycleOptions(is_forced=True)
     seams = replace(world.seams(), organization_id=THEIRS)
     cycle = start_cycle(seams, world.table(), PlanOrigin.BACKLOG)
@@ -119,12 +119,12 @@ def test_neither_a_preview_nor_a_retry_works_on_another_organisation(world: Worl
 
 
 @pytest.mark.parametrize("organization_id", [OURS.upper(), None])
-def test_the_same_organisation_goes_on(world: World, organization_id: str | None) -> None:
+def test_the_same_organization_goes_on(world: World, organization_id: str | None) -> None:
     world.clock.advance(timedelta(minutes=1))
     assert cycle(world, organization_id).outcome is CycleOutcome.DONE
 
 
-def test_who_turns_back_from_another_organisation_half_way_gets_a_new_baseline(
+def test_who_turns_back_from_another_organization_half_way_gets_a_new_baseline(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wrong URL was agreed to: what changed here meanwhile is not taken for new."""

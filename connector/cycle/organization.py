@@ -1,4 +1,4 @@
-"""Keeps a store to its organisation: the same id means another row in another one."""
+"""Keeps a store to its organization: the same id means another row in another one."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ ROWS_AT_ONCE = 5000
 
 
 def raise_if_foreign(cycle: Cycle) -> None:
-    """Refuse to work on a table of another organisation than the store's; raises UnsafePlan.
+    """Refuse to work on a table of another organization than the store's; raises UnsafePlan.
 
     A forced cycle may: it begins anew with a baseline.
     """
@@ -22,15 +22,15 @@ def raise_if_foreign(cycle: Cycle) -> None:
     if mark is None or may_begin_anew or not is_foreign(mark, here):
         return
     raise UnsafePlan(
-        f"the store knows {cycle.table.name} of organisation {mark.organization_id}, "
-        f"the environment is organisation {here}; use another LEADROBIN_STORE__URL for another "
+        f"the store knows {cycle.table.name} of organization {mark.organization_id}, "
+        f"the environment is organization {here}; use another LEADROBIN_STORE__URL for another "
         "environment or, if this one was replaced, forget what is known and take a new baseline "
         "with `leadrobin run --once --force`"
     )
 
 
 def forget_other(cycle: Cycle) -> None:
-    """Forget what the store knows of the cycle's table if that is another organisation's.
+    """Forget what the store knows of the cycle's table if that is another organization's.
 
     To be called once that was agreed to, and before anything of it is settled or tried again: a
     copied environment has the same ids, and its rows would be written. The history stays. Whoever
@@ -64,6 +64,6 @@ def begin_anew(mark: Watermark) -> Watermark:
 
 
 def is_foreign(mark: Watermark, organization_id: str | None) -> bool:
-    """Whether a watermark was made in another organisation; not where one of them is unknown."""
+    """Whether a watermark was made in another organization; not where one of them is unknown."""
     ours, theirs = mark.organization_id, organization_id
     return ours is not None and theirs is not None and ours.lower() != theirs.lower()
