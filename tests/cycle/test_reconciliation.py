@@ -1,7 +1,8 @@
 """Tables whose changes are not tracked: deletions are found by comparing versions."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from connector.cycle.context import CycleOptions
 from connector.errors import ResyncRequired, RetriableError
 from connector.ports import RowPage, TableQuery, VersionPage
+from connector.state.records import BacklogEntry, CycleOutcome
 from engine.errors import UnsafePlan
 from tests.support.fake_dataverse import Crash
 from tests.support.worlds import World, lead_id
@@ -26,6 +28,18 @@ def world(tmp_path: Path) -> World:
     made.cycle()
     made.cycle()
     return made
+
+
+def waiting_entry(number: int, due_at: datetime) -> BacklogEntry:
+    """A lead that waits and is due."""
+    return BacklogEntry(
+        table="lead",
+        row_id=lead_id(number),
+        reason="waits",
+        code="5",
+        since=due_at,
+        next_try_at=due_at,
+    )
 
 
 def test_a_deletion_stays_unseen_until_the_comparison_is_due(world: World) -> None:
@@ -52,21 +66,63 @@ def test_tracked_tables_are_not_compared(world: World) -> None:
     assert world.cycle().counts.get("compared", 0) == 0
 
 
-def test_a_change_that_the_feed_missed_is_decided(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.put_lead(3, address1_country="UK")
-    world.put_lead(11, address1_country="UK")
+def miss_changes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the feed show nothing of what changed until now."""
     missed = f"delta:{world.dataverse.version}:0:0"
 
     def see_nothing(query: TableQuery, link: str) -> RowPage:
         return RowPage(table=query.table, rows=(), delta_link=missed, sees_deletions=False)
 
     monkeypatch.setattr(world.dataverse, "fetch_page", see_nothing)
+
+
+def test_a_change_that_the_feed_missed_is_decided(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put_lead(3, address1_country="UK")
+    world.put_lead(11, address1_country="UK")
+    miss_changes(world, monkeypatch)
     world.clock.advance(DAY)
     world.cycle()
     assert world.owner(3) == "Miriam"
     assert world.owner(11) == "Sanjay"
+
+
+@pytest.mark.parametrize("is_shown", [True, False], ids=["compared", "asked for by id"])
+def test_a_comparison_that_is_stopped_half_way_stops_the_cycle_and_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_shown: bool
+) -> None:
+    changed = (3, 4)
+    for number in changed:
+        world.put_lead(number, address1_country="UK")
+    miss_changes(world, monkeypatch)
+    fetch = world.dataverse.fetch_versions
+
+    def show(query: TableQuery, link: str | None = None) -> VersionPage:
+        page = fetch(query, link)
+        known = {
+            row: version for row, version in page.versions.items() if is_shown or row < lead_id(3)
+        }
+        return replace(page, versions=known)
+
+    monkeypatch.setattr(world.dataverse, "fetch_versions", show)
+    world.options = CycleOptions(write_chunk=1)
+    world.is_stopping = lambda: len(world.dataverse.writes) >= 1
+    world.clock.advance(DAY)
+    assert world.cycle().outcome is CycleOutcome.STOPPED
+    assert len(world.dataverse.writes) == 1
+    world.is_stopping = lambda: False
+    assert world.cycle().outcome is CycleOutcome.DONE
+    assert [world.owner(number) for number in changed] == ["Miriam", "Sanjay"]
+    assert [len(world.decisions(number)) for number in changed] == [1, 1]
+    assert world.cycle().counts.get("compared", 0) == 0
+
+
+def test_a_cycle_whose_comparison_is_over_goes_on_to_rows_that_wait(world: World) -> None:
+    world.clock.advance(DAY)
+    with world.store.begin() as session:
+        session.save_backlog([waiting_entry(3, world.clock.now())])
+    assert world.cycle().counts["retried"] == 1
 
 
 def test_many_missing_rows_are_not_forgotten_without_being_told(world: World) -> None:

@@ -12,7 +12,7 @@ from connector.cycle.cycle_records import start_cycle
 from connector.cycle.passes.backlog import retry_due
 from connector.errors import LeaseHeld
 from connector.ports import RowWrite
-from connector.state.records import PlanOrigin
+from connector.state.records import Outcome, PlanOrigin
 from connector.watched_tables.watched_table import WriteColumns
 from engine.sellers import Directory, Queue
 from tests.support.fake_dataverse import Crash
@@ -151,6 +151,38 @@ def test_a_sequence_is_connected_by_action_once_the_row_is_written(by_action: Wo
     assert "lrobin_sequenceid" not in by_action.dataverse.writes[0].binds
     settle(by_action)
     assert len(by_action.decisions(2)) == 1
+
+
+def test_a_write_that_did_not_arrive_connects_no_sequence(by_action: World) -> None:
+    by_action.put_lead(2, address1_country="UK")
+    by_action.dataverse.before_write = lambda _write: by_action.put_lead(2, address1_country="UK")
+    by_action.cycle()
+    assert by_action.dataverse.connected == {}
+    assert {found.outcome for found in by_action.decisions(2)} == {Outcome.CONFLICT}
+    by_action.dataverse.before_write = lambda _write: None
+    settle(by_action)
+    assert by_action.dataverse.connected == {lead_id(2): SEQUENCE}
+
+
+def test_a_row_that_is_gone_before_its_sequence_is_connected_is_recorded_as_gone(
+    by_action: World,
+) -> None:
+    by_action.put_lead(2, address1_country="UK")
+    by_action.dataverse.before_action = lambda row_id: by_action.dataverse.delete_row(
+        "lead", row_id
+    )
+    by_action.cycle()
+    (decision,) = by_action.decisions(2)
+    assert decision.outcome is Outcome.ROW_GONE
+    assert (decision.message or "").startswith("the sequence: ")
+
+
+def test_the_version_of_the_write_is_kept_where_the_action_names_none(by_action: World) -> None:
+    by_action.put_lead(2, address1_country="UK")
+    by_action.cycle()
+    (decision,) = by_action.decisions(2)
+    assert decision.etag is not None
+    assert by_action.cycle().counts.get("decided", 0) == 0
 
 
 def test_a_crash_between_the_write_and_the_action_connects_afterwards(by_action: World) -> None:
