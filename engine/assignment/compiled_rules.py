@@ -25,7 +25,6 @@ from engine.records import Record, Row
 from engine.rules.models import (
     AccessTeam,
     AccountColumn,
-    AnySeller,
     AssignTo,
     Fairness,
     Queues,
@@ -194,7 +193,7 @@ def _compile_matching(target: AssignTo, evaluator: Evaluator) -> TargetCondition
             table = "team"
         case Queues(queues=selection):
             table = "queue"
-        case AnySeller() | AccountColumn() | AccessTeam():
+        case _:
             return None
     condition = selection.matching
     return None if condition is None else TargetCondition(condition, table, evaluator)
