@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.run-installed
 DEV_STAMP := $(VENV)/.dev-installed
 
-.PHONY: demo test check bench mutants golden lock format clean
+.PHONY: demo test check check-style check-mypy check-pyright bench mutants golden lock format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -25,14 +25,21 @@ demo: $(RUN_STAMP)
 test: $(DEV_STAMP)
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term
 
-check: $(DEV_STAMP)
+# The two type checkers take most of the time: `make -j2 check` runs them side by side.
+check: check-style check-mypy check-pyright
+
+check-style: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy
-	$(BIN)/pyright
 	$(BIN)/python -m tests.support.check_migrations
 	$(BIN)/python -m tests.support.check_lock
+
+check-mypy: $(DEV_STAMP)
+	$(BIN)/mypy
+
+check-pyright: $(DEV_STAMP)
+	$(BIN)/pyright
 
 bench: $(DEV_STAMP)
 	$(BIN)/python -m tests.benchmarks

@@ -155,7 +155,11 @@ def test_a_sequence_is_connected_by_action_once_the_row_is_written(by_action: Wo
 
 def test_a_write_that_did_not_arrive_connects_no_sequence(by_action: World) -> None:
     by_action.put_lead(2, address1_country="UK")
-    by_action.dataverse.before_write = lambda _write: by_action.put_lead(2, address1_country="UK")
+
+    def edit(_write: RowWrite) -> None:
+        by_action.put_lead(2, address1_country="UK")
+
+    by_action.dataverse.before_write = edit
     by_action.cycle()
     assert by_action.dataverse.connected == {}
     assert {found.outcome for found in by_action.decisions(2)} == {Outcome.CONFLICT}
