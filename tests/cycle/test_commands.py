@@ -50,6 +50,17 @@ def test_rows_of_a_plan_left_open_are_not_planned_again(
     assert [write.id for write in world.dataverse.writes] == [lead_id(2), lead_id(3)]
 
 
+def test_a_reviewed_plan_takes_the_turns_of_those_it_gives_rows_to(world: World) -> None:
+    for number in (2, 3):
+        world.put_lead(number, address1_country="UK")
+    application = world.application()
+    reviewed = merge_previews(application.preview(), application.seams.rule_set.checksum)
+    application.apply_plan(reviewed)
+    world.put_lead(4, address1_country="UK")
+    world.cycle()
+    assert [world.owner(number) for number in (2, 3, 4)] == ["Miriam", "Sanjay", "Susana"]
+
+
 def test_rows_of_a_plan_left_open_are_not_backfilled(world: World) -> None:
     world.put_lead(1, address1_country="UK")
     world.die_in_a_cycle(after_writes=1)
