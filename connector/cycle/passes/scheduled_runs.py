@@ -1,6 +1,6 @@
 """Scheduled runs: tries the unassigned rows of a segment again at the times its schedule names.
 
-When a run is due is decided in the engine; how rows are taken up again is in `retrying`.
+When a run is due is decided in the engine; how rows are taken up again is in `passes.backlog`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Writes plans that were made before: reviewed ones, and those that put a cycle back.
 
-What puts a cycle back is found in `undoing`.
+What puts a cycle back is found in `undo`.
 """
 
 from collections.abc import Mapping, Sequence

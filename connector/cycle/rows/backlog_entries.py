@@ -1,4 +1,4 @@
-"""When a row that could not be handled is tried again; taking it up again is in `retrying`."""
+"""When a row that could not be handled is tried again; taking it up is in `backlog`."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
