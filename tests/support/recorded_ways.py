@@ -28,6 +28,8 @@ WAYS: dict[str, dict[str, str]] = {
     "in the name of a colleague": {"DATAVERSE__IMPERSONATE_USER_ID": MIRIAM},
 }
 LINK = re.compile(r"\$deltatoken=\d+!\S+ \S+")
+COOKIE = re.compile(r'pagingcookie="[^"]*"')
+"""Paging cookies name row versions, and which of two parallel writes came first is a matter of luck."""
 TOLD_HEADERS = ("if-match", "prefer", "content-type", "callerobjectid", "mscrmcallerid")
 
 
@@ -67,7 +69,10 @@ def _forget(story: Story) -> None:
 def _tell_requests(story: Story, reads: set[str]) -> str:
     """What was written, and what was read that was not read so before, in the order of texts."""
     found = story.colleague.read(f"{story.colleague.url}/_emulator/requests")
-    texts = [LINK.sub("$deltatoken=…", _tell_request(each)) for each in found]
+    texts = [
+        COOKIE.sub('pagingcookie="…"', LINK.sub("$deltatoken=…", _tell_request(each)))
+        for each in found
+    ]
     written = sorted(text for text in texts if not text.startswith("GET "))
     read = {text for text in texts if text.startswith("GET ")}
     told = [*sorted(read - reads), *written]
