@@ -94,6 +94,17 @@ def test_a_plan_left_open_is_settled_before_the_backlog_is_tried(world: World) -
     assert_given_once(world)
 
 
+def test_a_retry_that_ends_as_before_adds_nothing_to_the_history(world: World) -> None:
+    world.rules = {**RULES, "rules": [{**RULES["rules"][0], "active": False}]}
+    world.put_lead(2, address1_country="UK")
+    world.cycle()
+    told = len(world.decisions(2))
+    application = world.application()
+    record = application.retry_backlog(world.table())
+    assert record.counts["retried"] == 1
+    assert len(world.decisions(2)) == told == 1
+
+
 def test_a_reviewed_plan_that_was_cut_short_between_its_slices_is_applied_again(
     world: World,
 ) -> None:

@@ -290,6 +290,18 @@ def test_a_kill_between_two_writes_decides_no_row_twice(
     assert world.cycle().counts.get("decided", 0) == 0
 
 
+def test_the_watermark_moves_with_the_last_outcome_of_a_page(world: World) -> None:
+    world.cycle()
+    before = world.read(lambda session: session.load_watermark("lead"))
+    world.put_lead(3, address1_country="UK")
+    world.cycle()
+    after = world.read(lambda session: session.load_watermark("lead"))
+    assert before is not None
+    assert after is not None
+    assert after.link != before.link
+    assert after.rows_seen == before.rows_seen + 1
+
+
 def test_a_stop_between_two_writes_goes_on_where_it_was(world: World) -> None:
     world.options = CycleOptions(write_chunk=1)
     world.cycle()

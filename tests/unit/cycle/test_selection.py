@@ -69,6 +69,21 @@ def test_rules_run_for_a_changed_row_that_is_still_owed_an_owner(
 
 
 @pytest.mark.parametrize(
+    ("before", "arrival", "is_taken"),
+    [
+        (known(), Arrival.UPDATED, True),
+        (known(), Arrival.CREATED, False),
+        (None, Arrival.UPDATED, False),
+    ],
+)
+def test_only_a_known_row_that_changed_is_taken_from_somebody(
+    before: LedgerRow | None, arrival: Arrival, is_taken: bool
+) -> None:
+    (row,) = select_changed([arrived(before, arrival)], {})
+    assert row.is_reassignment is is_taken
+
+
+@pytest.mark.parametrize(
     ("arrival", "is_open", "is_there"),
     [
         (Arrival.UNCHANGED, True, True),
