@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 
@@ -61,7 +61,7 @@ def build_decision_document(record: DecisionRecord) -> dict[str, object]:
     return data
 
 
-def parse_decision_document(data: Mapping[str, Any]) -> DecisionRecord:
+def parse_decision_document(data: object) -> DecisionRecord:
     """The decision behind a document; raises KeyError, TypeError or ValueError when it is none."""
     record = msgspec.convert(data, DecisionRecord)
     kind, previous = parse_kind(record.outcome, record.after)

@@ -131,7 +131,7 @@ def _read_decision(values: dict[str, Any]) -> DecisionRecord:
     return msgspec.convert(values, DecisionRecord)
 
 
-def _decision_values(decision: DecisionRecord) -> dict[str, Any]:
+def _decision_values(decision: DecisionRecord) -> dict[str, object]:
     # The trace, which is most of a decision and plain data already, is not copied.
     values = {name: getattr(decision, name) for name in _FIELDS}
     is_plain = decision.previous == Previous()

@@ -200,7 +200,7 @@ def _is_behind(last: LedgerRow) -> ColumnElement[bool]:
     return or_(at > last.created_on, and_(at == last.created_on, ids > last.id))
 
 
-def _row_values(row: LedgerRow) -> dict[str, Any]:
+def _row_values(row: LedgerRow) -> dict[str, object]:
     values = build_values(row)
     owner = values.pop("owner") or _NOBODY
     return {**values, **{f"owner_{name}": owner[name] for name in _NOBODY}}

@@ -86,7 +86,7 @@ class RuleSet(RulesModel):
         text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def to_document(self) -> dict[str, Any]:
+    def to_document(self) -> dict[str, object]:
         """Plain data that `build_rule_set` makes the same rule set of."""
         return self.model_dump(mode="json", exclude_defaults=True)
 

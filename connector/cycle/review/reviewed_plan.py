@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from connector.cycle.review.preview import Preview
 from connector.state.decision_document import build_decision_document, parse_decision_document
@@ -56,7 +56,7 @@ def parse_document(document: object) -> ReviewedPlan:
     """Plain data as a plan; raises ConfigProblem when it is none or was changed since."""
     plan = parse_plan_document(document)
     try:
-        raw = cast("Mapping[str, Any]", document)["decisions"]
+        raw = cast("Mapping[str, Sequence[object]]", document)["decisions"]
         decisions = [parse_decision_document(data) for data in raw]
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigProblem("the plan's decisions cannot be read; make a new plan") from error

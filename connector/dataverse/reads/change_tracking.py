@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from connector.dataverse.channel import Channel
 from connector.dataverse.definitions.reader import MetadataReader
@@ -95,8 +94,8 @@ class ChangeFeed:
         )
 
     def _confirm(
-        self, query: TableQuery, rows: list[dict[str, Any]], removed: list[str]
-    ) -> tuple[list[dict[str, Any]], list[str]]:
+        self, query: TableQuery, rows: list[dict[str, object]], removed: list[str]
+    ) -> tuple[list[dict[str, object]], list[str]]:
         """Ask for the rows said to be removed.
 
         Upserts are listed before deletions, so a row that was deleted and restored shows as both;

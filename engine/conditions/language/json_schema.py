@@ -1,6 +1,6 @@
 """The JSON Schema of a condition in a rules file, for editors; reading one is in `parsing`."""
 
-from typing import Any, cast
+from typing import cast
 
 from engine.conditions.language.model import Operator
 
@@ -45,7 +45,7 @@ CONDITION_SCHEMA: dict[str, object] = {
 }
 """Refers to itself as `#/$defs/Condition`."""
 
-CONDITION_MARK: dict[str, Any] = {"description": "a condition"}
+CONDITION_MARK: dict[str, object] = {"description": "a condition"}
 """Stands for a reference to the condition's definition until a schema is complete."""
 
 

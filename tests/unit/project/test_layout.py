@@ -64,3 +64,39 @@ def test_organization_is_spelled_as_dataverse_spells_it() -> None:
     files += product_modules() + sorted((ROOT / "tests").rglob("*.py"))
     texts = ((path, path.read_text(encoding="utf-8")) for path in files if path.is_file())
     assert [str(path) for path, text in texts if other in text.lower()] == []
+
+
+FOREIGN_DATA = frozenset(
+    {
+        "connector/dataverse/reads/row_decoding.py",  # builds a TypedDict at run time
+        "connector/dataverse/sign_in/entra.py",  # MSAL carries no types
+        "connector/dataverse/wire/payloads.py",  # JSON of the Web API
+        "connector/dataverse/wire/transport.py",  # `PreparedRequest.prepare` carries no types
+        "connector/emulator/protocol/json_shapes.py",  # JSON of strangers
+        "connector/hints/service_bus.py",  # azure-servicebus is an extra, not there for checkers
+        "connector/state/plan_document.py",  # JSON of the store and of plan files
+        "connector/store/decisions.py",  # rows of SQL
+        "connector/store/ledger.py",
+        "connector/store/opening.py",  # keyword arguments of `create_engine`
+        "connector/store/plans.py",
+        "connector/store/statements.py",
+        "engine/decisions/plain_data.py",  # traces as JSON
+        "engine/rules/rule_set.py",  # a hook of pydantic
+    }
+)
+"""The modules where data or libraries without types come in; nowhere else does `typing.Any` stand."""
+
+
+def takes_anything(path: Path) -> bool:
+    """Whether a module imports `typing.Any`."""
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "typing"
+        and any(alias.name == "Any" for alias in node.names)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    )
+
+
+def test_any_stands_at_the_borders_alone() -> None:
+    found = {str(path.relative_to(ROOT)) for path in product_modules() if takes_anything(path)}
+    assert found == FOREIGN_DATA
