@@ -105,6 +105,18 @@ def test_a_retry_that_ends_as_before_adds_nothing_to_the_history(world: World) -
     assert len(world.decisions(2)) == told == 1
 
 
+def test_a_row_that_is_found_closed_when_it_is_tried_again_waits_no_longer(world: World) -> None:
+    world.rules = {**RULES, "rules": [{**RULES["rules"][0], "active": False}]}
+    world.put_lead(2, address1_country="UK")
+    world.cycle()
+    world.put_lead(2, address1_country="UK", statecode=1)
+    world.application().retry_backlog(world.table())
+    assert world.read(lambda session: session.list_backlog(table="lead")) == []
+    known = world.ledger_row(2)
+    assert known is not None
+    assert not known.is_open
+
+
 def test_a_reviewed_plan_that_was_cut_short_between_its_slices_is_applied_again(
     world: World,
 ) -> None:

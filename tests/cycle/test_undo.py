@@ -85,6 +85,19 @@ def test_rows_with_many_later_decisions_are_named_and_the_others_put_back(world:
     assert world.owner(2) == "Miriam"
 
 
+def test_owner_segment_and_sequence_are_put_back_together(world: World) -> None:
+    world.put_lead(2, address1_country="UK")
+    row = world.dataverse.tables["lead"][lead_id(2)]
+    columns = [f"_{name}_value" for name in ("ownerid", "msdyn_segmentid", "lrobin_sequenceid")]
+    before = [row.get(column) for column in columns]
+    cycle = world.cycle()
+    row = world.dataverse.tables["lead"][lead_id(2)]
+    assert all(old != row.get(name) for old, name in zip(before, columns, strict=True))
+    undo(world, cycle)
+    row = world.dataverse.tables["lead"][lead_id(2)]
+    assert [row.get(column) for column in columns] == before
+
+
 def test_what_stood_before_is_found_behind_any_number_of_tries(world: World) -> None:
     world.put_lead(2, address1_country="UK")
     world.cycle()
