@@ -183,7 +183,7 @@ class _OuterRule:
             days = [days[self.first.weekday()]]
         named = self.parts.get("BYDAY")
         for day in named.split(",") if named else days:
-            yield WEEKDAYS[day]
+            yield WEEKDAYS[day.lstrip("+-0123456789")]
 
     def span(self) -> tuple[date, date]:
         """The first and the last of its days in a row; needs a start."""

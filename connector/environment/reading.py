@@ -1,8 +1,8 @@
 """What a rule set comes to in the environment: the tables to watch, and the rules over people."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connector.environment.hierarchies import Hierarchies
@@ -11,6 +11,7 @@ from connector.watched_tables.segment_ids import identify_segments
 from connector.watched_tables.watched_table import WatchedTable
 from engine.assignment.assembly import AssembledRules
 from engine.assignment.compiled_rules import CompiledRuleSet
+from engine.errors import ConfigProblem
 from engine.rules.rule_set import RuleSet
 from engine.schema import Schema
 from engine.sellers import Directory
@@ -85,11 +86,21 @@ class RulesOverPeople:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The tables to watch and the rules, under one reading of the table definitions."""
+    """The tables to watch and the rules, under one reading of the table definitions.
+
+    `problems` says of a table that cannot be watched any more what it lacks; the others go on.
+    """
 
     schema: Schema
     tables: tuple[WatchedTable, ...]
     rules: RulesOverPeople
+    problems: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def find_table(self, name: str) -> WatchedTable:
+        """A watched table by name; raises ConfigProblem when it lacks what the rules need."""
+        if name in self.problems:
+            raise ConfigProblem(self.problems[name])
+        return next(known for known in self.tables if known.name == name)
 
 
 class Readings:

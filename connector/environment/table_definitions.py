@@ -58,15 +58,28 @@ def build_tables(
     writes: WriteColumns,
 ) -> tuple[WatchedTable, ...]:
     """The watched tables; raises ConfigProblem with the unknown columns of all of them."""
-    problems: list[str] = []
+    found, problems = find_tables(rule_set, tables, schema, page_size=page_size, writes=writes)
+    if problems:
+        raise ConfigProblem("; ".join(problems.values()))
+    return found
+
+
+def find_tables(
+    rule_set: RuleSet,
+    tables: Sequence[str],
+    schema: Mapping[str, TableSchema],
+    *,
+    page_size: int,
+    writes: WriteColumns,
+) -> tuple[tuple[WatchedTable, ...], Mapping[str, str]]:
+    """The watched tables that the definitions allow, and by name what the others lack."""
     found: list[WatchedTable] = []
+    problems: dict[str, str] = {}
     for table in tables:
         try:
             found.append(
                 build_watched_table(rule_set, table, schema, page_size=page_size, writes=writes)
             )
         except ConfigProblem as error:
-            problems.append(str(error))
-    if problems:
-        raise ConfigProblem("; ".join(problems))
-    return tuple(found)
+            problems[table] = str(error)
+    return tuple(found), problems

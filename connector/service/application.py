@@ -67,8 +67,11 @@ class Application:
 
     def _run_cycle(self, seams: Seams, table: WatchedTable) -> CycleRecord:
         """A cycle under the table definitions of now, which it keeps until it ends."""
-        reading = self.readings()
-        found = next(known for known in reading.tables if known.name == table.name)
+        try:
+            reading = self.readings()
+            found = reading.find_table(table.name)
+        except LeadrobinError as error:
+            return finish_cycle(start_cycle(seams, table, PlanOrigin.CYCLE), _raising(error))
         return run_cycle(replace(seams, assembled_rules=reading.rules), found)
 
     def retry_backlog(self, table: WatchedTable, *, segment: str | None = None) -> CycleRecord:
@@ -260,3 +263,12 @@ class Application:
         """What to work on a table with; raises LeaseHeld."""
         with self.leases.hold(table.name) as hold:
             yield replace(self.seams, store=hold.store, keep_lease=hold.keep)
+
+
+def _raising(error: LeadrobinError) -> Callable[[], bool]:
+    """Work that fails, so that the history says of a cycle why it could not begin."""
+
+    def work() -> bool:
+        raise error
+
+    return work

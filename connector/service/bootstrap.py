@@ -82,7 +82,7 @@ def bootstrap(  # noqa: PLR0913  one parameter a seam: whatever a fake can stand
         stack.callback(save_metadata, store, source, clock)
         yield Application(
             seams=cycle_seams,
-            tables=readings().tables,
+            tables=start.tables,
             readings=readings,
             stop=composition.stop,
             start_cycle=source.start_cycle,

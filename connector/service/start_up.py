@@ -1,6 +1,6 @@
 """What is looked at before the first cycle, step by step; `doctor` looks at the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,13 +11,14 @@ from connector.environment.hierarchies import fetch_hierarchies
 from connector.environment.link_expiry import note_link_life
 from connector.environment.microsoft_rules import raise_if_rules_active
 from connector.environment.reading import People, Reading, RulesOverPeople
-from connector.environment.table_definitions import build_tables, choose_tables, describe_tables
+from connector.environment.table_definitions import choose_tables, describe_tables, find_tables
 from connector.ports import Clock
 from connector.service.environment import Environment, Identity
 from connector.service.options import build_write_columns
 from connector.service.system import FIRST_ANSWER
 from connector.state.session import StateStore
 from connector.watched_tables.watched_table import WatchedTable
+from engine.errors import ConfigProblem
 from engine.rules.rule_set import RuleSet
 from engine.schema import Schema, TableSchema
 from engine.sellers import Directory
@@ -64,11 +65,14 @@ class StartUp:
     @property
     def tables(self) -> tuple[WatchedTable, ...]:
         """The watched tables, with what is read of each and where decisions are written."""
-        return self.build_tables(self.schema)
+        found, problems = self.find_tables(self.schema)
+        if problems:
+            raise ConfigProblem("; ".join(problems.values()))
+        return found
 
-    def build_tables(self, schema: Schema) -> tuple[WatchedTable, ...]:
-        """The watched tables under these definitions."""
-        return build_tables(
+    def find_tables(self, schema: Schema) -> tuple[tuple[WatchedTable, ...], Mapping[str, str]]:
+        """The tables that can be watched under these definitions, and what the others lack."""
+        return find_tables(
             self.rule_set,
             self.names,
             schema,
@@ -79,7 +83,8 @@ class StartUp:
     def build_reading(self, schema: Schema, people: Callable[[], People]) -> Reading:
         """What the rules come to under these definitions."""
         rules = RulesOverPeople(self.rule_set, schema, people)
-        return Reading(schema=schema, tables=self.build_tables(schema), rules=rules)
+        found, problems = self.find_tables(schema)
+        return Reading(schema=schema, tables=found, rules=rules, problems=problems)
 
     def fetch_people(self) -> People:
         """Everybody as the environment has them now, unless `people` knows them."""

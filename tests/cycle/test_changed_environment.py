@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from connector.service.application import Application
+from connector.state.records import CycleOutcome
+from engine.errors import ConfigProblem
 from engine.schema import Column, ColumnType
+from tests.cycle.test_preview import build_world
 from tests.support.worlds import RULES, SCHEMA, SELLERS, World, seller_id
 
 BOSS = "00000000-0000-0000-0007-000000000001"
@@ -98,3 +101,22 @@ def test_a_column_that_is_gone_fails_the_cycle_and_is_named(world: World) -> Non
     world.put_lead(1, address1_country="UK")
     run(application, world)
     assert world.owner(1) == "Miriam"
+
+
+def test_a_column_that_one_table_lost_fails_the_cycles_of_that_table_alone(tmp_path: Path) -> None:
+    world = build_world(tmp_path)
+    application = world.application()
+    opportunity = SCHEMA["opportunity"]
+    columns = {
+        name: column for name, column in opportunity.columns.items() if name != "address1_country"
+    }
+    world.dataverse.schema = {**SCHEMA, "opportunity": replace(opportunity, columns=columns)}
+    world.put_lead(5, address1_country="UK")
+    run(application, world)
+    assert world.owner(5) is not None
+    world.clock.advance(timedelta(minutes=10))
+    with pytest.raises(ConfigProblem, match="opportunity has no column address1_country"):
+        application.run_table(application.find_table("opportunity"))
+    (told, *_) = world.read(lambda session: session.list_cycles(limit=1))
+    assert (told.table, told.outcome) == ("opportunity", CycleOutcome.FAILED)
+    world.store.close()

@@ -9,6 +9,7 @@ import pytest
 
 from connector.cycle.review.preview import preview_cycle
 from connector.cycle.review.preview_state import Assumed
+from connector.cycle.review.reviewed_plan import merge_previews
 from connector.ports import RowPage, TableQuery
 from engine.records import EntityReference
 from tests.support.fake_dataverse import LOOKUP
@@ -175,3 +176,23 @@ def test_a_plan_counts_a_write_that_arrived_without_an_answer_as_the_sellers(
     planned = preview_owners(world)
     assert cycle_owners(world) == planned
     assert list(planned) == [lead_id(3), lead_id(4)]
+
+
+def test_a_row_that_waits_and_was_given_away_by_hand_is_left_to_whom_it_was_given(
+    tmp_path: Path,
+) -> None:
+    world = World(folder=tmp_path)
+    world.dataverse.directory = build_people(is_disabled=True)
+    world.put_lead(1, address1_country="France")
+    world.cycle()
+    world.put_lead(2, address1_country="UK")
+    world.cycle()
+    world.dataverse.directory = build_people()
+    by_hand = EntityReference(table="systemuser", id=seller_id(2))
+    world.dataverse.set_owner("lead", lead_id(2), by_hand)
+    application = world.application()
+    reviewed = merge_previews(application.preview(), application.seams.rule_set.checksum)
+    assert reviewed.plan.rows == ()
+    application.apply_plan(reviewed)
+    world.cycle()
+    assert world.owner(2) == "Susana"

@@ -168,6 +168,8 @@ def _assume_noted(
             continue
         assumed.add_seen(row)
         owner = row.record.owner
+        if row.arrival is Arrival.MANUAL:
+            assumed.manual.add(row.record.id)
         if row.arrival is Arrival.MANUAL and owner is not None and is_counted:
             assumed.add_turn(session, owner.id, row.record.modified_on or cycle.now())
 
@@ -185,7 +187,7 @@ def _select_waiting(cycle: Cycle, assumed: Assumed) -> list[RowToDecide]:
         known = {**assumed.seen, **late.rows}
         examined = examine_rows(cycle, session, rows, assumed=known)
         waiting = load_waiting(session, table, examined.arrived)
-    return select_waiting(examined.arrived, waiting, settled=late.ids)
+    return select_waiting(examined.arrived, waiting, settled=late.ids | assumed.manual)
 
 
 def _decide(cycle: Cycle, candidates: Sequence[RowToDecide], assumed: Assumed) -> DecidedPlan:

@@ -45,6 +45,7 @@ class Assumed:
     def __init__(self) -> None:
         self.seen: dict[str, LedgerRow] = {}
         self.touched: set[str] = set()
+        self.manual: set[str] = set()
         self._late: set[str] = set()
         self._clocks: dict[str, SellerClock] = {}
         self._open: Counter[OwnerKey] = Counter()
@@ -53,6 +54,7 @@ class Assumed:
         """Another table: what was seen of rows is no concern of it."""
         self.seen.clear()
         self.touched.clear()
+        self.manual.clear()
         self._late.clear()
 
     def lay_over(self, session: DecidingState) -> AssumedState:

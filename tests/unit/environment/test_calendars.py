@@ -7,6 +7,7 @@ import pytest
 
 from connector.environment.calendars import build_calendar
 from engine.calendars.availability import free_spans
+from engine.calendars.recurrences import works_on
 from engine.sellers import Calendar
 from engine.sequences.timing import WorkingDays
 
@@ -189,3 +190,21 @@ def test_the_zone_is_that_of_the_rules_which_name_one() -> None:
     ]
     assert build(*outer).time_zone == "Europe/London"
     assert build(outer[1]).time_zone == "UTC"
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["FREQ=WEEKLY;BYDAY=1MO", "FREQ=WEEKLY;BYDAY=MO;BYHOUR=8", "FREQ=WEEKLY;INTERVAL=01;BYDAY=MO"],
+)
+def test_parts_that_mean_nothing_in_a_weekly_pattern_keep_its_days(pattern: str) -> None:
+    rule = {
+        "pattern": pattern,
+        "starttime": "2026-01-05T00:00:00Z",
+        "_innercalendarid_value": "a",
+    }
+    calendar = build_calendar([rule], {"a": [{"offset": 480, "duration": 540}]})
+    weekly = dict(calendar.weekly or {})
+    days = {date(2026, 1, 5) + timedelta(days=n) for n in range(14)}
+    laid_out = {day for day in days if works_on(calendar.recurring, day)}
+    mondays = {date(2026, 1, 5), date(2026, 1, 12)}
+    assert set(weekly) == {"mon"} or laid_out == mondays
