@@ -29,7 +29,8 @@ class Catalog:
 
     def table_of_set(self, entity_set: str) -> TableDefinition | None:
         """A table by entity set name (lower-case, exact)."""
-        return self._by_set.get(entity_set)
+        name = self._names_by_set.get(entity_set)
+        return None if name is None else self.tables.get(name)
 
     def navigations(self, table: str) -> dict[str, Navigation]:
         """The navigation properties of a table by their exact (case-sensitive) names."""
@@ -48,8 +49,9 @@ class Catalog:
         return (each for each in self.many_to_one if each.referenced_table == table)
 
     @cached_property
-    def _by_set(self) -> dict[str, TableDefinition]:
-        return {table.entity_set: table for table in self.tables.values()}
+    def _names_by_set(self) -> dict[str, str]:
+        # Names, not definitions: one that is replaced meanwhile would be found by its set for ever.
+        return {table.entity_set: name for name, table in self.tables.items()}
 
     @cached_property
     def _navigations(self) -> dict[str, dict[str, Navigation]]:
@@ -72,5 +74,5 @@ class Catalog:
     def touch(self) -> None:
         """Raise the metadata version and forget what was derived from the definitions."""
         self.version += 7
-        self.__dict__.pop("_by_set", None)
+        self.__dict__.pop("_names_by_set", None)
         self.__dict__.pop("_navigations", None)
